@@ -1,0 +1,97 @@
+#include "base/job.h"
+
+#include <string.h>
+
+#define X(sym, method, path, level, who, body, summary)                                            \
+	{method, path, LEVEL_##level, WHO_##who, body, summary},
+const struct route_row routes[ROUTE_COUNT] = {
+#include "base/routes.def"
+};
+#undef X
+
+static const char *const level_names[] = {"none", "frontline", "manager", "integrator", "admin"};
+
+const char *level_name(enum level l)
+{
+	return level_names[l];
+}
+
+int level_parse(const char *s, enum level *l)
+{
+	for (int i = LEVEL_FRONTLINE; i <= LEVEL_ADMIN; i++)
+		if (strcmp(s, level_names[i]) == 0) {
+			*l = (enum level)i;
+			return 0;
+		}
+	return -1;
+}
+
+const char *meta_get(const char *meta, uint32_t meta_len, const char *name)
+{
+	for (uint32_t i = 0; i < meta_len;) {
+		const char *k = meta + i, *v = k + strlen(k) + 1;
+		if (strcmp(k, name) == 0)
+			return v;
+		i = (uint32_t)(v + strlen(v) + 1 - meta);
+	}
+	return NULL;
+}
+
+static int hex(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 32;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Decodes [s, s+n) as application/x-www-form-urlencoded; -1 if it does not fit or is malformed. */
+static int decode(const char *s, size_t n, char *out, uint32_t cap)
+{
+	uint32_t len = 0;
+	for (size_t i = 0; i < n; i++) {
+		int c = (unsigned char)s[i];
+		if (c == '+') {
+			c = ' ';
+		} else if (c == '%') {
+			if (n - i < 3 || hex(s[i + 1]) < 0 || hex(s[i + 2]) < 0)
+				return -1;
+			c = hex(s[i + 1]) * 16 + hex(s[i + 2]);
+			i += 2;
+		}
+		if (c == 0 || len + 1 >= cap)
+			return -1;
+		out[len++] = (char)c;
+	}
+	out[len] = 0;
+	return (int)len;
+}
+
+const char *query_name(const char *q, int i, char *out, uint32_t cap)
+{
+	for (; q && *q; q += strcspn(q, "&"), q += *q == '&') {
+		size_t n = strcspn(q, "&=");
+		if (n == 0 && q[n] != '=')
+			continue;
+		if (i-- == 0)
+			return decode(q, n, out, cap) < 0 ? "?" : out;
+	}
+	return NULL;
+}
+
+const char *query_get(const char *q, const char *name, int i, char *out, uint32_t cap, int *bad)
+{
+	char key[64];
+	for (; q && *q; q += strcspn(q, "&"), q += *q == '&') {
+		size_t n = strcspn(q, "&="), all = strcspn(q, "&");
+		if (decode(q, n, key, sizeof key) < 0 || strcmp(key, name) != 0 || i-- != 0)
+			continue;
+		const char *v = q[n] == '=' ? q + n + 1 : q + n;
+		if (decode(v, (size_t)(q + all - v), out, cap) < 0) {
+			*bad = 1;
+			return NULL;
+		}
+		return out;
+	}
+	return NULL;
+}

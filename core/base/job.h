@@ -1,0 +1,116 @@
+/* job.h — what the front and an engine process say to each other about one request.
+ * Flow:   http/ fills a struct job_head and a body; ipc/ carries both as they are (the two ends are
+ *         the same binary); engine/ answers with a FRAME_RESULT of the same job number.
+ * Everything a handler could take from the outside — time, randomness, ids, who called — is fixed
+ * here by the front, so that a replay after a death is the same job again. */
+#ifndef CX_BASE_JOB_H
+#define CX_BASE_JOB_H
+
+#include <stdint.h>
+
+#include "base/ids.h"
+
+#define X(sym, ...) ROUTE_##sym,
+enum route {
+#include "base/routes.def"
+	ROUTE_COUNT
+};
+#undef X
+
+enum level { LEVEL_NONE, LEVEL_FRONTLINE, LEVEL_MANAGER, LEVEL_INTEGRATOR, LEVEL_ADMIN };
+enum who { WHO_FRONT, WHO_WRITER, WHO_READER };
+enum body_limit { BODY_NONE, BODY_SMALL, BODY_EVENTS }; /* 0; 64 KiB; [limits] body or batch */
+
+enum { NAME_MAX_BYTES = 64 }; /* names of units, people, tokens in a caller; with NUL */
+
+struct caller {
+	uint8_t level; /* enum level */
+	uint8_t lang;  /* enum cx_lang */
+	uint8_t pad[2];
+	uint32_t uid;                  /* UINT32_MAX: not known (TCP) */
+	char token[NAME_MAX_BYTES];    /* name of the token, "" = by uid */
+	char unit[NAME_MAX_BYTES];     /* bound to this unit, "" = free */
+	char person[NAME_MAX_BYTES];   /* acts as this person, "" = nobody */
+};
+
+enum frame_kind { /* front → engine */
+	FRAME_JOB = 1,
+	FRAME_STOP, /* finish what came before, checkpoint, exit 0 */
+	/* engine → front */
+	FRAME_READY,    /* body: struct ready; the engine takes jobs from here on */
+	FRAME_RESULT,   /* body: the answer, JSON; status: HTTP */
+	FRAME_BATCH,    /* body: struct batch_done, after the results it covers */
+	FRAME_TOKENS,   /* body: struct token_row[]: the whole table, at start and before the answer of
+	                 * each call that changes it */
+	FRAME_PROGRESS, /* body: struct progress: long work before READY (migration, rebuild) */
+	FRAME_PLUGINS,  /* body: JSON for /healthz: ["names of failed plugins"] */
+};
+
+enum job_flag {
+	JOB_REPLAY = 1,     /* sent before to an engine that died */
+	JOB_NO_PLUGIN = 2,  /* plugin code of head.off killed the engine: leave it out, keep the fact */
+};
+
+/* Precedes every frame on the wire; meta (NUL-separated "name\0value\0…") and body follow. */
+struct job_head {
+	uint32_t meta_len, body_len;
+	uint16_t kind;   /* enum frame_kind */
+	uint16_t route;  /* enum route */
+	uint16_t status; /* HTTP status of a result */
+	uint16_t flags;  /* enum job_flag */
+	uint64_t job;    /* number, from 1 in each front */
+	uint64_t key;    /* 63 random bits: the job's identity, also across fronts */
+	int64_t now_ms;  /* when the front had the whole request */
+	uint64_t seed;   /* for tx:random */
+	uint8_t ulid[ULID_BYTES];
+	struct caller caller;
+	char off[NAME_MAX_BYTES]; /* with JOB_NO_PLUGIN: the plugin to leave out */
+};
+/* Meta names: "query" (raw, without ?), "content-type", path parameters by their name in
+ * routes.def ("id", "name"), and for binary CloudEvents every "ce-…" header, lower case, once. */
+
+struct ready {
+	int64_t last_seq;
+	uint32_t plugins_running, plugins_failed;
+	uint32_t events; /* 1 if the store has any event */
+};
+
+struct batch_done { /* how the writer is doing; counters since its start */
+	int64_t last_seq;
+	uint64_t batches, jobs, events, duplicates, rejected, reactions_failed;
+	uint64_t commit_us; /* of this batch */
+};
+
+struct progress {
+	char what[32]; /* "rebuild", "migrate" */
+	uint64_t done, total;
+};
+
+struct token_row {
+	char name[NAME_MAX_BYTES], unit[NAME_MAX_BYTES], person[NAME_MAX_BYTES];
+	uint8_t sha256[32]; /* of the whole token text */
+	int64_t expires_ms; /* 0 = never */
+	uint8_t level, pad[7];
+};
+
+struct route_row {
+	const char *method, *path;
+	enum level level;
+	enum who who;
+	enum body_limit body;
+	const char *summary;
+};
+extern const struct route_row routes[ROUTE_COUNT];
+
+/* Value of a meta entry or NULL. meta as received. */
+const char *meta_get(const char *meta, uint32_t meta_len, const char *name);
+/* Percent-decoded value of the i-th occurrence of name in the job's raw query; NULL if absent.
+ * The result lives in out (cap bytes); a value too long or badly encoded sets *bad. */
+const char *query_get(const char *query, const char *name, int i, char *out, uint32_t cap, int *bad);
+/* The i-th parameter's name, percent-decoded into out; NULL past the end. */
+const char *query_name(const char *query, int i, char *out, uint32_t cap);
+
+const char *level_name(enum level l);          /* "frontline" */
+int level_parse(const char *s, enum level *l); /* 0, or -1 for an unknown word */
+
+#endif

@@ -1,0 +1,18 @@
+/* log.h — one line to stderr per thing worth knowing: text on a terminal, JSON lines elsewhere.
+ * Callers: everyone. Never event data, never tokens.
+ * Levels: LOG_ERROR something is lost or down, LOG_WARN look at it, LOG_INFO life-cycle, LOG_DEBUG. */
+#ifndef CX_BASE_LOG_H
+#define CX_BASE_LOG_H
+
+enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+
+/* role is printed on every line ("front", "writer"…); format: "text", "json" or "auto". */
+void log_setup(const char *role, enum log_level least, const char *format);
+void log_at(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#define log_error(...) log_at(LOG_ERROR, __VA_ARGS__)
+#define log_warn(...)  log_at(LOG_WARN, __VA_ARGS__)
+#define log_info(...)  log_at(LOG_INFO, __VA_ARGS__)
+#define log_debug(...) log_at(LOG_DEBUG, __VA_ARGS__)
+
+#endif

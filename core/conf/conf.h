@@ -1,0 +1,57 @@
+/* conf.h — conf/cxd.ini, read once at start by every process.
+ * Flow:   conf_load() → struct conf; conf.def is the one table of keys (section, key, type, default,
+ *         range, unit, help in both languages), from which the struct, the loader, the checks and
+ *         the documented conf/cxd.ini are made.
+ * Owns:   the caller; conf_free().
+ * Errors: every mistake as "file:line: …" in a list; unknown keys, values out of range and
+ *         over-long lines are mistakes. */
+#ifndef CX_CONF_CONF_H
+#define CX_CONF_CONF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/job.h"
+
+/* Field types: TEXT and PATH are char * (never NULL; a PATH is absolute, relative ones are taken
+ * from the conf file's folder), INT, BYTES and TIME (ms) are int64_t, BOOL is bool. */
+#define CONF_C_TEXT  char *
+#define CONF_C_PATH  char *
+#define CONF_C_INT   int64_t
+#define CONF_C_BYTES int64_t
+#define CONF_C_TIME  int64_t
+#define CONF_C_BOOL  bool
+
+struct conf_free { /* sections whose keys the table cannot know: plugin:NAME, webhook:NAME… */
+	char *section, *key, *value;
+	int line;
+};
+
+struct conf_access {
+	bool gid;
+	uint32_t id;
+	enum level level;
+	char unit[NAME_MAX_BYTES];
+};
+
+struct conf {
+	char *file; /* absolute */
+#define X(section, key, type, def, min, max, unit, pt, en) CONF_C_##type section##_##key;
+#include "conf/conf.def"
+#undef X
+	struct conf_free *free;
+	int nfree;
+	struct conf_access *access;
+	int naccess;
+};
+
+int conf_load(struct conf *c, const char *file, struct cx_errs *errs);
+void conf_free(struct conf *c);
+/* The n-th key of [section], NULL past the end. */
+const struct conf_free *conf_section(const struct conf *c, const char *section, int n);
+/* Is plugin name switched on by [plugins] enable ("*" or a list)? */
+bool conf_plugin_enabled(const struct conf *c, const char *name);
+
+#endif

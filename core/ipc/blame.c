@@ -1,0 +1,66 @@
+#include "ipc/blame.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/tz.h"
+
+static struct blame *map(int fd)
+{
+	void *p = mmap(NULL, sizeof(struct blame), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	return p == MAP_FAILED ? NULL : p;
+}
+
+struct blame *blame_make(int *fd)
+{
+	*fd = memfd_create("cxd-blame", MFD_CLOEXEC);
+	if (*fd < 0)
+		return NULL;
+	if (ftruncate(*fd, sizeof(struct blame)) != 0) {
+		close(*fd);
+		return NULL;
+	}
+	return map(*fd);
+}
+
+struct blame *blame_attach(int fd)
+{
+	return map(fd);
+}
+
+void blame_free(struct blame *b)
+{
+	if (b)
+		munmap(b, sizeof *b);
+}
+
+void blame_phase(struct blame *b, enum blame_phase phase)
+{
+	if (!b)
+		return;
+	b->since_us = clock_mono_us();
+	b->phase = phase;
+}
+
+enum blame_phase blame_lua(struct blame *b, const char *plugin, const char *handler,
+	uint32_t budget_ms)
+{
+	if (!b)
+		return BLAME_IDLE;
+	enum blame_phase before = b->phase;
+	snprintf(b->plugin, sizeof b->plugin, "%s", plugin);
+	snprintf(b->handler, sizeof b->handler, "%s", handler);
+	b->budget_ms = budget_ms;
+	b->since_us = clock_mono_us();
+	b->phase = BLAME_LUA;
+	return before;
+}
+
+const char *blame_phase_name(uint32_t phase)
+{
+	static const char *const names[] = {
+		"idle", "start", "migrate", "rebuild", "batch", "lua", "commit", "checkpoint"};
+	return phase < sizeof names / sizeof *names ? names[phase] : "?";
+}

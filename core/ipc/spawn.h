@@ -1,0 +1,33 @@
+/* spawn.h — starting an engine process: the same binary with a role, a socketpair and a blame page.
+ * Flow:   front (daemon) and cli (private engine, no daemon) call spawn_engine(); the child's main
+ *         finds its ends with spawn_inherited(). The data folder's lock is handed on, so the folder
+ *         stays locked until the last engine is gone.
+ * Owns:   the parent owns fd, pid (it must waitpid) and blame. A child dies with its parent.
+ * Errors: CX_OK or CX_E_INTERNAL with the reason. */
+#ifndef CX_IPC_SPAWN_H
+#define CX_IPC_SPAWN_H
+
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "ipc/blame.h"
+
+enum { SPAWN_FD_SOCKET = 3, SPAWN_FD_BLAME = 4, SPAWN_FD_LOCK = 5 };
+
+struct engine_proc {
+	pid_t pid;
+	int fd; /* parent's end, non-blocking only if the caller makes it so */
+	struct blame *blame;
+};
+
+/* role: "write", "read", "script", "import", "test", "check"; args: NULL-terminated further
+ * arguments (what they are: engine.h); lock_fd: -1 for none. */
+int spawn_engine(struct engine_proc *p, const char *role, const char *conf_file,
+	const char *const *args, int lock_fd, struct cx_err *e);
+void spawn_close(struct engine_proc *p); /* fd and page; the process ends by itself at EOF */
+
+/* Locks DIR/lock for this process (and heirs): fd, or -1 with e naming the holder. Waits up to
+ * wait_ms. Creates DIR (0700) where missing. */
+int spawn_lock_data(const char *dir, int wait_ms, struct cx_err *e);
+
+#endif

@@ -1,0 +1,29 @@
+/* cells.h — the writer's side of the figures: touched cells of the batch, written once before
+ * COMMIT.
+ * Flow:   per job: cells_tally() for each event; a reaction that fails is undone with
+ *         cells_rewind(mark). Before COMMIT cells_flush(). After a batch that died cells_forget().
+ * Callers: the writer only. Owns its cache of cells, and of dictionary ids.
+ * Errors: CX_OK or what the store says; an overflowing sum excludes the event with that reason. */
+#ifndef CX_KPI_CELLS_H
+#define CX_KPI_CELLS_H
+
+#include "kpi/tally.h"
+#include "store/store.h"
+
+struct cells;
+struct cells *cells_new(struct store *s, int64_t max_groups, int (*where)(void *ctx,
+	const struct measure *m, struct event *ev, struct cx_err *e), void *ctx);
+void cells_free(struct cells *c);
+
+int cells_tally(struct cells *c, const struct measure *m, struct event *ev, struct cx_err *e);
+size_t cells_mark(const struct cells *c);              /* how far the batch has come */
+void cells_rewind(struct cells *c, size_t mark);       /* drops what was added since */
+int cells_flush(struct cells *c, struct cx_err *e);
+void cells_forget(struct cells *c);
+/* Idle work: folds the rows of one quiet day into a blob. 1 did something, 0 nothing to do. */
+int cells_fold_one(struct cells *c, int32_t today, struct cx_err *e);
+
+/* The dictionary, for the writer (adds) and readers (look up only). */
+int dictionary_find(struct store *s, struct str text, bool add, uint32_t *id, struct cx_err *e);
+
+#endif

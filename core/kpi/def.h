@@ -1,0 +1,72 @@
+/* def.h — declared KPIs and the cubes they are kept in (kpi.md).
+ * Flow:   lua/ makes struct kpi from declarations; kpi_cubes_build() groups all measures of a
+ *         plugin's KPIs with the same dimensions into cubes; tally.h feeds them, query.h reads them.
+ * Owns:   whoever made a kpi frees it; a cube points at measures of its KPIs. */
+#ifndef CX_KPI_DEF_H
+#define CX_KPI_DEF_H
+
+#include "event/event.h"
+
+enum { KPI_DIMS = 8, KPI_TIMES = 16 };
+enum measure_kind { MEASURE_COUNT, MEASURE_SUM, MEASURE_DISTINCT };
+
+struct kpi;
+struct measure {
+	char *name;
+	enum measure_kind kind;
+	char *type_name;
+	const struct event_type *type; /* resolved from type_name */
+	char *field_name;              /* NULL: none */
+	struct field_ref field;
+	char *at_name;                 /* NULL: placed by `time` */
+	int at;                        /* index in type->fields or -1 */
+	int at_slot;                   /* store_place_slot, or -1 */
+	int times;                     /* distinct: the set seen at least so often; else 1 */
+	bool days;                     /* distinct: on different days */
+	int where;                     /* handle of the Lua function, 0 = none */
+	struct field_ref dims[KPI_DIMS]; /* as kpi->by */
+	const struct kpi *kpi;
+	int slot;                      /* count, sum: its integer in the cube's cells */
+	int set;                       /* distinct: its number among the cube's sets */
+};
+
+struct kpi {
+	char *id, *plugin, *file;
+	int line;
+	char *title, *format, *better, *tier, *owner; /* title: JSON text; NULL where not given */
+	bool has_target;
+	double target;
+	char *by[KPI_DIMS];
+	int nby;
+	struct measure *measures; /* in name order */
+	int nmeasures;
+	int formula;              /* handle of the Lua function */
+	int interval;             /* the same, 0 = none */
+	char hash[65];            /* identity of the definition */
+	struct cube *cube;
+	char currency[4];         /* format money: of its sums; "" = the company's */
+};
+
+struct cube {
+	int id;             /* store_cube_id */
+	char *plugin, *dims; /* dims: names joined by ',' */
+	int ndims;
+	struct measure **measures;
+	int nmeasures, nslots, nsets;
+};
+
+void kpi_free(struct kpi *k);
+int kpi_dim(const struct kpi *k, const char *name); /* index in by, or -1 */
+
+/* Cubes of all the KPIs of one plugin, slots and sets numbered in (id, measure) order so that they
+ * are the same in every process. ids are asked from the store by kpi_cubes_bind(). */
+int kpi_cubes_build(struct kpi **kpis, int nkpis, struct cube ***cubes, int *ncubes);
+struct store;
+int kpi_cubes_bind(struct store *s, struct cube **cubes, int ncubes, struct cx_err *e);
+void kpi_cubes_free(struct cube **cubes, int ncubes);
+
+/* Group key of an event under a measure's dimensions: a JSON array of the values, e.g.
+ * ["b07",null,true]; kept in cells as is. */
+struct str kpi_group(const struct measure *m, int ndims, const struct event *ev, struct arena *a);
+
+#endif

@@ -1,0 +1,30 @@
+/* tally.h — what one event adds to which cells.
+ * Flow:   for each measure of the event's type: where? → day (by `time` or `at`) → group → delta.
+ *         The same code feeds the writer's cells (cells.h), a rebuild, and the scan of a window's
+ *         edge days (query.h); only the sink differs.
+ * Pure but for its callbacks. */
+#ifndef CX_KPI_TALLY_H
+#define CX_KPI_TALLY_H
+
+#include "kpi/def.h"
+
+struct tally_sink {
+	void *ctx;
+	/* Measure's where-function: 1 yes, 0 no, <0 it raised (e says why). */
+	int (*where)(void *ctx, const struct measure *m, struct event *ev, struct cx_err *e);
+	int (*add)(void *ctx, const struct measure *m, int32_t day, struct str group, int64_t delta,
+		struct cx_err *e);
+	int (*see)(void *ctx, const struct measure *m, int32_t day, struct str group, uint32_t id,
+		struct cx_err *e);
+	int (*intern)(void *ctx, struct str text, uint32_t *id, struct cx_err *e); /* 1 id, 0 skip */
+	int (*exclude)(void *ctx, const struct measure *m, int32_t day, const struct event *ev,
+		const char *reason, struct cx_err *e);
+};
+
+/* Where a measure places the event: its instant, or false when `at` is null. */
+bool tally_instant(const struct measure *m, const struct event *ev, int64_t *ms);
+/* Applies ev to one measure (its type must match). Scratch memory from a. */
+int tally_measure(const struct measure *m, struct event *ev, const struct tally_sink *sink,
+	struct arena *a, struct cx_err *e);
+
+#endif

@@ -1,0 +1,65 @@
+/* isolate.h — one sandboxed Lua state: its memory cap, its time budget, its frozen libraries.
+ * Flow:   isolate_new() → isolate_load() of text chunks → isolate_call() for every entry.
+ *         A budget is a monotonic deadline; a periodic signal of this thread (isolate_clock) looks
+ *         at it and sets the hook, and the wrapped pcall, xpcall, coroutine.* rethrow a kill.
+ * Callers: lua/ only; one thread. After a kill or a memory error the state is spoiled: the caller
+ *         throws it away and loads a new one (isolate_spoiled).
+ * Owns:   the state. No Lua value survives an isolate.
+ * Errors: 0, or -1 with struct lua_fail filled. */
+#ifndef CX_LUA_ISOLATE_H
+#define CX_LUA_ISOLATE_H
+
+#include <lua.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "ipc/blame.h"
+
+struct isolate_limits {
+	size_t memory;                                   /* bytes */
+	int load_ms, handler_ms, formula_ms, script_ms; /* of one call */
+};
+
+struct lua_fail { /* what went wrong in plugin code, for people and for rows */
+	char file[160];   /* "plugins/acme/plugin.lua", "" = unknown */
+	int line;
+	char msg[512];    /* without the position */
+	char traceback[2048];
+	bool budget, memory;
+};
+
+struct isolate;
+/* name: the plugin (for blame and messages). prefix: what chunk names begin with,
+ * "plugins/acme/". */
+struct isolate *isolate_new(const char *name, const char *prefix,
+	const struct isolate_limits *limits, struct blame *blame);
+void isolate_free(struct isolate *iso);
+lua_State *isolate_state(struct isolate *iso);
+struct isolate *isolate_of(lua_State *L);
+const char *isolate_name(const struct isolate *iso);
+bool isolate_spoiled(const struct isolate *iso);
+size_t isolate_memory(const struct isolate *iso);
+
+/* Files that `require "x"` and the loader may reach; borrowed, must outlive the isolate. */
+struct isolate_file {
+	const char *path, *text; /* "plugin.lua" */
+	size_t len;
+};
+void isolate_files(struct isolate *iso, const struct isolate_file *files, int n);
+
+/* Pushes the compiled text chunk; its name in messages is prefix + path. Globals assigned by the
+ * chunk are an error ("use local"). */
+int isolate_load(struct isolate *iso, const char *path, const char *text, size_t len,
+	struct lua_fail *f);
+/* Host's own Lua (core/lua/runtime/NAME.lua, embedded): pushed, with full access to `_HOST`. */
+int isolate_load_runtime(struct isolate *iso, const char *name, struct lua_fail *f);
+
+/* Function and nargs arguments are on the stack; nresults replace them. handler: for blame and
+ * messages. On failure the stack is as before the function. */
+int isolate_call(struct isolate *iso, int nargs, int nresults, int budget_ms, const char *handler,
+	struct lua_fail *f);
+
+/* Once per process: the timer whose signal looks at deadlines. */
+void isolate_clock_start(void);
+
+#endif

@@ -1,0 +1,138 @@
+/* plugin.h — a plugin: its sources, its isolate, and what it declared.
+ * Flow:   plugin_load() runs plugin.lua in a fresh isolate; runtime/declare.lua checks the
+ *         declarations and hands them over as plain tables, which become struct event_type, kpi…;
+ *         plugin_set_load() does it for all in dependency order and resolves names between them.
+ *         Then plugin_* calls run its functions.
+ * Owns:   a set owns its plugins, a plugin its definitions and isolate (made anew when spoiled).
+ * Errors: a plugin's mistakes are all listed in plugin->errors and it is left out
+ *         (PLUGIN_FAILED), with those that depend on it; the others run. */
+#ifndef CX_LUA_PLUGIN_H
+#define CX_LUA_PLUGIN_H
+
+#include "conf/conf.h"
+#include "kpi/query.h"
+#include "lua/isolate.h"
+
+struct plugin_error {
+	char *file; /* "plugins/acme/plugin.lua" */
+	int line;
+	char *message; /* "kpi \"nps\": formula must be a function" */
+};
+
+enum plugin_state { PLUGIN_RUNNING, PLUGIN_FAILED };
+
+struct plugin_on { /* cx.on */
+	char *type_name;
+	int handler; /* handle of the function */
+	char *file;
+	int line;
+};
+struct plugin_derive {
+	const struct event_type *type;
+	int field; /* index in type->fields */
+	int handler;
+};
+struct plugin_import { /* cx.import; run by lua/import.h */
+	char *id, *file;
+	int line;
+};
+
+struct plugin {
+	char *name, *version, *title; /* title: JSON text or NULL */
+	char hash[65];                /* of all its sources */
+	char identity[65];            /* of what its figures depend on: hash, its dependencies', its
+	                               * config, zone and currency */
+	enum plugin_state state;
+	struct plugin_error *errors;
+	int nerrors;
+	struct source_file *files;
+	int nfiles;
+	char **depends;
+	int ndepends;
+	struct isolate *iso;
+	struct event_type **types;
+	int ntypes;
+	struct kpi **kpis;
+	int nkpis;
+	struct cube **cubes;
+	int ncubes;
+	struct plugin_on *ons;
+	int nons;
+	struct plugin_derive *derives;
+	int nderives;
+	struct plugin_import *imports;
+	int nimports;
+	struct isolate_limits limits;
+};
+
+/* What happens to one event type, worked out once. */
+struct type_plan {
+	const struct event_type *type;
+	struct plugin *owner;
+	struct {
+		struct plugin *plugin;
+		const struct measure *m;
+	} *measures;
+	int nmeasures;
+	struct {
+		struct plugin *plugin;
+		const struct plugin_on *on;
+	} *ons;
+	int nons;
+	int *at_slots; /* distinct store_place_slot of its measures, with the field each reads */
+	int *at_fields;
+	int nat;
+};
+
+struct plugin_set {
+	struct plugin **v;
+	int n;
+	struct type_plan *plans;
+	int nplans;
+	const struct conf *conf;
+	struct blame *blame;
+};
+
+/* Sources on disk: every enabled folder of [plugins] path with a plugin.lua. Reads only. */
+struct plugin_sources {
+	char *name, hash[65];
+	struct source_file *files;
+	int nfiles;
+};
+int plugin_sources_read(const struct conf *c, struct plugin_sources **v, int *n, struct cx_err *e);
+void plugin_sources_free(struct plugin_sources *v, int n);
+void plugin_sources_hash(struct plugin_sources *s);
+
+/* Takes the sources over. off: names of plugins not to run (reason shown), may be NULL. */
+int plugin_set_load(struct plugin_set *set, const struct conf *c, struct plugin_sources *v, int n,
+	const char *const *off, int noff, struct blame *blame);
+void plugin_set_free(struct plugin_set *set);
+struct plugin *plugin_set_find(const struct plugin_set *set, const char *name);
+const struct type_plan *plugin_set_type(const struct plugin_set *set, struct str type);
+const struct kpi *plugin_set_kpi(const struct plugin_set *set, const char *id, struct plugin **owner);
+
+/* Calls; each is budgeted, -1 with f filled. A spoiled isolate is loaded anew first. */
+/* Computes the derived fields of ev; failures are told one by one and leave the field null. */
+int plugin_derive(struct plugin *p, struct event *ev,
+	void (*failed)(void *ctx, const char *handler, const struct lua_fail *f), void *ctx);
+int plugin_where(struct plugin *p, const struct measure *m, struct event *ev, bool *yes,
+	struct lua_fail *f);
+int plugin_formula(struct plugin *p, const struct kpi *k, const struct kpi_measured *m,
+	double *value, bool *null, struct lua_fail *f);
+
+struct tx { /* what a reaction may do: the engine fills it */
+	void *ctx;
+	int64_t now_ms;
+	bool past;
+	uint64_t *random; /* state of tx:random, from the job's seed */
+	/* type, subject and data (JSON object) of an event caused by ev; "" = inherit */
+	int (*emit)(void *ctx, struct event *cause, struct str json, struct cx_err *e);
+	void (*log)(void *ctx, const char *plugin, int level, const char *text);
+	/* tx:kpi: query parameters → reply JSON */
+	int (*kpi)(void *ctx, const char *id, const struct kpi_param *p, int n, struct buf *json,
+		struct cx_err *e);
+};
+int plugin_react(struct plugin *p, const struct plugin_on *on, struct event *ev, struct tx *tx,
+	struct lua_fail *f);
+
+#endif

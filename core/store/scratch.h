@@ -1,0 +1,32 @@
+/* scratch.h — CSV files as tables of a throw-away SQLite file, for cx.import.
+ * Flow:   scratch_open → scratch_load per table → scratch_rows per query → scratch_close.
+ * All columns are text, an empty field is NULL, headers as written, rowid is the line's number
+ * (header = 1). Files ending in .gz are unpacked while reading; encoding goes through iconv.
+ * Errors: CX_E_BAD_REQUEST naming file and line. */
+#ifndef CX_STORE_SCRATCH_H
+#define CX_STORE_SCRATCH_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+
+struct scratch;
+int scratch_open(struct scratch **s, const char *dir, struct cx_err *e); /* file in dir, removed */
+void scratch_close(struct scratch *s);
+int scratch_load(struct scratch *s, const char *table, const char *file, char delimiter,
+	const char *encoding, int64_t *rows, struct cx_err *e);
+struct scratch_row {
+	int ncols;
+	const char *const *names;
+	const struct str *values; /* p NULL = null */
+};
+int scratch_rows(struct scratch *s, const char *sql, int (*f)(void *ctx, const struct scratch_row *),
+	void *ctx, struct cx_err *e);
+
+/* Mapped events wait here to be sent in time order: (time, part, row, place in the list). */
+int scratch_event_add(struct scratch *s, int64_t time_ms, int part, int64_t row, int place,
+	const char *json, size_t n, struct cx_err *e);
+int scratch_events(struct scratch *s, int (*f)(void *ctx, int part, int64_t row, const char *json,
+	size_t n), void *ctx, int64_t *total, struct cx_err *e);
+
+#endif

@@ -1,0 +1,165 @@
+/* store.h — what is kept, and the only way to it. All SQL lives in this folder.
+ * Flow:   store_open() runs the migrations; the writer works in batches
+ *         (store_begin … store_commit), the readers in snapshots (the same calls on a read-only
+ *         store). Behind it is a driver (driver.h); sqlite.c is the embedded one.
+ * Callers: writer (STORE_WRITE, one process, holds the data folder's lock), every other engine role
+ *         (STORE_READ).
+ * Owns:   rows handed to callbacks point into the driver's memory and die with the callback.
+ * Errors: CX_OK, CX_E_DISK_FULL, CX_E_STORE_FAILED; after any failure inside a batch look at
+ *         store_in_batch(): if false the engine rolled the whole batch back.
+ * Units:  *_ms UTC, day as in base/tz.h. */
+#ifndef CX_STORE_STORE_H
+#define CX_STORE_STORE_H
+
+#include "event/event.h"
+
+struct store;
+enum store_mode { STORE_READ, STORE_WRITE };
+
+/* url: "sqlite:" (dir/cxd.db) or "sqlite:PATH". A newer schema than ours is refused. STORE_READ of
+ * a folder that holds no store: CX_E_NOT_FOUND. */
+int store_open(struct store **s, const char *url, const char *dir, enum store_mode mode,
+	struct cx_err *e);
+void store_close(struct store *s);
+
+int store_begin(struct store *s, struct cx_err *e);
+int store_commit(struct store *s, struct cx_err *e);
+void store_rollback(struct store *s);
+bool store_in_batch(struct store *s);
+/* Savepoints nest: each mark is ended by exactly one release or rewind. */
+int store_mark(struct store *s, struct cx_err *e);
+int store_release(struct store *s, struct cx_err *e);
+int store_rewind(struct store *s, struct cx_err *e);
+/* Copies the log back into the database: passively when idle, forced = wait for readers. No-op
+ * below min_bytes of log. */
+int store_checkpoint(struct store *s, int64_t min_bytes, bool forced);
+
+/* Named values ("dictionary_key", "company_zone", …): 0 absent, 1 found into out. */
+int store_meta_get(struct store *s, const char *key, struct buf *out, struct cx_err *e);
+int store_meta_set(struct store *s, const char *key, const void *p, size_t n, struct cx_err *e);
+
+/* ---- events ---- */
+/* 0 stored, 1 (source, id) is already there (nothing changed), <0 error. ev->seq is given. */
+int store_event_add(struct store *s, const struct event *ev, struct cx_err *e);
+/* 1 found: seq, digest, job, time, recorded_ms, clockahead and strings (copied to a); 0 not. */
+int store_event_find(struct store *s, struct str source, struct str id, struct event *ev,
+	struct arena *a, struct cx_err *e);
+int store_last_seq(struct store *s, int64_t *seq, struct cx_err *e);
+
+typedef int (*store_event_f)(void *ctx, struct event *ev); /* 0 go on, 1 stop, <0 error */
+struct event_filter {
+	const char *type, *subject, *unit; /* NULL = any */
+	int64_t from_ms, to_ms;            /* [from, to); INT64_MIN/INT64_MAX = open */
+	int64_t after;                     /* seq, exclusive */
+	int64_t until_us;                  /* clock_mono_us to stop at; 0 = none */
+};
+/* In seq order until f stops it. *last: seq of the last row looked at (also one that did not match,
+ * when until_us stopped it); *done: the end was reached. */
+int store_events(struct store *s, const struct event_filter *q, store_event_f f, void *ctx,
+	int64_t *last, bool *done, struct cx_err *e);
+/* Events of a type placed in [from, to) by `time`, or by a time field declared with
+ * store_place_slot(); any order. */
+int store_events_placed(struct store *s, const char *type, int slot, int64_t from_ms, int64_t to_ms,
+	store_event_f f, void *ctx, struct cx_err *e);
+/* Number of (type, time field), made on first use by the writer; -1 when a reader finds none. */
+int store_place_slot(struct store *s, const char *type, const char *field, int *slot,
+	struct cx_err *e);
+int store_place_add(struct store *s, int slot, int64_t ms, int64_t seq, struct cx_err *e);
+int store_place_clear(struct store *s, int slot, struct cx_err *e);
+/* Writes derived fields computed later (a new derive over old events). */
+int store_event_set_derived(struct store *s, int64_t seq, struct str derived, struct cx_err *e);
+
+/* Makes (or remakes, where changed) the view ev_<type> with a column per field. */
+int store_type_view(struct store *s, const struct event_type *t, struct cx_err *e);
+void store_view_name(const char *type, char *out, size_t cap); /* "ev_nps_answered" */
+
+/* ---- figures (see kpi/) ---- */
+int store_cube_id(struct store *s, const char *plugin, const char *dims, int *id,
+	struct cx_err *e); /* made on first use; reader: -1 when there is none */
+/* Forgets all cubes of a plugin with their cells, sets and exclusions. */
+int store_cubes_drop(struct store *s, const char *plugin, struct cx_err *e);
+
+/* 1 found (value copied to out), 0 not. */
+int store_cell_get(struct store *s, int cube, int32_t day, struct str group, struct buf *out,
+	struct cx_err *e);
+int store_cell_put(struct store *s, int cube, int32_t day, struct str group, const void *value,
+	size_t n, struct cx_err *e);
+int store_cell_count(struct store *s, int cube, int32_t day, int64_t *n, struct cx_err *e);
+typedef int (*store_cell_f)(void *ctx, int32_t day, struct str group, const void *p, size_t n);
+/* Cells with first ≤ day ≤ last, by day, then group. */
+int store_cells(struct store *s, int cube, int32_t first, int32_t last, store_cell_f f, void *ctx,
+	struct cx_err *e);
+int store_cell_days(struct store *s, int cube, int32_t *first, int32_t *last,
+	struct cx_err *e); /* 1 there are cells, 0 none */
+
+/* Sets: while a day is open a row per (cell, set, id) counting how often it was seen; folded into a
+ * blob later (kpi/set.h). */
+int store_set_add(struct store *s, int cube, int set, int32_t day, struct str group, uint32_t id,
+	uint32_t n, struct cx_err *e);
+typedef int (*store_set_f)(void *ctx, int32_t day, struct str group, const void *blob, size_t n,
+	uint32_t id, uint32_t count); /* a folded blob (blob != NULL), or one open row */
+/* By day, then group; within a group the blob first. */
+int store_sets(struct store *s, int cube, int set, int32_t first, int32_t last, store_set_f f,
+	void *ctx, struct cx_err *e);
+/* The next (cube, set, day, group) with at least min_rows open rows, not of today: 1 found. */
+int store_set_ripe(struct store *s, int min_rows, int32_t before_day, int *cube, int *set,
+	int32_t *day, struct str *group, struct arena *a, struct cx_err *e);
+int store_set_fold(struct store *s, int cube, int set, int32_t day, struct str group,
+	const void *blob, size_t n, struct cx_err *e); /* puts the blob, deletes the rows */
+
+/* Company-wide dictionary: keyed hash of a value's text → 32-bit id. */
+int store_ident_find(struct store *s, const uint8_t hash[16], uint32_t *id,
+	struct cx_err *e); /* 1 found, 0 not */
+int store_ident_add(struct store *s, const uint8_t hash[16], uint32_t *id, struct cx_err *e);
+
+/* An event that a measure had to leave out, and why. */
+int store_exclude(struct store *s, const char *plugin, const char *kpi, const char *measure,
+	int32_t day, int64_t seq, const char *reason, struct cx_err *e);
+int store_excluded(struct store *s, const char *kpi, int32_t first, int32_t last, int64_t *n,
+	struct cx_err *e);
+
+/* ---- plugins ---- */
+struct source_file {
+	char *path, *text; /* path within the plugin's folder */
+	size_t len;
+};
+int store_source_put(struct store *s, const char *hash, const char *path, const char *text,
+	size_t n, struct cx_err *e);
+int store_source_get(struct store *s, const char *hash, struct source_file **files, int *n,
+	struct cx_err *e);
+/* The set in force: plugin → hash of its sources, and the identity its figures were built with. */
+int store_plugin_put(struct store *s, const char *plugin, const char *hash, struct cx_err *e);
+int store_plugin_remove(struct store *s, const char *plugin, struct cx_err *e);
+int store_plugins(struct store *s, int (*f)(void *ctx, const char *plugin, const char *hash),
+	void *ctx, struct cx_err *e);
+int store_figures_get(struct store *s, const char *plugin, struct buf *identity,
+	struct cx_err *e); /* 1 found */
+int store_figures_set(struct store *s, const char *plugin, const char *identity,
+	struct cx_err *e);
+
+struct failed_row {
+	int64_t id, seq, at_ms;
+	const char *plugin, *handler, *file, *message, *traceback;
+	int line, tries;
+};
+int store_failed_add(struct store *s, struct failed_row *row, struct cx_err *e); /* sets row->id */
+/* Those of one event, or all after id (seq 0), oldest first. */
+int store_failed(struct store *s, int64_t seq, int64_t after, int limit,
+	int (*f)(void *ctx, const struct failed_row *row), void *ctx, struct cx_err *e);
+
+/* ---- access, jobs ---- */
+int store_token_put(struct store *s, const struct token_row *t, int64_t now_ms,
+	struct cx_err *e); /* CX_E_CONFLICT if the name is taken */
+int store_token_remove(struct store *s, const char *name, struct cx_err *e); /* 1 removed, 0 none */
+int store_tokens(struct store *s, int (*f)(void *ctx, const struct token_row *t, int64_t made_ms),
+	void *ctx, struct cx_err *e);
+/* Answers of writes that are not events, kept for a replay: 1 found. */
+int store_job_get(struct store *s, uint64_t key, int *status, struct buf *body, struct cx_err *e);
+int store_job_put(struct store *s, uint64_t key, int status, const char *body, size_t n,
+	struct cx_err *e);
+int store_jobs_clear(struct store *s, struct cx_err *e); /* of earlier batches */
+
+/* sqlite3_quick_check and the like, for verify: CX_OK or the first thing found. */
+int store_check(struct store *s, struct cx_err *e);
+
+#endif
