@@ -35,6 +35,7 @@ struct plugin_derive {
 struct plugin_import { /* cx.import; run by lua/import.h */
 	char *id, *file;
 	int line;
+	int handle; /* of the declaration: a Lua table with tables and events, or generate */
 };
 
 struct plugin {
@@ -110,6 +111,9 @@ void plugin_set_free(struct plugin_set *set);
 struct plugin *plugin_set_find(const struct plugin_set *set, const char *name);
 const struct type_plan *plugin_set_type(const struct plugin_set *set, struct str type);
 const struct kpi *plugin_set_kpi(const struct plugin_set *set, const char *id, struct plugin **owner);
+
+/* Pushes the Lua value behind a handle on the plugin's state (a spoiled isolate is loaded anew). */
+int plugin_push(struct plugin *p, int handle, struct lua_fail *f);
 
 /* Calls; each is budgeted, -1 with f filled. A spoiled isolate is loaded anew first. */
 /* Computes the derived fields of ev; failures are told one by one and leave the field null. */
