@@ -59,6 +59,16 @@ int isolate_load_runtime(struct isolate *iso, const char *name, struct lua_fail 
 int isolate_call(struct isolate *iso, int nargs, int nresults, int budget_ms, const char *handler,
 	struct lua_fail *f);
 
+/* For the host's C: pushes the table that runtime Lua sees as `_HOST`. */
+void isolate_push_host(struct isolate *iso);
+/* Pushes the table behind the plugin's globals (which the plugin itself can only read). */
+void isolate_push_globals(struct isolate *iso);
+/* Replaces the table on top with a read-only view of it; `_HOST.freeze` does the same. */
+void isolate_freeze(lua_State *L);
+/* Where in plugin code the running call is: nearest plugin file on the stack; false = none. Also
+ * `_HOST.where()` → file, line. */
+bool isolate_where(lua_State *L, char *file, size_t cap, int *line);
+
 /* Once per process: the timer whose signal looks at deadlines. */
 void isolate_clock_start(void);
 
