@@ -3,8 +3,9 @@
  *         range, unit, help in both languages), from which the struct, the loader, the checks and
  *         the documented conf/cxd.ini are made.
  * Owns:   the caller; conf_free().
- * Errors: every mistake as "file:line: …" in a list; unknown keys, values out of range and
- *         over-long lines are mistakes. */
+ * Errors: every mistake as "file:line: …" in a list; unknown sections and keys, a key given twice,
+ *         values out of range and over-long lines are mistakes. After one, c can only be freed.
+ *         The zone of [company] is set for the process (tz_setup). */
 #ifndef CX_CONF_CONF_H
 #define CX_CONF_CONF_H
 
@@ -49,6 +50,9 @@ struct conf {
 
 int conf_load(struct conf *c, const char *file, struct cx_errs *errs);
 void conf_free(struct conf *c);
+/* The documented file: every key of the table as a comment with its default, range, unit and help;
+ * values that FILE gives are kept (file NULL: none). conf/cxd.ini is what this makes of itself. */
+int conf_print(const char *file, struct buf *out, struct cx_errs *errs);
 /* The n-th key of [section], NULL past the end. */
 const struct conf_free *conf_section(const struct conf *c, const char *section, int n);
 /* Is plugin name switched on by [plugins] enable ("*" or a list)? */

@@ -1,0 +1,15 @@
+/* nearest.h — "did you mean": the known word closest to what was typed.
+ * Pure; NULL when nothing is close enough to be worth suggesting. */
+#ifndef CX_CONF_NEAREST_H
+#define CX_CONF_NEAREST_H
+
+/* Edits (insert, delete, replace, swap of neighbours) from a to b. */
+int nearest_distance(const char *a, const char *b);
+
+struct nearest { /* feed candidates one by one; best stays NULL unless one is close */
+	const char *word, *best;
+	int distance;
+};
+void nearest_try(struct nearest *n, const char *candidate);
+
+#endif
