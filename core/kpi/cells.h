@@ -18,7 +18,11 @@ void cells_free(struct cells *c);
 int cells_tally(struct cells *c, const struct measure *m, struct event *ev, struct cx_err *e);
 size_t cells_mark(const struct cells *c);              /* how far the batch has come */
 void cells_rewind(struct cells *c, size_t mark);       /* drops what was added since */
-int cells_flush(struct cells *c, struct cx_err *e);
+int cells_flush(struct cells *c, struct cx_err *e);    /* the batch's last; marks end here */
+/* Writes what was added so far, for a query within the batch (tx:kpi). Marks stay good: after
+ * store_rewind() to the savepoint taken with a mark, cells_rewind() makes what the store lost due
+ * again. */
+int cells_show(struct cells *c, struct cx_err *e);
 void cells_forget(struct cells *c);
 /* Idle work: folds the rows of one quiet day into a blob. 1 did something, 0 nothing to do. */
 int cells_fold_one(struct cells *c, int32_t today, struct cx_err *e);

@@ -24,5 +24,6 @@ struct kset *kset_top(const struct kset *s); /* S_levels as a one-level set */
 struct kset *kset_combine(const struct kset *a, const struct kset *b, enum kset_op op);
 void kset_write(const struct kset *s, struct buf *out);
 struct kset *kset_read(const void *p, size_t n); /* NULL: damaged */
+bool kset_equal(const struct kset *a, const struct kset *b, int levels);
 
 #endif

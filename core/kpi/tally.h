@@ -6,12 +6,16 @@
 #ifndef CX_KPI_TALLY_H
 #define CX_KPI_TALLY_H
 
+#include "base/tz.h"
 #include "kpi/def.h"
+
+enum { TALLY_TOO_LARGE = 1 }; /* the sum would leave int64 */
 
 struct tally_sink {
 	void *ctx;
 	/* Measure's where-function: 1 yes, 0 no, <0 it raised (e says why). */
 	int (*where)(void *ctx, const struct measure *m, struct event *ev, struct cx_err *e);
+	/* TALLY_TOO_LARGE: nothing was added, the event is to be excluded. */
 	int (*add)(void *ctx, const struct measure *m, int32_t day, struct str group, int64_t delta,
 		struct cx_err *e);
 	int (*see)(void *ctx, const struct measure *m, int32_t day, struct str group, uint32_t id,

@@ -1,0 +1,103 @@
+#include "kpi/cellvalue.h"
+
+#include <string.h>
+#include <zlib.h>
+
+#include "base/buf.h"
+#include "base/tz.h"
+
+enum { VERSION = 1, CRC = 4 };
+
+size_t cell_bits(int nslots)
+{
+	return ((size_t)nslots + 7) / 8;
+}
+
+static uint32_t checksum(const uint8_t *p, size_t n, struct cell_at at)
+{
+	int32_t place[2] = {at.cube, at.day};
+	uLong c = crc32(0, (const Bytef *)place, sizeof place);
+	c = crc32(c, (const Bytef *)at.group.p, at.group.n);
+	return (uint32_t)crc32(c, p, (uInt)n);
+}
+
+static size_t put_varint(uint8_t *p, uint64_t v)
+{
+	size_t n = 0;
+	for (; v >= 0x80; v >>= 7)
+		p[n++] = (uint8_t)(v | 0x80);
+	p[n++] = (uint8_t)v;
+	return n;
+}
+
+/* Bytes used, 0: it does not end. */
+static size_t get_varint(const uint8_t *p, const uint8_t *end, uint64_t *v)
+{
+	*v = 0;
+	for (unsigned shift = 0; p + shift / 7 < end && shift < 64; shift += 7) {
+		uint8_t c = p[shift / 7];
+		*v |= (uint64_t)(c & 0x7f) << shift;
+		if (c < 0x80)
+			return shift / 7 + 1;
+	}
+	return 0;
+}
+
+void cell_write(struct buf *out, struct cell_at at, int nslots, const uint8_t *touched,
+	const int64_t *v)
+{
+	size_t start = out->len, bits = cell_bits(nslots);
+	buf_reserve(out, 4 + bits + (size_t)nslots * 10 + CRC);
+	uint8_t *p = (uint8_t *)out->p + start, *o = p;
+	*o++ = VERSION;
+	o += put_varint(o, (uint64_t)nslots);
+	memcpy(o, touched, bits);
+	o += bits;
+	for (int i = 0; i < nslots; i++)
+		if (cell_touched(touched, i))
+			o += put_varint(o, (uint64_t)v[i] << 1 ^ (uint64_t)(v[i] >> 63));
+	uint32_t c = checksum(p, (size_t)(o - p), at);
+	memcpy(o, &c, CRC);
+	out->len = start + (size_t)(o - p) + CRC;
+}
+
+bool cell_read(const void *data, size_t n, struct cell_at at, int nslots, const uint8_t **touched,
+	int64_t *v)
+{
+	const uint8_t *p = data, *end = p + n - CRC;
+	uint64_t x;
+	uint32_t c;
+	if (n < 2 + CRC || p[0] != VERSION)
+		return false;
+	memcpy(&c, end, CRC);
+	if (c != checksum(p, n - CRC, at))
+		return false;
+	size_t used = get_varint(++p, end, &x);
+	p += used;
+	if (!used || x != (uint64_t)nslots || (size_t)(end - p) < cell_bits(nslots))
+		return false;
+	*touched = p;
+	p += cell_bits(nslots);
+	for (int i = 0; i < nslots; i++) {
+		v[i] = 0;
+		if (!cell_touched(*touched, i))
+			continue;
+		used = get_varint(p, end, &x);
+		if (!used)
+			return false;
+		p += used;
+		v[i] = (int64_t)(x >> 1 ^ (0 - (x & 1)));
+	}
+	return p == end;
+}
+
+int cell_damaged(const struct cube *c, struct cell_at at, struct cx_err *e)
+{
+	char day[16];
+	tz_day_text(at.day, day);
+	return cx_fail(e, CX_E_STORE_FAILED, NULL,
+		CX_T("célula danificada: cubo %s (%s), dia %s, grupo %.*s",
+			"damaged cell: cube %s (%s), day %s, group %.*s"),
+		c ? c->plugin : "?", c ? c->dims : "", day, at.group.n > 200 ? 200 : (int)at.group.n,
+		at.group.p);
+}

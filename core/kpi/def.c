@@ -1,0 +1,126 @@
+#include "kpi/def.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "store/store.h"
+
+void kpi_free(struct kpi *k)
+{
+	if (!k)
+		return;
+	for (int i = 0; i < k->nmeasures; i++) {
+		free(k->measures[i].name);
+		free(k->measures[i].type_name);
+		free(k->measures[i].field_name);
+		free(k->measures[i].at_name);
+	}
+	for (int i = 0; i < k->nby; i++)
+		free(k->by[i]);
+	free(k->measures);
+	free(k->id);
+	free(k->plugin);
+	free(k->file);
+	free(k->title);
+	free(k->format);
+	free(k->better);
+	free(k->tier);
+	free(k->owner);
+	free(k);
+}
+
+int kpi_dim(const struct kpi *k, const char *name)
+{
+	for (int i = 0; i < k->nby; i++)
+		if (strcmp(k->by[i], name) == 0)
+			return i;
+	return -1;
+}
+
+static int by_id(const void *a, const void *b)
+{
+	return strcmp((*(struct kpi *const *)a)->id, (*(struct kpi *const *)b)->id);
+}
+
+static char *joined_dims(const struct kpi *k)
+{
+	struct buf b = {0};
+	for (int i = 0; i < k->nby; i++) {
+		if (i)
+			buf_puts(&b, ",");
+		buf_puts(&b, k->by[i]);
+	}
+	return buf_cstr(&b); /* the caller's to free */
+}
+
+static struct cube *cube_for(const struct kpi *k, struct cube ***cubes, int *n)
+{
+	char *dims = joined_dims(k);
+	for (int i = 0; i < *n; i++) {
+		if (strcmp((*cubes)[i]->dims, dims) == 0) {
+			free(dims);
+			return (*cubes)[i];
+		}
+	}
+	struct cube *c = xcalloc(1, sizeof *c);
+	c->id = -1;
+	c->plugin = xstrdup(k->plugin);
+	c->dims = dims;
+	c->ndims = k->nby;
+	*cubes = xrealloc(*cubes, (size_t)(*n + 1) * sizeof **cubes);
+	(*cubes)[(*n)++] = c;
+	return c;
+}
+
+static void take_measures(struct cube *c, struct kpi *k)
+{
+	c->measures = xrealloc(c->measures,
+		(size_t)(c->nmeasures + k->nmeasures) * sizeof *c->measures);
+	for (int i = 0; i < k->nmeasures; i++) {
+		struct measure *m = &k->measures[i];
+		m->kpi = k;
+		m->slot = m->set = -1;
+		if (m->kind == MEASURE_DISTINCT)
+			m->set = c->nsets++;
+		else
+			m->slot = c->nslots++;
+		c->measures[c->nmeasures++] = m;
+	}
+	k->cube = c;
+}
+
+int kpi_cubes_build(struct kpi **kpis, int nkpis, struct cube ***cubes, int *ncubes)
+{
+	struct kpi **sorted = xmalloc((size_t)nkpis * sizeof(struct kpi *));
+	if (nkpis)
+		memcpy(sorted, kpis, (size_t)nkpis * sizeof(struct kpi *));
+	qsort(sorted, (size_t)nkpis, sizeof(struct kpi *), by_id);
+	*cubes = NULL;
+	*ncubes = 0;
+	for (int i = 0; i < nkpis; i++)
+		take_measures(cube_for(sorted[i], cubes, ncubes), sorted[i]);
+	free(sorted);
+	return CX_OK;
+}
+
+int kpi_cubes_bind(struct store *s, struct cube **cubes, int ncubes, struct cx_err *e)
+{
+	for (int i = 0; i < ncubes; i++) {
+		int rc = store_cube_id(s, cubes[i]->plugin, cubes[i]->dims, &cubes[i]->id, e);
+		if (rc < 0)
+			return rc;
+	}
+	return CX_OK;
+}
+
+void kpi_cubes_free(struct cube **cubes, int ncubes)
+{
+	for (int i = 0; i < ncubes; i++) {
+		free(cubes[i]->plugin);
+		free(cubes[i]->dims);
+		free(cubes[i]->measures);
+		free(cubes[i]);
+	}
+	free(cubes);
+}
