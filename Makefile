@@ -11,7 +11,7 @@ BENCH_PACKAGES := nodejs npm
 
 BUILD := build$(if $(SAN),/san)
 CFLAGS_BASE := -std=c11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes \
-	-Wmissing-prototypes -Wpointer-arith -Wvla -fno-strict-aliasing -fstack-protector-strong
+	-Wmissing-prototypes -Wpointer-arith -Wvla -Wno-format-truncation -fno-strict-aliasing -fstack-protector-strong
 CFLAGS_SAN := $(if $(SAN),-fsanitize=address$(,)undefined -fno-sanitize-recover=undefined \
 	-fno-omit-frame-pointer -O1)
 , := ,

@@ -64,6 +64,7 @@ struct job_head {
 	uint64_t seed;   /* for tx:random */
 	uint8_t ulid[ULID_BYTES];
 	struct caller caller;
+	uint32_t off_item;        /* with JOB_NO_PLUGIN: the event of the batch it concerns */
 	char off[NAME_MAX_BYTES]; /* with JOB_NO_PLUGIN: the plugin to leave out */
 };
 /* Meta names: "query" (raw, without ?), "content-type", path parameters by their name in

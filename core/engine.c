@@ -1,0 +1,69 @@
+#include "engine.h"
+
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "engine/check.h"
+#include "engine/import.h"
+#include "engine/reader.h"
+#include "engine/scriptrun.h"
+#include "engine/testrun.h"
+#include "engine/writer.h"
+#include "ipc/spawn.h"
+
+static enum log_level level_of(const char *name)
+{
+	return *name == 'e' ? LOG_ERROR : *name == 'w' ? LOG_WARN : *name == 'd' ? LOG_DEBUG : LOG_INFO;
+}
+
+static void read_flags(struct engine *eng, int argc, char **argv, bool *restart)
+{
+	for (int i = 0; i < argc; i++) {
+		if (strcmp(argv[i], "--restart") == 0)
+			*restart = true;
+		else if (strncmp(argv[i], "--off=", 6) == 0 && eng->noff < ENGINE_OFF_MAX)
+			eng->off[eng->noff++] = argv[i] + 6;
+	}
+}
+
+static int run_role(struct engine *eng, const char *role, int argc, char **argv)
+{
+	bool restart = false;
+	if (strcmp(role, "write") == 0 || strcmp(role, "read") == 0) {
+		read_flags(eng, argc, argv, &restart);
+		return *role == 'w' ? writer_main(eng, restart) : reader_main(eng);
+	}
+	if (strcmp(role, "check") == 0)
+		return check_main(eng, argc, argv);
+	if (strcmp(role, "test") == 0)
+		return testrun_main(eng, argc, argv);
+	if (strcmp(role, "script") == 0)
+		return scriptrun_main(eng, argc, argv);
+	if (strcmp(role, "import") == 0)
+		return import_main(eng->conf, eng->blame, argc, argv);
+	cx_die("no engine role \"%s\"", role);
+}
+
+int engine_main(int argc, char **argv)
+{
+	struct conf conf;
+	struct cx_errs errs = {0};
+	struct engine eng = {.conf = &conf, .fd = SPAWN_FD_SOCKET};
+	if (argc < 2)
+		cx_die("--engine needs a role and a conf file");
+	prctl(PR_SET_NAME, argv[0]);
+	eng.blame = blame_attach(SPAWN_FD_BLAME);
+	blame_phase(eng.blame, BLAME_START);
+	if (conf_load(&conf, argv[1], &errs) < 0)
+		cx_die("%s", errs.v[0].msg);
+	log_setup(argv[0], level_of(conf.log_level), conf.log_format);
+	cx_lang = strcmp(conf.company_locale, "en") == 0 ? CX_EN : CX_PT;
+	isolate_clock_start();
+	int rc = run_role(&eng, argv[0], argc - 2, argv + 2);
+	plugin_set_free(&eng.set);
+	store_close(eng.store);
+	conf_free(&conf);
+	return rc;
+}

@@ -1,0 +1,194 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "engine/answers.h"
+
+enum { PARAMS = 40, VALUE = 512 };
+
+/* The texts of a title table or a plain title, in the caller's language. */
+static void title(struct buf *b, const struct kpi *k)
+{
+	jw_key(b, "title");
+	if (k->title)
+		jw_raw(b, k->title, strlen(k->title));
+	else
+		jw_str(b, k->id);
+}
+
+static void kpi_row(struct buf *b, const struct kpi *k)
+{
+	jw_obj(b);
+	jw_kstr(b, "id", k->id);
+	title(b, k);
+	jw_kstr(b, "format", k->format);
+	jw_kstr(b, "better", k->better);
+	if (k->has_target)
+		jw_kdouble(b, "target", k->target);
+	jw_kstr(b, "tier", k->tier);
+	jw_kstr(b, "owner", k->owner);
+	jw_kstr(b, "plugin", k->plugin);
+	jw_key(b, "by");
+	jw_arr(b);
+	for (int i = 0; i < k->nby; i++)
+		jw_str(b, k->by[i]);
+	jw_arr_end(b);
+	jw_key(b, "measures");
+	jw_arr(b);
+	for (int i = 0; i < k->nmeasures; i++)
+		jw_str(b, k->measures[i].name);
+	jw_arr_end(b);
+	jw_key(b, "events");
+	jw_arr(b);
+	for (int i = 0; i < k->nmeasures; i++) {
+		bool seen = false;
+		for (int j = 0; j < i; j++)
+			seen |= strcmp(k->measures[i].type_name, k->measures[j].type_name) == 0;
+		if (!seen)
+			jw_str(b, k->measures[i].type_name);
+	}
+	jw_arr_end(b);
+	jw_obj_end(b);
+}
+
+int answer_kpis(struct engine *eng, struct buf *b, struct cx_err *e)
+{
+	(void)e;
+	jw_obj(b);
+	jw_key(b, "kpis");
+	jw_arr(b);
+	for (int i = 0; i < eng->set.n; i++)
+		for (int k = 0; k < eng->set.v[i]->nkpis; k++)
+			if (eng->set.v[i]->state == PLUGIN_RUNNING)
+				kpi_row(b, eng->set.v[i]->kpis[k]);
+	jw_arr_end(b);
+	jw_knull(b, "next");
+	jw_obj_end(b);
+	return CX_OK;
+}
+
+/* A caller bound to a unit asks about that unit only. */
+static int bind_unit(const struct engine *eng, const char *id, const char *unit,
+	struct kpi_param *params, int *n, char value[VALUE], struct cx_err *e)
+{
+	const struct kpi *k = plugin_set_kpi(&eng->set, id, NULL);
+	if (!k || !unit[0])
+		return CX_OK;
+	if (kpi_dim(k, "unit") < 0)
+		return cx_fail(e, CX_E_FORBIDDEN, NULL,
+			CX_T("este KPI não se divide por unidade, e esta credencial só vê a unidade %s",
+				"this KPI has no unit dimension, and this token sees unit %s only"),
+			unit);
+	snprintf(value, VALUE, "unit:%s", unit);
+	params[(*n)++] = (struct kpi_param){"where", value};
+	return CX_OK;
+}
+
+int answer_kpi(struct engine *eng, const struct frame *f, struct buf *b, struct cx_err *e)
+{
+	static char names[PARAMS][32], values[PARAMS][VALUE];
+	struct kpi_param params[PARAMS + 1];
+	const char *query = meta_get(f->meta, f->head.meta_len, "query");
+	const char *id = meta_get(f->meta, f->head.meta_len, "id");
+	char bound[VALUE];
+	int n = 0;
+	for (; query_name(query, n, names[n], sizeof names[n]); n++) {
+		int seen = 0, wrong = 0;
+		for (int i = 0; i < n; i++)
+			seen += strcmp(names[i], names[n]) == 0;
+		const char *v = query_get(query, names[n], seen, values[n], VALUE, &wrong);
+		if (wrong || !v || n == PARAMS - 1)
+			return cx_fail(e, CX_E_BAD_QUERY, names[n],
+				CX_T("%s: valor longo demais, mal codificado, ou parâmetros demais",
+					"%s: value too long, badly encoded, or too many parameters"),
+				names[n]);
+		params[n] = (struct kpi_param){names[n], v};
+	}
+	int rc = bind_unit(eng, id ? id : "", f->head.caller.unit, params, &n, bound, e);
+	return rc < 0 ? rc : engine_kpi(eng, id ? id : "", params, n, f->head.now_ms, b, e);
+}
+
+static const char *state_name(enum plugin_state s)
+{
+	return s == PLUGIN_RUNNING ? "running" : "failed";
+}
+
+int answer_plugins(struct engine *eng, struct buf *b, struct cx_err *e)
+{
+	(void)e;
+	jw_obj(b);
+	jw_key(b, "plugins");
+	jw_arr(b);
+	for (int i = 0; i < eng->set.n; i++) {
+		const struct plugin *p = eng->set.v[i];
+		jw_obj(b);
+		jw_kstr(b, "name", p->name);
+		jw_kstr(b, "version", p->version);
+		jw_kstr(b, "hash", p->hash);
+		jw_kstr(b, "state", state_name(p->state));
+		jw_key(b, "errors");
+		jw_arr(b);
+		for (int k = 0; k < p->nerrors; k++) {
+			jw_obj(b);
+			jw_kstr(b, "file", p->errors[k].file);
+			jw_kint(b, "line", p->errors[k].line);
+			jw_kstr(b, "message", p->errors[k].message);
+			jw_obj_end(b);
+		}
+		jw_arr_end(b);
+		jw_key(b, "budgets");
+		jw_obj(b);
+		jw_kint(b, "load_ms", p->limits.load_ms);
+		jw_kint(b, "handler_ms", p->limits.handler_ms);
+		jw_kint(b, "formula_ms", p->limits.formula_ms);
+		jw_kint(b, "memory_limit", (int64_t)p->limits.memory);
+		jw_kint(b, "memory_used", p->iso ? (int64_t)isolate_memory(p->iso) : 0);
+		jw_obj_end(b);
+		jw_obj_end(b);
+	}
+	jw_arr_end(b);
+	jw_obj_end(b);
+	return CX_OK;
+}
+
+static void differs(void *ctx, const struct cube *c, const char *what)
+{
+	struct buf *b = ctx;
+	jw_obj(b);
+	jw_kstr(b, "plugin", c->plugin);
+	jw_kstr(b, "by", c->dims);
+	jw_kstr(b, "what", what);
+	jw_obj_end(b);
+}
+
+int answer_verify(struct engine *eng, struct buf *b, struct cx_err *e)
+{
+	struct kpi_host host;
+	int64_t last = 0, cubes = 0;
+	int rc = store_check(eng->store, e);
+	engine_kpi_host(eng, &host);
+	jw_obj(b);
+	jw_key(b, "differences");
+	jw_arr(b);
+	if (rc < 0) {
+		jw_obj(b);
+		jw_kstr(b, "what", e->msg);
+		jw_obj_end(b);
+		rc = CX_OK;
+	}
+	for (int i = 0; i < eng->set.n && rc >= 0; i++) {
+		struct plugin *p = eng->set.v[i];
+		for (int k = 0; k < p->ncubes && rc >= 0 && p->state == PLUGIN_RUNNING; k++, cubes++)
+			rc = kpi_verify(eng->store, p->cubes[k], &host, differs, b, e);
+	}
+	jw_arr_end(b);
+	if (rc >= 0)
+		rc = store_last_seq(eng->store, &last, e);
+	jw_key(b, "checked");
+	jw_obj(b);
+	jw_kint(b, "events", last);
+	jw_kint(b, "cubes", cubes);
+	jw_obj_end(b);
+	jw_obj_end(b);
+	return rc < 0 ? rc : CX_OK;
+}

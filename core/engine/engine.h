@@ -1,0 +1,44 @@
+/* engine/engine.h — what every engine role has open: conf, store, the plugins in force.
+ * Flow:   engine_open() → the role's loop → engine_close(). generation.c decides which sources the
+ *         plugins are loaded from.
+ * Owns:   everything in struct engine. One per process. */
+#ifndef CX_ENGINE_ENGINE_H
+#define CX_ENGINE_ENGINE_H
+
+#include "ipc/frame.h"
+#include "lua/plugin.h"
+#include "store/store.h"
+
+enum { ENGINE_OFF_MAX = 16 };
+
+struct engine {
+	struct conf *conf;
+	struct store *store;
+	struct plugin_set set;
+	struct blame *blame;
+	int fd; /* to the front or the cli; -1: none */
+	const char *off[ENGINE_OFF_MAX]; /* plugins that killed an engine while loading */
+	int noff;
+};
+
+/* Where the plugins come from: their folders on disk, which then become the set in force in the
+ * store (a writer that starts), or the set in force as the store keeps it (everyone else). */
+enum generation { GENERATION_DISK, GENERATION_STORE };
+int engine_load_plugins(struct engine *eng, enum generation from, struct cx_err *e);
+/* Writer, after loading: keeps the sources, makes the views, binds cubes and time slots. */
+int engine_keep_plugins(struct engine *eng, struct cx_err *e);
+/* Reader: binds cubes and time slots to what the store has. */
+int engine_bind(struct engine *eng, struct cx_err *e);
+void engine_log_plugins(const struct engine *eng);
+
+/* The Lua side of figures: ctx is the struct engine. */
+int engine_where(void *ctx, const struct measure *m, struct event *ev, struct cx_err *e);
+void engine_kpi_host(struct engine *eng, struct kpi_host *host);
+/* A query by name/value pairs, whoever asks; the snapshot is the caller's. */
+int engine_kpi(struct engine *eng, const char *id, const struct kpi_param *params, int n,
+	int64_t now_ms, struct buf *json, struct cx_err *e);
+
+/* "plugins/acme/plugin.lua:14: message" from a failed call. */
+void engine_fail_text(const struct lua_fail *f, char *out, size_t cap);
+
+#endif

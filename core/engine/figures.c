@@ -1,0 +1,65 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/engine.h"
+
+void engine_fail_text(const struct lua_fail *f, char *out, size_t cap)
+{
+	if (f->file[0])
+		snprintf(out, cap, "%s:%d: %s", f->file, f->line, f->msg);
+	else
+		snprintf(out, cap, "%s", f->msg);
+}
+
+static int raise(const struct lua_fail *f, struct cx_err *e)
+{
+	char text[400];
+	engine_fail_text(f, text, sizeof text);
+	return cx_fail(e, CX_E_PLUGIN_FAILED, NULL, "%s", text);
+}
+
+int engine_where(void *ctx, const struct measure *m, struct event *ev, struct cx_err *e)
+{
+	struct engine *eng = ctx;
+	struct lua_fail f;
+	bool yes = false;
+	struct plugin *p = plugin_set_find(&eng->set, m->kpi->plugin);
+	if (plugin_where(p, m, ev, &yes, &f) < 0)
+		return raise(&f, e);
+	return yes;
+}
+
+static int formula(void *ctx, const struct kpi *k, const struct kpi_measured *m, double *value,
+	bool *null, struct cx_err *e)
+{
+	struct engine *eng = ctx;
+	struct lua_fail f;
+	struct plugin *p = plugin_set_find(&eng->set, k->plugin);
+	if (plugin_formula(p, k, m, value, null, &f) < 0)
+		return raise(&f, e);
+	return CX_OK;
+}
+
+void engine_kpi_host(struct engine *eng, struct kpi_host *host)
+{
+	*host = (struct kpi_host){.ctx = eng, .where = engine_where, .formula = formula};
+}
+
+int engine_kpi(struct engine *eng, const char *id, const struct kpi_param *params, int n,
+	int64_t now_ms, struct buf *json, struct cx_err *e)
+{
+	struct plugin *owner;
+	struct kpi_query q;
+	struct kpi_host host;
+	const struct kpi *k = plugin_set_kpi(&eng->set, id, &owner);
+	if (!k)
+		return cx_fail(e, CX_E_NOT_FOUND, "id",
+			CX_T("não existe o KPI \"%s\"; GET /v1/kpis lista todos",
+				"there is no KPI \"%s\"; GET /v1/kpis lists them all"), id);
+	int rc = kpi_query_parse(&q, k, params, n, now_ms, e);
+	if (rc < 0)
+		return rc;
+	engine_kpi_host(eng, &host);
+	struct kpi_meta meta = {owner->version, eng->conf->company_currency};
+	return kpi_query_run(eng->store, k, &q, &host, &meta, json, e);
+}

@@ -1,0 +1,295 @@
+#include "engine/ingest.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/tz.h"
+
+enum { MAX_NODES = 65536 };
+
+void ingest_init(struct ingest *in, struct engine *eng)
+{
+	*in = (struct ingest){.eng = eng};
+	in->cells = cells_new(eng->store, eng->conf->kpi_groups, engine_where, eng);
+}
+
+void ingest_free(struct ingest *in)
+{
+	cells_free(in->cells);
+	arena_free(&in->arena);
+	json_doc_free(&in->doc);
+	buf_free(&in->warnings);
+}
+
+int ingest_open(struct ingest *in, struct cx_err *e)
+{
+	int64_t last;
+	int rc = store_last_seq(in->eng->store, &last, e);
+	if (rc >= 0)
+		in->next_seq = last + 1;
+	return rc;
+}
+
+void ingest_job_begin(struct ingest *in, const struct job_head *head, bool past)
+{
+	in->head = head;
+	in->past = past;
+	in->random = head->seed;
+	in->store_failed = false;
+	in->depth = in->marks = 0;
+	cx_lang = head->caller.lang;
+	if (in->eng->blame)
+		in->eng->blame->job = head->job;
+}
+
+struct ingest_mark ingest_mark(const struct ingest *in)
+{
+	return (struct ingest_mark){in->next_seq, in->counts};
+}
+
+void ingest_rewind(struct ingest *in, struct ingest_mark m)
+{
+	in->next_seq = m.next_seq;
+	in->counts = m.counts;
+	cells_forget(in->cells);
+}
+
+int ingest_lost(struct ingest *in, const struct cx_err *e)
+{
+	in->store_failed = true;
+	in->errs.n = 1;
+	in->errs.v[0] = *e;
+	return e->code;
+}
+
+bool ingest_left_out(const struct ingest *in, const char *plugin)
+{
+	return in->head->flags & JOB_NO_PLUGIN && in->head->off_item == in->item &&
+		strcmp(in->head->off, plugin) == 0;
+}
+
+/* What to say of a (source, id) that is there already; 0 if it is not. */
+static int known(struct ingest *in, struct event *ev, enum outcome *out)
+{
+	struct event old = {0};
+	struct cx_err e;
+	if (!ev->id.p || !ev->source.p)
+		return 0;
+	int found = store_event_find(in->eng->store, ev->source, ev->id, &old, &in->arena, &e);
+	if (found < 0)
+		return ingest_lost(in, &e);
+	if (!found)
+		return 0;
+	in->errs.n = 0;
+	if (memcmp(old.digest, ev->digest, EVENT_DIGEST) != 0)
+		return cx_errs_add(&in->errs, CX_E_ID_CONFLICT, "id",
+			CX_T("já existe o evento %.*s de %.*s com outro conteúdo (seq %lld)",
+				"event %.*s of %.*s is already there with other content (seq %lld)"),
+			(int)ev->id.n, ev->id.p, (int)ev->source.n, ev->source.p,
+			(long long)old.seq);
+	ev->seq = old.seq;
+	ev->time = old.time;
+	ev->recorded_ms = old.recorded_ms;
+	ev->clockahead = old.clockahead;
+	ev->job = old.job;
+	bool ours = old.job == in->head->key;
+	*out = ours ? INGEST_STORED : INGEST_KNOWN;
+	if (!ours)
+		in->counts.duplicates++;
+	return 1;
+}
+
+struct derive_ctx {
+	struct ingest *in;
+	struct {
+		char handler[96];
+		struct lua_fail fail;
+	} v[4]; /* the rest is only counted as null fields */
+	int n;
+};
+
+static void derive_failed(void *ctx, const char *handler, const struct lua_fail *f)
+{
+	struct derive_ctx *d = ctx;
+	if (d->n == 4)
+		return;
+	snprintf(d->v[d->n].handler, sizeof d->v[d->n].handler, "%s", handler);
+	d->v[d->n++].fail = *f;
+}
+
+static int place(struct ingest *in, const struct type_plan *plan, const struct event *ev)
+{
+	struct cx_err e;
+	for (int i = 0; i < plan->nat; i++) {
+		struct value v = ev->fields[plan->at_fields[i]];
+		if (v.kind == VALUE_INT &&
+			store_place_add(in->eng->store, plan->at_slots[i], v.i, ev->seq, &e) < 0)
+			return ingest_lost(in, &e);
+	}
+	return CX_OK;
+}
+
+static int tally(struct ingest *in, const struct type_plan *plan, struct event *ev)
+{
+	struct cx_err e;
+	for (int i = 0; i < plan->nmeasures; i++) {
+		const struct measure *m = plan->measures[i].m;
+		const char *plugin = plan->measures[i].plugin->name;
+		int rc;
+		if (!ingest_left_out(in, plugin)) {
+			rc = cells_tally(in->cells, m, ev, &e);
+		} else {
+			int64_t at = ev->time_ms;
+			tally_instant(m, ev, &at);
+			rc = store_exclude(in->eng->store, plugin, m->kpi->id, m->name, tz_day(at),
+				ev->seq, "the plugin crashed on this event", &e);
+		}
+		if (rc < 0)
+			return ingest_lost(in, &e);
+	}
+	return CX_OK;
+}
+
+static int insert(struct ingest *in, struct event *ev, enum outcome *out)
+{
+	struct cx_err e;
+	ev->seq = in->next_seq;
+	ev->job = in->head->key;
+	int rc = store_event_add(in->eng->store, ev, &e);
+	if (rc < 0)
+		return ingest_lost(in, &e);
+	if (rc == 1)
+		return known(in, ev, out);
+	in->next_seq++;
+	in->counts.events++;
+	*out = INGEST_STORED;
+	return CX_OK;
+}
+
+int ingest_store(struct ingest *in, struct event *ev, enum outcome *out)
+{
+	const struct type_plan *plan = ev->type ? plugin_set_type(&in->eng->set, ev->type_name) : NULL;
+	struct derive_ctx derived = {.in = in};
+	if (plan && ev->type->nderived) {
+		if (ingest_left_out(in, plan->owner->name)) {
+			struct lua_fail f = {.msg = "left out: the plugin crashed on this event"};
+			derive_failed(&derived, "derive", &f);
+		} else {
+			plugin_derive(plan->owner, ev, derive_failed, &derived);
+		}
+		ev->derived = event_derived_json(ev, &in->arena);
+	}
+	int rc = insert(in, ev, out);
+	if (rc != CX_OK || !plan)
+		return rc < 0 ? rc : CX_OK;
+	for (int i = 0; i < derived.n; i++)
+		if (ingest_failed(in, ev, plan->owner->name, derived.v[i].handler,
+			&derived.v[i].fail) < 0)
+			return in->errs.v[0].code;
+	rc = place(in, plan, ev);
+	if (rc >= 0)
+		rc = tally(in, plan, ev);
+	if (rc >= 0 && plan->nons)
+		rc = ingest_react(in, plan, ev);
+	return rc < 0 ? rc : CX_OK;
+}
+
+static int find_type(struct ingest *in, struct event *ev)
+{
+	const struct type_plan *plan = plugin_set_type(&in->eng->set, ev->type_name);
+	if (plan) {
+		ev->type = plan->type;
+		return event_fields(ev, in->eng->conf->company_currency, &in->arena, &in->errs);
+	}
+	if (strcmp(in->eng->conf->events_unknown, "store") == 0)
+		return CX_OK;
+	return cx_errs_add(&in->errs, CX_E_UNKNOWN_TYPE, "type",
+		CX_T("nenhum plugin declara o tipo \"%.*s\"", "no plugin declares the type \"%.*s\""),
+		(int)ev->type_name.n, ev->type_name.p);
+}
+
+static int read_event(struct ingest *in, const struct ingest_source *src, struct event *ev)
+{
+	const struct conf *c = in->eng->conf;
+	struct event_origin o = {
+		.now_ms = in->head->now_ms,
+		.caller = &in->head->caller,
+		.ulid = in->head->ulid,
+		.item = in->item,
+		.structured = src->structured,
+		.import = in->past,
+		.max_bytes = (uint32_t)c->limits_event,
+	};
+	struct cx_err e;
+	bool empty = src->binary && src->body_len == 0;
+	if (!empty && json_scan(&in->doc, src->body, src->body_len, (int)c->limits_depth, MAX_NODES,
+		&e) < 0) {
+		in->errs.n = 1;
+		in->errs.v[0] = e;
+		return e.code;
+	}
+	int rc = src->binary ? event_envelope_binary(ev, src->meta, src->meta_len,
+		empty ? NULL : &in->doc, &o, &in->arena, &in->errs)
+		: event_envelope(ev, &in->doc, 0, &o, &in->arena, &in->errs);
+	if (!ev->recorded_ms)
+		ev->recorded_ms = in->head->now_ms;
+	return rc;
+}
+
+int ingest_item(struct ingest *in, const struct ingest_source *src, uint32_t item,
+	struct event *ev, enum outcome *out)
+{
+	arena_reset(&in->arena);
+	buf_clear(&in->warnings);
+	in->errs.n = 0;
+	in->item = item;
+	in->depth = 0;
+	in->path[0] = ev;
+	if (in->eng->blame)
+		in->eng->blame->item = item;
+	*ev = (struct event){0};
+	int rc = read_event(in, src, ev);
+	if (rc >= 0) {
+		rc = find_type(in, ev);
+		if (rc < 0) { /* a retry of what is stored is answered before today's schema */
+			struct cx_errs refusal = in->errs;
+			int there = known(in, ev, out);
+			if (there == 1)
+				return CX_OK;
+			if (there == 0)
+				in->errs = refusal;
+			rc = there < 0 ? there : rc;
+		} else {
+			rc = ingest_store(in, ev, out);
+		}
+	}
+	if (rc < 0)
+		in->counts.rejected++;
+	return rc;
+}
+
+void ingest_receipt(const struct ingest *in, const struct event *ev, struct buf *b)
+{
+	char text[TZ_TEXT];
+	jw_obj(b);
+	jw_key(b, "id");
+	jw_strn(b, ev->id.p, ev->id.n);
+	jw_key(b, "source");
+	jw_strn(b, ev->source.p, ev->source.n);
+	jw_kint(b, "seq", ev->seq);
+	jw_key(b, "time");
+	jw_strn(b, ev->time.p, ev->time.n);
+	tz_format(ev->recorded_ms, text);
+	jw_kstr(b, "recordedtime", text);
+	if (ev->clockahead)
+		jw_kbool(b, "clockahead", true);
+	if (ev->id_made)
+		jw_kbool(b, "retry_safe", false);
+	if (in->warnings.len) {
+		jw_key(b, "warnings");
+		jw_arr(b);
+		buf_add(b, in->warnings.p, in->warnings.len);
+		jw_arr_end(b);
+	}
+	jw_obj_end(b);
+}

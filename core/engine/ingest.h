@@ -1,0 +1,85 @@
+/* ingest.h — one event, from its bytes to its rows: the writer's core, also under tests and imports.
+ * Flow:   ingest_item(): scan → envelope → fields → derives → insert → figures → reactions; the
+ *         caller has opened the batch and commits it. What it says is told only after the commit.
+ * Facts first: only the declared schema refuses an event. A derive, measure or reaction that fails
+ *         costs a warning and a row in `failed`, never the fact.
+ * Errors: ingest_item() returns CX_OK or the event's refusal in in->errs; a negative value with
+ *         in->store_failed set means that the batch is lost (engine/batch.h).
+ * Owns:   an ingest owns its arena and scratch buffers; results point into them until the next
+ *         ingest_job_begin(). */
+#ifndef CX_ENGINE_INGEST_H
+#define CX_ENGINE_INGEST_H
+
+#include "engine/engine.h"
+#include "kpi/cells.h"
+
+enum { INGEST_DEPTH = 16 };
+
+enum outcome {
+	INGEST_STORED,  /* new, or stored by an earlier run of this very job */
+	INGEST_KNOWN,   /* (source, id) and content were there */
+};
+
+struct ingest_counts {
+	uint64_t events, duplicates, rejected, reactions_failed;
+};
+
+struct ingest {
+	struct engine *eng;
+	struct cells *cells;
+	struct arena arena;
+	struct json_doc doc;
+	int64_t next_seq;
+	struct ingest_counts counts;
+
+	/* of the job that runs */
+	const struct job_head *head;
+	bool past;             /* imported history: tx.past */
+	uint32_t item;
+	uint64_t random;       /* state of tx:random */
+	struct cx_errs errs;   /* why an event was refused */
+	bool store_failed;     /* errs.v[0] is the store's: the batch is lost */
+	struct buf warnings;   /* JSON objects of the event at hand, comma separated */
+
+	/* of the event at hand, outermost first */
+	struct event *path[INGEST_DEPTH + 1];
+	int depth;
+	int marks; /* open savepoints */
+};
+
+void ingest_init(struct ingest *in, struct engine *eng);
+void ingest_free(struct ingest *in);
+int ingest_open(struct ingest *in, struct cx_err *e); /* reads the last seq */
+
+void ingest_job_begin(struct ingest *in, const struct job_head *head, bool past);
+/* How an event came: its bytes, and in binary mode its ce-* meta. */
+struct ingest_source {
+	const char *body, *meta;
+	uint32_t body_len, meta_len;
+	bool structured, binary;
+};
+int ingest_item(struct ingest *in, const struct ingest_source *src, uint32_t item,
+	struct event *ev, enum outcome *out);
+/* {"id","source","seq","time","recordedtime"} and what else the receipt says of ev. */
+void ingest_receipt(const struct ingest *in, const struct event *ev, struct buf *json);
+
+/* Undo for a batch that did not commit. */
+struct ingest_mark {
+	int64_t next_seq;
+	struct ingest_counts counts;
+};
+struct ingest_mark ingest_mark(const struct ingest *in);
+void ingest_rewind(struct ingest *in, struct ingest_mark m); /* also forgets the cells */
+
+/* ingest_react.c: the reactions of one stored event. */
+int ingest_react(struct ingest *in, const struct type_plan *plan, struct event *ev);
+/* Stores an event that is complete but for its seq; also for emitted ones. */
+int ingest_store(struct ingest *in, struct event *ev, enum outcome *out);
+/* A failed derive, measure or reaction: a row, and a warning in the receipt. */
+int ingest_failed(struct ingest *in, const struct event *ev, const char *plugin,
+	const char *handler, const struct lua_fail *f);
+/* Is this plugin's code left out of this event (JOB_NO_PLUGIN)? */
+bool ingest_left_out(const struct ingest *in, const char *plugin);
+int ingest_lost(struct ingest *in, const struct cx_err *e); /* notes a store failure */
+
+#endif

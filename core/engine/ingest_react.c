@@ -1,0 +1,245 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "engine/ingest.h"
+
+int ingest_failed(struct ingest *in, const struct event *ev, const char *plugin,
+	const char *handler, const struct lua_fail *f)
+{
+	struct cx_err e;
+	struct failed_row row = {.seq = ev->seq, .at_ms = in->head->now_ms, .plugin = plugin,
+		.handler = handler, .file = f->file, .line = f->line, .message = f->msg,
+		.traceback = f->traceback, .tries = 1};
+	in->counts.reactions_failed++;
+	log_warn("event %lld: %s of plugin %s failed: %s:%d: %s", (long long)ev->seq, handler, plugin,
+		f->file, f->line, f->msg);
+	if (store_failed_add(in->eng->store, &row, &e) < 0)
+		return ingest_lost(in, &e);
+	struct buf *b = &in->warnings;
+	jw_obj(b);
+	jw_kstr(b, "plugin", plugin);
+	jw_kstr(b, "file", f->file);
+	jw_kint(b, "line", f->line);
+	jw_kstr(b, "message", f->msg);
+	jw_kint(b, "failed", row.id);
+	jw_obj_end(b);
+	return CX_OK;
+}
+
+struct reaction { /* tx of one handler; its savepoint is taken at its first write */
+	struct ingest *in;
+	bool marked;
+	int emitted;
+	size_t cells;
+	struct ingest_mark before;
+};
+
+static int begin_write(struct reaction *r, struct cx_err *e)
+{
+	if (r->marked)
+		return CX_OK;
+	int rc = store_mark(r->in->eng->store, e);
+	if (rc < 0) {
+		ingest_lost(r->in, e);
+		return rc;
+	}
+	r->marked = true;
+	r->in->marks++;
+	r->cells = cells_mark(r->in->cells);
+	r->before = ingest_mark(r->in);
+	return CX_OK;
+}
+
+/* "a → b → a": how an event came to be emitted. */
+static void path_text(const struct ingest *in, char *out, size_t cap)
+{
+	size_t n = 0;
+	for (int i = 0; i <= in->depth && n < cap; i++) {
+		const struct event *ev = in->path[i];
+		n += (size_t)snprintf(out + n, cap - n, "%s%.*s", i ? " → " : "",
+			(int)ev->type_name.n, ev->type_name.p);
+	}
+}
+
+static void attribute(struct buf *b, const struct json_doc *d, const char *name, struct str fallback)
+{
+	uint32_t at = json_get(d, 0, name);
+	if (at) {
+		struct str raw = json_raw(d, at);
+		jw_key(b, name);
+		jw_raw(b, raw.p, raw.n);
+	} else if (fallback.p) {
+		jw_key(b, name);
+		jw_strn(b, fallback.p, fallback.n);
+	}
+}
+
+/* The emitted table as a whole event: what it does not say it takes from its cause. */
+static int complete(struct ingest *in, struct event *cause, int position, struct str json,
+	struct buf *b, struct cx_err *e)
+{
+	struct json_doc d = {0};
+	int rc = json_scan(&d, json.p, json.n, (int)in->eng->conf->limits_depth, 65536, e);
+	if (rc >= 0 && !json_get(&d, 0, "type"))
+		rc = cx_fail(e, CX_E_MISSING_FIELD, "type",
+			CX_T("tx:emit precisa de type", "tx:emit needs a type"));
+	if (rc >= 0) {
+		jw_obj(b);
+		jw_key(b, "id");
+		struct buf id = {0};
+		buf_add(&id, cause->id.p, cause->id.n);
+		buf_printf(&id, "/%d", position);
+		jw_strn(b, id.p, id.len);
+		buf_free(&id);
+		jw_key(b, "source");
+		jw_strn(b, cause->source.p, cause->source.n);
+		attribute(b, &d, "type", (struct str){0});
+		attribute(b, &d, "time", cause->time);
+		attribute(b, &d, "subject", cause->subject);
+		attribute(b, &d, "unit", cause->unit);
+		attribute(b, &d, "actor", cause->actor);
+		attribute(b, &d, "data", (struct str){0});
+		jw_obj_end(b);
+	}
+	json_doc_free(&d);
+	return rc;
+}
+
+static int store_emitted(struct ingest *in, struct event *cause, const struct buf *json,
+	struct cx_err *e)
+{
+	static const struct caller nobody = {.level = LEVEL_ADMIN, .uid = UINT32_MAX};
+	struct json_doc d = {0};
+	struct event ev = {0};
+	enum outcome out;
+	struct cx_errs keep = in->errs;
+	struct event_origin o = {.now_ms = in->head->now_ms, .caller = &nobody,
+		.ulid = in->head->ulid, .max_bytes = (uint32_t)in->eng->conf->limits_event};
+	in->errs.n = 0;
+	in->path[++in->depth] = &ev;
+	int rc = json_scan(&d, json->p, json->len, (int)in->eng->conf->limits_depth, 65536, e);
+	if (rc >= 0) {
+		rc = event_envelope(&ev, &d, 0, &o, &in->arena, &in->errs);
+		ev.recorded_ms = cause->recorded_ms;
+		const struct type_plan *plan = plugin_set_type(&in->eng->set, ev.type_name);
+		if (rc >= 0 && !plan)
+			rc = cx_errs_add(&in->errs, CX_E_UNKNOWN_TYPE, "type",
+				CX_T("nenhum plugin declara o tipo \"%.*s\"",
+					"no plugin declares the type \"%.*s\""),
+				(int)ev.type_name.n, ev.type_name.p);
+		if (rc >= 0) {
+			ev.type = plan->type;
+			rc = event_fields(&ev, in->eng->conf->company_currency, &in->arena, &in->errs);
+		}
+		if (rc >= 0)
+			rc = ingest_store(in, &ev, &out);
+		if (rc < 0)
+			*e = in->errs.v[0];
+	}
+	in->depth--;
+	if (!in->store_failed)
+		in->errs = keep;
+	json_doc_free(&d);
+	return rc;
+}
+
+static int emit(void *ctx, struct event *cause, struct str json, struct cx_err *e)
+{
+	struct reaction *r = ctx;
+	struct ingest *in = r->in;
+	if (in->depth + 1 >= INGEST_DEPTH) {
+		char path[300];
+		path_text(in, path, sizeof path);
+		return cx_fail(e, CX_E_PLUGIN_FAILED, NULL,
+			CX_T("eventos emitidos em %d níveis, parece um laço: %s",
+				"events emitted %d levels deep, this looks like a loop: %s"),
+			INGEST_DEPTH, path);
+	}
+	int rc = begin_write(r, e);
+	if (rc < 0)
+		return rc;
+	struct buf whole = {0};
+	rc = complete(in, cause, ++r->emitted, json, &whole, e);
+	if (rc >= 0)
+		rc = store_emitted(in, cause, &whole, e);
+	buf_free(&whole);
+	return rc;
+}
+
+static void plugin_log(void *ctx, const char *plugin, int level, const char *text)
+{
+	(void)ctx;
+	log_at((enum log_level)level, "plugin %s: %s", plugin, text);
+}
+
+static int tx_kpi(void *ctx, const char *id, const struct kpi_param *p, int n, struct buf *json,
+	struct cx_err *e)
+{
+	struct reaction *r = ctx;
+	if (r->in->marks) /* flushed cells could not be taken back with the savepoint */
+		return cx_fail(e, CX_E_PLUGIN_FAILED, NULL,
+			CX_T("chame tx:kpi antes de tx:emit", "call tx:kpi before tx:emit"));
+	int rc = cells_flush(r->in->cells, e); /* a query sees what this batch has added so far */
+	return rc < 0 ? rc : engine_kpi(r->in->eng, id, p, n, r->in->head->now_ms, json, e);
+}
+
+/* Ends the handler's savepoint: kept, or undone with all it stored and counted. */
+static int end(struct reaction *r, bool keep)
+{
+	struct ingest *in = r->in;
+	struct cx_err e;
+	if (!r->marked)
+		return CX_OK;
+	in->marks--;
+	int rc = keep ? store_release(in->eng->store, &e) : store_rewind(in->eng->store, &e);
+	if (rc < 0)
+		return ingest_lost(in, &e);
+	if (!keep) {
+		cells_rewind(in->cells, r->cells);
+		in->next_seq = r->before.next_seq;
+		in->counts = r->before.counts;
+	}
+	return CX_OK;
+}
+
+static int react_one(struct ingest *in, struct plugin *p, const struct plugin_on *on,
+	struct event *ev)
+{
+	char handler[96];
+	struct lua_fail f = {0};
+	struct reaction r = {.in = in};
+	struct tx tx = {.ctx = &r, .now_ms = in->head->now_ms, .past = in->past,
+		.random = &in->random, .emit = emit, .log = plugin_log, .kpi = tx_kpi};
+	size_t warned = in->warnings.len;
+	snprintf(handler, sizeof handler, "on %s", on->type_name);
+	int rc = 0;
+	if (ingest_left_out(in, p->name)) {
+		snprintf(f.file, sizeof f.file, "%s", on->file);
+		f.line = on->line;
+		snprintf(f.msg, sizeof f.msg, "%s",
+			CX_T("o plugin derrubou o motor neste evento", "the plugin crashed on this event"));
+		rc = -1;
+	} else {
+		rc = plugin_react(p, on, ev, &tx, &f);
+	}
+	if (in->store_failed)
+		return in->errs.v[0].code;
+	if (end(&r, rc >= 0) < 0)
+		return in->errs.v[0].code;
+	if (rc < 0) {
+		in->warnings.len = warned; /* those of undone events went with them */
+		return ingest_failed(in, ev, p->name, handler, &f);
+	}
+	return CX_OK;
+}
+
+int ingest_react(struct ingest *in, const struct type_plan *plan, struct event *ev)
+{
+	for (int i = 0; i < plan->nons; i++) {
+		int rc = react_one(in, plan->ons[i].plugin, plan->ons[i].on, ev);
+		if (rc < 0)
+			return rc;
+	}
+	return CX_OK;
+}

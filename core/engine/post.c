@@ -1,0 +1,235 @@
+#include "engine/post.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/problem.h"
+
+enum post_mode post_mode(const struct frame *f)
+{
+	static const struct {
+		const char *type;
+		enum post_mode mode;
+	} types[] = {{"application/cloudevents+json", POST_STRUCTURED}, {"application/json", POST_PLAIN},
+		{"application/cloudevents-batch+json", POST_ARRAY}, {"application/x-ndjson", POST_LINES}};
+	const char *type = meta_get(f->meta, f->head.meta_len, "content-type");
+	size_t n = type ? strcspn(type, "; \t") : 0;
+	enum post_mode mode = POST_NONE;
+	for (size_t i = 0; i < sizeof types / sizeof *types && type; i++)
+		if (n == strlen(types[i].type) && strncasecmp(type, types[i].type, n) == 0)
+			mode = types[i].mode;
+	if (f->head.route == ROUTE_IMPORT_POST)
+		return mode == POST_LINES ? mode : POST_NONE;
+	if (mode != POST_STRUCTURED && mode != POST_ARRAY && mode != POST_LINES &&
+		meta_get(f->meta, f->head.meta_len, "ce-specversion"))
+		return POST_BINARY;
+	return mode;
+}
+
+static int refuse_type(struct buf *reply)
+{
+	struct cx_err e;
+	cx_fail(&e, CX_E_UNSUPPORTED_MEDIA_TYPE, "content-type",
+		CX_T("mande application/cloudevents+json, application/json, "
+		     "application/cloudevents-batch+json ou application/x-ndjson",
+			"send application/cloudevents+json, application/json, "
+			"application/cloudevents-batch+json or application/x-ndjson"));
+	return problem_write(reply, &e);
+}
+
+static int refusal(const struct cx_errs *errs, struct buf *reply)
+{
+	return errs->n > 1 ? problem_write_list(reply, errs) : problem_write(reply, &errs->v[0]);
+}
+
+int post_single(struct ingest *in, const struct frame *f, struct buf *reply, int *status)
+{
+	enum post_mode mode = post_mode(f);
+	struct ingest_source src = {f->body, f->meta, f->head.body_len, f->head.meta_len,
+		mode == POST_STRUCTURED, mode == POST_BINARY};
+	struct event ev;
+	enum outcome out = INGEST_STORED;
+	ingest_job_begin(in, &f->head, false);
+	if (mode == POST_NONE) {
+		*status = refuse_type(reply);
+		return CX_OK;
+	}
+	int rc = ingest_item(in, &src, 0, &ev, &out);
+	if (rc < 0) {
+		if (in->store_failed)
+			return rc;
+		*status = refusal(&in->errs, reply);
+		return CX_OK;
+	}
+	ingest_receipt(in, &ev, reply);
+	*status = out == INGEST_STORED ? 201 : 200;
+	return CX_OK;
+}
+
+struct tally { /* of a batch so far; copied before a step, so that the step can be undone */
+	uint32_t next;
+	int64_t accepted, duplicates, first_seq, last_seq;
+	size_t rejected_len, receipts_len;
+};
+
+struct post_batch {
+	struct job_head head;
+	bool structured, lines, past, receipts;
+	struct buf body;
+	struct json_items items;
+	struct tally now, before;
+	struct buf rejected, receipts_json;
+};
+
+const struct job_head *post_batch_head(const struct post_batch *b)
+{
+	return &b->head;
+}
+
+void post_batch_free(struct post_batch *b)
+{
+	if (!b)
+		return;
+	buf_free(&b->body);
+	buf_free(&b->rejected);
+	buf_free(&b->receipts_json);
+	free(b->items.v);
+	free(b);
+}
+
+struct post_batch *post_batch_new(struct ingest *in, const struct frame *f, struct buf *reply,
+	int *status)
+{
+	struct cx_err e = {0};
+	char flag[8];
+	int bad = 0;
+	uint32_t max = (uint32_t)in->eng->conf->limits_batch_items;
+	const char *query = meta_get(f->meta, f->head.meta_len, "query");
+	const char *want = query_get(query, "receipts", 0, flag, sizeof flag, &bad);
+	struct post_batch *b = xcalloc(1, sizeof *b);
+	cx_lang = f->head.caller.lang;
+	b->head = f->head;
+	b->lines = post_mode(f) == POST_LINES;
+	b->structured = !b->lines;
+	b->past = f->head.route == ROUTE_IMPORT_POST;
+	b->receipts = want && strcmp(want, "1") == 0;
+	buf_add(&b->body, f->body, f->head.body_len);
+	int rc = CX_OK;
+	if (b->lines)
+		json_split_lines(&b->items, b->body.p, b->body.len, max);
+	else
+		rc = json_split_array(&b->items, b->body.p, b->body.len, max, &e);
+	if (rc >= 0 && b->items.more)
+		rc = cx_fail(&e, CX_E_BODY_TOO_LARGE, NULL,
+			CX_T("um lote tem no máximo %u eventos", "a batch has at most %u events"), max);
+	if (rc < 0) {
+		*status = problem_write(reply, &e);
+		post_batch_free(b);
+		return NULL;
+	}
+	return b;
+}
+
+static void reject(struct post_batch *b, const struct cx_err *e, const struct event *ev)
+{
+	jw_obj(&b->rejected);
+	jw_kint(&b->rejected, "index", b->now.next);
+	jw_key(&b->rejected, "id");
+	if (ev && ev->id.p && !ev->id_made)
+		jw_strn(&b->rejected, ev->id.p, ev->id.n);
+	else
+		jw_null(&b->rejected);
+	jw_kstr(&b->rejected, "code", cx_err_name(e->code));
+	jw_kstr(&b->rejected, "field", e->field);
+	jw_kstr(&b->rejected, "detail", e->msg);
+	jw_obj_end(&b->rejected);
+}
+
+static void accept(struct ingest *in, struct post_batch *b, const struct event *ev,
+	enum outcome out)
+{
+	if (out == INGEST_STORED) {
+		b->now.accepted++;
+		if (!b->now.first_seq)
+			b->now.first_seq = ev->seq;
+		b->now.last_seq = ev->seq;
+	} else {
+		b->now.duplicates++;
+	}
+	if (!b->receipts)
+		return;
+	struct buf *r = &b->receipts_json;
+	jw_obj(r);
+	jw_kint(r, "index", b->now.next);
+	jw_kint(r, "status", out == INGEST_STORED ? 201 : 200);
+	size_t at = r->len;
+	ingest_receipt(in, ev, r);
+	memmove(r->p + at + 1, r->p + at + 2, r->len - at - 2); /* ,{"id"… joins the object */
+	r->len--;
+}
+
+int post_batch_step(struct ingest *in, struct post_batch *b, uint32_t max, bool *done)
+{
+	b->now.rejected_len = b->rejected.len;
+	b->now.receipts_len = b->receipts_json.len;
+	b->before = b->now;
+	ingest_job_begin(in, &b->head, b->past);
+	for (uint32_t i = 0; i < max && b->now.next < b->items.n; i++, b->now.next++) {
+		struct str item = b->items.v[b->now.next];
+		struct ingest_source src = {.body = item.p, .body_len = item.n,
+			.structured = b->structured};
+		struct event ev;
+		enum outcome out = INGEST_STORED;
+		int rc = ingest_item(in, &src, b->now.next, &ev, &out);
+		if (rc < 0 && in->store_failed)
+			return rc;
+		if (rc < 0)
+			reject(b, &in->errs.v[0], &ev);
+		else
+			accept(in, b, &ev, out);
+	}
+	*done = b->now.next == b->items.n;
+	return CX_OK;
+}
+
+void post_batch_undo(struct post_batch *b)
+{
+	b->now = b->before;
+	b->rejected.len = b->now.rejected_len;
+	b->receipts_json.len = b->now.receipts_len;
+}
+
+void post_batch_skip(struct post_batch *b, const struct cx_err *why)
+{
+	reject(b, why, NULL);
+	b->now.next++;
+}
+
+void post_batch_reply(struct post_batch *b, struct buf *reply, int *status)
+{
+	jw_obj(reply);
+	jw_kint(reply, "accepted", b->now.accepted);
+	jw_kint(reply, "duplicates", b->now.duplicates);
+	jw_key(reply, "rejected");
+	jw_arr(reply);
+	buf_add(reply, b->rejected.p, b->rejected.len);
+	jw_arr_end(reply);
+	jw_key(reply, "first_seq");
+	if (b->now.first_seq)
+		jw_int(reply, b->now.first_seq);
+	else
+		jw_null(reply);
+	jw_key(reply, "last_seq");
+	if (b->now.last_seq)
+		jw_int(reply, b->now.last_seq);
+	else
+		jw_null(reply);
+	if (b->receipts) {
+		jw_key(reply, "receipts");
+		jw_arr(reply);
+		buf_add(reply, b->receipts_json.p, b->receipts_json.len);
+		jw_arr_end(reply);
+	}
+	jw_obj_end(reply);
+	*status = 200;
+}

@@ -1,0 +1,106 @@
+#include "engine/reader.h"
+
+#include "base/log.h"
+#include "base/problem.h"
+#include "engine/access.h"
+#include "engine/answers.h"
+#include "engine/batch.h"
+
+static int answer(struct engine *eng, const struct frame *f, struct buf *b, struct cx_err *e)
+{
+	switch (f->head.route) {
+	case ROUTE_EVENTS_GET: return answer_events(eng, f, b, e);
+	case ROUTE_KPIS_GET: return answer_kpis(eng, b, e);
+	case ROUTE_KPI_GET: return answer_kpi(eng, f, b, e);
+	case ROUTE_PLUGINS_GET: return answer_plugins(eng, b, e);
+	case ROUTE_TOKENS_GET: return access_list(eng, b, e);
+	case ROUTE_VERIFY_GET: return answer_verify(eng, b, e);
+	default:
+		return cx_fail(e, CX_E_NOT_FOUND, NULL,
+			CX_T("este processo não responde isso", "this process does not answer that"));
+	}
+}
+
+static void run(struct engine *eng, const struct frame *f, struct buf *out)
+{
+	struct buf body = {0};
+	struct cx_err e = {0};
+	cx_lang = f->head.caller.lang;
+	if (eng->blame)
+		eng->blame->job = f->head.job;
+	blame_phase(eng->blame, BLAME_BATCH);
+	int status = 200, rc = store_begin(eng->store, &e);
+	if (rc >= 0) {
+		rc = answer(eng, f, &body, &e);
+		store_rollback(eng->store);
+	}
+	if (rc < 0) {
+		buf_clear(&body);
+		status = problem_write(&body, &e);
+	}
+	batch_answer(out, &f->head, status, &body);
+	buf_free(&body);
+	if (eng->blame)
+		eng->blame->job = 0;
+	blame_phase(eng->blame, BLAME_IDLE);
+}
+
+static int loop(struct engine *eng)
+{
+	struct buf in = {0}, out = {0};
+	struct frame f;
+	size_t size;
+	int rc = 0;
+	bool stop = false;
+	while (!stop && rc >= 0) {
+		size_t at = 0;
+		if (frame_fill(eng->fd, &in, -1) < 0)
+			break;
+		while ((rc = frame_parse(&in, at, &f, &size)) == 1) {
+			at += size;
+			if (f.head.kind == FRAME_STOP)
+				stop = true;
+			else if (f.head.kind == FRAME_JOB)
+				run(eng, &f, &out);
+			if (out.len && frame_flush(eng->fd, &out) < 0)
+				rc = -1;
+		}
+		buf_drop(&in, at);
+	}
+	buf_free(&in);
+	buf_free(&out);
+	return stop ? 0 : 1;
+}
+
+int reader_open(struct engine *eng, struct cx_err *e)
+{
+	int rc = store_open(&eng->store, eng->conf->store_url, eng->conf->server_data, STORE_READ, e);
+	if (rc < 0)
+		return rc;
+	rc = store_begin(eng->store, e);
+	if (rc >= 0)
+		rc = engine_load_plugins(eng, GENERATION_STORE, e);
+	if (rc >= 0)
+		rc = engine_bind(eng, e);
+	store_rollback(eng->store);
+	return rc;
+}
+
+int reader_main(struct engine *eng)
+{
+	struct cx_err e;
+	struct buf out = {0};
+	struct ready r = {0};
+	if (reader_open(eng, &e) < 0) {
+		log_error("%s", e.msg);
+		return 1;
+	}
+	if (store_last_seq(eng->store, &r.last_seq, &e) >= 0)
+		r.events = r.last_seq > 0;
+	struct job_head h = {.kind = FRAME_READY, .body_len = sizeof r};
+	frame_add(&out, &h, NULL, (const char *)&r);
+	int rc = frame_flush(eng->fd, &out);
+	buf_free(&out);
+	blame_phase(eng->blame, BLAME_IDLE);
+	return rc < 0 ? 1 : loop(eng);
+}

@@ -1,0 +1,185 @@
+#include "engine/rebuild.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/tz.h"
+
+enum { SLICE = 4000 };
+
+struct rebuild {
+	struct ingest *in;
+	bool *changed; /* parallel to the set's plugins */
+	int slice;
+	uint64_t done;
+	struct cx_err *e;
+	struct {
+		int64_t seq;
+		struct str derived;
+	} late[SLICE]; /* derived fields to add to old events, after the reading cursor */
+	int nlate;
+	struct arena arena, late_text;
+};
+
+static bool wants(const struct rebuild *r, const struct plugin *p)
+{
+	for (int i = 0; i < r->in->eng->set.n; i++)
+		if (r->in->eng->set.v[i] == p)
+			return r->changed[i];
+	return false;
+}
+
+static void derive_failed(void *ctx, const char *handler, const struct lua_fail *f)
+{
+	const struct event *ev = ctx;
+	log_warn("event %lld: %s failed: %s:%d: %s", (long long)ev->seq, handler, f->file, f->line,
+		f->msg);
+}
+
+static int count_again(struct rebuild *r, const struct type_plan *plan, struct event *ev)
+{
+	bool missing = false;
+	ev->type = plan->type;
+	event_reload(ev, r->in->eng->conf->company_currency, &r->arena, &missing);
+	if (missing && wants(r, plan->owner)) {
+		plugin_derive(plan->owner, ev, derive_failed, ev);
+		struct str text = event_derived_json(ev, &r->arena);
+		r->late[r->nlate].seq = ev->seq;
+		r->late[r->nlate++].derived = arena_str(&r->late_text, text.p, text.n);
+	}
+	for (int i = 0; i < plan->nat; i++) {
+		struct value v = ev->fields[plan->at_fields[i]];
+		if (v.kind == VALUE_INT && store_place_add(r->in->eng->store, plan->at_slots[i], v.i,
+			ev->seq, r->e) < 0)
+			return r->e->code;
+	}
+	for (int i = 0; i < plan->nmeasures; i++)
+		if (wants(r, plan->measures[i].plugin)) {
+			int rc = cells_tally(r->in->cells, plan->measures[i].m, ev, r->e);
+			if (rc < 0)
+				return rc;
+		}
+	return 0;
+}
+
+static int each(void *ctx, struct event *ev)
+{
+	struct rebuild *r = ctx;
+	const struct type_plan *plan = plugin_set_type(&r->in->eng->set, ev->type_name);
+	arena_reset(&r->arena);
+	r->done++;
+	int rc = plan ? count_again(r, plan, ev) : 0;
+	return rc < 0 ? rc : ++r->slice == SLICE;
+}
+
+static int finish_slice(struct rebuild *r)
+{
+	struct store *s = r->in->eng->store;
+	int rc = CX_OK;
+	for (int i = 0; i < r->nlate && rc >= 0; i++)
+		rc = store_event_set_derived(s, r->late[i].seq, r->late[i].derived, r->e);
+	r->nlate = 0;
+	arena_reset(&r->late_text);
+	if (rc >= 0)
+		rc = cells_flush(r->in->cells, r->e);
+	if (rc >= 0)
+		rc = store_commit(s, r->e);
+	store_checkpoint(s, 8 << 20, false);
+	return rc;
+}
+
+static void progress(struct rebuild *r, int64_t last)
+{
+	struct engine *eng = r->in->eng;
+	struct progress p = {.what = "rebuild", .done = (uint64_t)last,
+		.total = (uint64_t)(r->in->next_seq - 1)};
+	struct job_head h = {.kind = FRAME_PROGRESS, .body_len = sizeof p};
+	struct buf out = {0};
+	if (eng->fd < 0)
+		return;
+	frame_add(&out, &h, NULL, (const char *)&p);
+	frame_flush(eng->fd, &out);
+	buf_free(&out);
+}
+
+static int walk(struct rebuild *r)
+{
+	struct store *s = r->in->eng->store;
+	struct event_filter q = {.from_ms = INT64_MIN, .to_ms = INT64_MAX};
+	bool done = false;
+	while (!done) {
+		int rc = store_begin(s, r->e);
+		r->slice = 0;
+		if (rc >= 0)
+			rc = store_events(s, &q, each, r, &q.after, &done, r->e);
+		if (rc >= 0)
+			rc = finish_slice(r);
+		if (rc < 0)
+			return rc;
+		progress(r, q.after);
+	}
+	return CX_OK;
+}
+
+/* Which plugins' figures are not of their present identity; their cubes are emptied. */
+static int find_changed(struct rebuild *r, int *n)
+{
+	struct engine *eng = r->in->eng;
+	struct buf was = {0};
+	int rc = store_begin(eng->store, r->e);
+	for (int i = 0; i < eng->set.n && rc >= 0; i++) {
+		struct plugin *p = eng->set.v[i];
+		if (p->state != PLUGIN_RUNNING)
+			continue;
+		buf_clear(&was);
+		rc = store_figures_get(eng->store, p->name, &was, r->e);
+		r->changed[i] = rc == 0 || (rc == 1 && strcmp(buf_cstr(&was), p->identity) != 0);
+		if (rc < 0 || !r->changed[i])
+			continue;
+		++*n;
+		rc = store_cubes_drop(eng->store, p->name, r->e);
+		if (rc >= 0)
+			rc = store_figures_set(eng->store, p->name, "", r->e);
+		if (rc >= 0)
+			rc = kpi_cubes_bind(eng->store, p->cubes, p->ncubes, r->e);
+	}
+	buf_free(&was);
+	return rc < 0 ? rc : store_commit(eng->store, r->e);
+}
+
+static int mark_done(struct rebuild *r)
+{
+	struct engine *eng = r->in->eng;
+	int rc = store_begin(eng->store, r->e);
+	for (int i = 0; i < eng->set.n && rc >= 0; i++)
+		if (r->changed[i])
+			rc = store_figures_set(eng->store, eng->set.v[i]->name,
+				eng->set.v[i]->identity, r->e);
+	return rc < 0 ? rc : store_commit(eng->store, r->e);
+}
+
+int rebuild_changed(struct ingest *in, struct cx_err *e)
+{
+	struct rebuild *r = xcalloc(1, sizeof *r);
+	int n = 0;
+	*r = (struct rebuild){.in = in, .e = e};
+	r->changed = xcalloc((size_t)in->eng->set.n, sizeof *r->changed);
+	int64_t from = clock_mono_us();
+	blame_phase(in->eng->blame, BLAME_REBUILD);
+	int rc = find_changed(r, &n);
+	if (rc >= 0 && n && in->next_seq > 1) {
+		log_info("counting the figures of %d plugin(s) again from %lld events", n,
+			(long long)in->next_seq - 1);
+		rc = walk(r);
+		log_info("figures counted again from %llu events in %lld ms",
+			(unsigned long long)r->done, (long long)(clock_mono_us() - from) / 1000);
+	}
+	if (rc >= 0 && n)
+		rc = mark_done(r);
+	arena_free(&r->arena);
+	arena_free(&r->late_text);
+	free(r->changed);
+	free(r);
+	return rc < 0 ? rc : CX_OK;
+}

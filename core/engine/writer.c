@@ -1,0 +1,137 @@
+#include "engine/writer.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "base/tz.h"
+#include "engine/access.h"
+#include "engine/batch.h"
+#include "engine/rebuild.h"
+
+enum { IDLE_MS = 50, CHECKPOINT_BYTES = 8 << 20, CHECKPOINT_FORCED = 64 << 20 };
+
+struct writer {
+	struct engine *eng;
+	struct ingest in;
+	struct batch *batch;
+	struct buf input, output;
+	size_t taken; /* bytes of input whose frames are in the batch */
+	bool more;    /* the batch was full before the input was empty */
+	bool stop;
+};
+
+/* Moves job frames from the input into the batch until that is full. -1: a broken stream. */
+static int take(struct writer *w)
+{
+	struct frame f;
+	size_t size, at = 0;
+	int rc = 0;
+	while (!batch_full(w->batch) && (rc = frame_parse(&w->input, at, &f, &size)) == 1) {
+		at += size;
+		if (f.head.kind == FRAME_JOB)
+			batch_take(w->batch, &f, &w->output);
+		else if (f.head.kind == FRAME_STOP)
+			w->stop = true;
+	}
+	w->taken = at;
+	w->more = batch_full(w->batch);
+	return rc;
+}
+
+static void idle_work(struct writer *w)
+{
+	struct cx_err e;
+	struct store *s = w->eng->store;
+	blame_phase(w->eng->blame, BLAME_CHECKPOINT);
+	if (store_begin(s, &e) >= 0) {
+		int rc = cells_fold_one(w->in.cells, tz_day(clock_now_ms()), &e);
+		if (rc < 0 || store_commit(s, &e) < 0) {
+			log_warn("folding sets: %s", e.msg);
+			if (store_in_batch(s))
+				store_rollback(s);
+			cells_forget(w->in.cells);
+		}
+	}
+	store_checkpoint(s, 1 << 20, false);
+	blame_phase(w->eng->blame, BLAME_IDLE);
+}
+
+static int loop(struct writer *w)
+{
+	while (!w->stop || w->more || !batch_idle(w->batch)) {
+		bool busy = w->more || !batch_idle(w->batch);
+		int got = frame_fill(w->eng->fd, &w->input, busy ? 0 : IDLE_MS);
+		if (got < 0 || take(w) < 0)
+			return 1; /* the front is gone: what was told is on disk */
+		bool idle = batch_idle(w->batch);
+		if (!idle)
+			batch_run(w->batch, &w->output);
+		buf_drop(&w->input, w->taken); /* the batch's frames pointed into it until now */
+		if (frame_flush(w->eng->fd, &w->output) < 0)
+			return 1;
+		if (idle && !got && !w->stop)
+			idle_work(w);
+		else if (!idle && (store_checkpoint(w->eng->store, CHECKPOINT_FORCED, true) < 0 ||
+			store_checkpoint(w->eng->store, CHECKPOINT_BYTES, false) < 0))
+			log_warn("checkpoint failed; the log grows until one succeeds");
+	}
+	return 0;
+}
+
+static void say_ready(struct writer *w)
+{
+	struct ready r = {.last_seq = w->in.next_seq - 1, .events = w->in.next_seq > 1};
+	for (int i = 0; i < w->eng->set.n; i++) {
+		if (w->eng->set.v[i]->state == PLUGIN_RUNNING)
+			r.plugins_running++;
+		else
+			r.plugins_failed++;
+	}
+	access_push(w->eng, &w->output);
+	struct job_head h = {.kind = FRAME_READY, .body_len = sizeof r};
+	frame_add(&w->output, &h, NULL, (const char *)&r);
+}
+
+static int open_all(struct writer *w, bool restart, struct cx_err *e)
+{
+	struct engine *eng = w->eng;
+	int rc = store_open(&eng->store, eng->conf->store_url, eng->conf->server_data, STORE_WRITE, e);
+	if (rc >= 0)
+		rc = engine_load_plugins(eng, restart ? GENERATION_STORE : GENERATION_DISK, e);
+	if (rc >= 0)
+		rc = engine_keep_plugins(eng, e);
+	if (rc < 0)
+		return rc;
+	if (!restart)
+		engine_log_plugins(eng);
+	ingest_init(&w->in, eng);
+	rc = ingest_open(&w->in, e);
+	if (rc >= 0)
+		rc = rebuild_changed(&w->in, e);
+	if (rc >= 0)
+		w->batch = batch_new(&w->in);
+	return rc;
+}
+
+int writer_main(struct engine *eng, bool restart)
+{
+	struct writer w = {.eng = eng};
+	struct cx_err e;
+	int rc = 1;
+	if (open_all(&w, restart, &e) < 0) {
+		log_error("%s", e.msg);
+	} else {
+		say_ready(&w);
+		blame_phase(eng->blame, BLAME_IDLE);
+		if (frame_flush(eng->fd, &w.output) == 0)
+			rc = loop(&w);
+		blame_phase(eng->blame, BLAME_CHECKPOINT);
+		store_checkpoint(eng->store, 0, true);
+	}
+	batch_free(w.batch);
+	if (w.in.eng)
+		ingest_free(&w.in);
+	buf_free(&w.input);
+	buf_free(&w.output);
+	return rc;
+}
