@@ -1,0 +1,14 @@
+-- The demo company: a retail chain of twenty stores in eight states, with an app and a call centre.
+-- `make run` fills an empty store with its year, 2025-11-01 to 2026-10-31; the year is fixed so
+-- that everybody sees the same figures.
+cx.plugin { name = "demo", version = "1.0.0", api = 1,
+  title = { ["pt-BR"] = "Rede de lojas de demonstração", en = "Demo retail chain" },
+}
+
+require "events"
+require "indicators"
+require "voice"
+
+local generator = require "generator"
+
+cx.import "demo" { generate = generator.year }
