@@ -25,11 +25,10 @@ cx.kpi "ces2-mean" {
   formula = function(m) return m.total / m.answers end,
 }
 cx.kpi "complaints" {
-  title = title("Reclamações", "Complaints"), format = "number", better = "lower",
+  title = title("Reclamações", "Complaints"), format = "integer", better = "lower",
   tier = "operational", owner = "store-manager", by = { "unit", "category" },
   measures = { cases = cx.distinct("complaint.opened", "complaint") },
   formula = function(m) return #m.cases end,
-  interval = function(m) return cx.stats.poisson(#m.cases) end,
 }
 cx.kpi "complaint-rate" {
   title = title("Reclamações por mil pedidos", "Complaints per 1000 orders"), format = "number",
@@ -41,12 +40,9 @@ cx.kpi "complaint-rate" {
   formula = function(m)
     if m.orders > 0 then return 1000 * #m.cases / m.orders end     -- no orders: no data
   end,
-  interval = function(m)
-    if m.orders > 0 then return cx.stats.poisson(#m.cases, m.orders / 1000) end
-  end,
 }
 cx.kpi "voices" {
-  title = title("Detratores que escreveram", "Detractors who wrote"), format = "number",
+  title = title("Detratores que escreveram", "Detractors who wrote"), format = "integer",
   better = "lower", tier = "operational", owner = "store-manager", by = { "unit", "reason" },
   measures = { voices = cx.count("voice.heard") },
   formula = function(m) return m.voices end,
@@ -60,7 +56,7 @@ cx.kpi "revenue" {
   formula = function(m) return m.net end,
 }
 cx.kpi "orders" {
-  title = title("Pedidos", "Orders"), format = "number", better = "higher",
+  title = title("Pedidos", "Orders"), format = "integer", better = "higher",
   tier = "operational", owner = "store-manager", by = { "unit", "channel" },
   measures = { orders = cx.count("order.placed") },
   formula = function(m) return m.orders end,
@@ -77,7 +73,7 @@ cx.kpi "average-ticket" {
 
 ---------------------------------------------------------------- who they are, and who comes back
 cx.kpi "customers" {
-  title = title("Clientes identificados", "Identified customers"), format = "number",
+  title = title("Clientes identificados", "Identified customers"), format = "integer",
   better = "higher", tier = "strategic", owner = "cx-manager", by = { "unit", "channel" },
   measures = { customers = cx.distinct("order.placed", "subject") },
   formula = function(m) return #m.customers end,

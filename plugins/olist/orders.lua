@@ -46,7 +46,7 @@ local function dated(e) return e.status == "delivered" and e.delivered ~= nil en
 
 ---------------------------------------------------------------- volume and money
 cx.kpi "olist-orders" {
-  title = { ["pt-BR"] = "Pedidos", en = "Orders" }, format = "number", better = "higher",
+  title = { ["pt-BR"] = "Pedidos", en = "Orders" }, format = "integer", better = "higher",
   tier = "operational", owner = "store-manager", by = { "unit", "status" },
   measures = {
     orders = cx.count("order.purchased"),
@@ -108,7 +108,7 @@ cx.kpi "olist-on-time-to-the-second" (on_time(
 
 ---------------------------------------------------------------- people who come back
 cx.kpi "olist-customers" {
-  title = { ["pt-BR"] = "Clientes", en = "Customers" }, format = "number", better = "higher",
+  title = { ["pt-BR"] = "Clientes", en = "Customers" }, format = "integer", better = "higher",
   tier = "strategic", owner = "cx-manager", by = { "unit" },
   measures = { customers = cx.distinct("order.purchased", "subject") },
   formula = function(m) return #m.customers end,

@@ -22,7 +22,7 @@ local function complaint(e) return e.complaint end
 local function commented(e) return e.commented end
 
 cx.kpi "olist-reviews" {
-  title = { ["pt-BR"] = "Avaliações", en = "Reviews" }, format = "number", better = "higher",
+  title = { ["pt-BR"] = "Avaliações", en = "Reviews" }, format = "integer", better = "higher",
   tier = "operational", owner = "cx-manager", by = { "unit", "score" },
   measures = {
     reviews = cx.count("review.created"),
@@ -52,7 +52,7 @@ cx.kpi "olist-mean-score" {
   formula = function(m) return m.score_sum / m.reviews end,
 }
 cx.kpi "olist-score-sum" {
-  title = { ["pt-BR"] = "Soma das estrelas", en = "Sum of stars" }, format = "number",
+  title = { ["pt-BR"] = "Soma das estrelas", en = "Sum of stars" }, format = "integer",
   better = "higher", tier = "operational", owner = "cx-manager", by = { "unit" },
   measures = {
     score_sum = cx.sum("review.created", "score"),
@@ -61,11 +61,10 @@ cx.kpi "olist-score-sum" {
   formula = function(m) if m.reviews > 0 then return m.score_sum end end,   -- none: no data, not 0
 }
 cx.kpi "olist-complaints" {
-  title = { ["pt-BR"] = "Reclamações", en = "Complaints" }, format = "number", better = "lower",
+  title = { ["pt-BR"] = "Reclamações", en = "Complaints" }, format = "integer", better = "lower",
   tier = "operational", owner = "cx-manager", by = { "unit" },
   measures = { complaints = cx.count("review.created", complaint) },
   formula = function(m) return m.complaints end,
-  interval = function(m) return cx.stats.poisson(m.complaints) end,
 }
 cx.kpi "olist-complaint-share" {
   title = { ["pt-BR"] = "Reclamações entre as avaliações", en = "Complaints among reviews" },

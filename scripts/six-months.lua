@@ -1,0 +1,110 @@
+-- The last six months in one page: the figures, NPS by store against the chain, and by month.
+--   cxd run six-months --as-of 2026-11-01
+
+local LAST <const> = "6mo"
+local FEW <const> = 30          -- with fewer answers a store is shown, not judged
+
+local function date(time) return (time:gsub("^(%d+)-(%d+)-(%d+).*$", "%3/%2/%1")) end
+
+-- The store's interval against the chain's value.
+local function verdict(group, chain)
+  if group.measures.answers < FEW then
+    return ("poucas respostas (n=%d)"):format(group.measures.answers)
+  elseif not group.low or not chain then
+    return "poucos dados"
+  elseif group.low > chain then
+    return "acima da rede"
+  elseif group.high < chain then
+    return "abaixo da rede"
+  end
+  return "não comprovado"
+end
+
+local function figure(reply) return reply.text or "sem dados" end
+
+local function interval(reply)
+  if not reply.low_text then return "" end
+  return ("%s a %s"):format(reply.low_text, reply.high_text)
+end
+
+-- Judged stores by value, then those with few answers; equal ones by name.
+local function ranked(groups)
+  local list = {}
+  for i, g in ipairs(groups) do list[i] = g end
+  local function key(g)
+    return g.measures.answers >= FEW and g.value or -1000
+  end
+  table.sort(list, function(a, b)
+    if key(a) ~= key(b) then return key(a) > key(b) end
+    return tostring(a.by.unit) < tostring(b.by.unit)
+  end)
+  return list
+end
+
+local function summary(r)
+  local nps = r:kpi("nps", { last = LAST })
+  local revenue = r:kpi("revenue", { last = LAST })
+  local ticket = r:kpi("average-ticket", { last = LAST })
+  local rate = r:kpi("complaint-rate", { last = LAST })
+  if not nps.value then
+    r:text("Sem dados: nenhuma pesquisa respondida nos últimos seis meses.")
+    return nps
+  end
+  r:text(("De %s até a véspera de %s, %d clientes responderam: NPS %s (%s). O faturamento foi de %s, "
+    .. "com ticket médio de %s. Houve %s reclamações por mil pedidos."):format(date(nps.from),
+    date(nps.to), nps.measures.answers, figure(nps), interval(nps), figure(revenue),
+    figure(ticket), figure(rate)))
+  return nps
+end
+
+local function stores(r, chain)
+  local groups = ranked(r:kpi("nps", { last = LAST, by = { "unit" } }).groups)
+  local rows, below = {}, {}
+  for i, g in ipairs(groups) do
+    local unit = g.by.unit or "sem unidade"
+    local said = verdict(g, chain)
+    if said == "abaixo da rede" then below[#below + 1] = unit end
+    rows[i] = { unit, figure(g), interval(g), g.measures.answers, said }
+  end
+  r:table { columns = { "Unidade", "NPS", "Intervalo de 95 %", "Respostas", "Contra a rede" },
+    rows = rows }
+  if #below == 0 then
+    r:text("Nenhuma unidade está comprovadamente abaixo da rede.")
+  else
+    r:text("Abaixo da rede, com 95 % de confiança: " .. table.concat(below, ", ") .. ".")
+  end
+  return below
+end
+
+local function months(r, where)
+  local query = { last = LAST, every = "month", where = where }
+  local nps, rate = r:kpi("nps", query), r:kpi("complaint-rate", query)
+  local orders = r:kpi("orders", query)
+  local rows = {}
+  for i, month in ipairs(nps.series) do
+    rows[i] = { (month.from:gsub("^(%d+)-(%d+).*$", "%2/%1")), figure(month),
+      month.measures.answers, figure(rate.series[i]), figure(orders.series[i]) }
+  end
+  r:table { columns = { "Mês", "NPS", "Respostas", "Reclamações por mil", "Pedidos" }, rows = rows }
+end
+
+return cx.script {
+  title = "Últimos seis meses",
+  audience = { "cx-manager", "director" },
+  run = function(r)
+    r:section("Indicadores"):kpis { "nps", "ces2-mean", "revenue", "average-ticket", "repeat-rate",
+      "loyalty-member-share", "complaints", "complaint-rate", last = LAST }
+    local nps = summary(r)
+    if not nps.value then return end
+    r:section("NPS por unidade")
+    local below = stores(r, nps.value)
+    r:section("Mês a mês")
+    months(r)
+    for _, unit in ipairs(below) do
+      r:section("Mês a mês: " .. unit)
+      months(r, { unit = unit })
+    end
+    r:section("Motivos")
+    r:table(r:kpi("voices", { last = LAST, by = { "reason" } }))
+  end,
+}
