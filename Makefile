@@ -1,4 +1,4 @@
-# cxd — make run, make test; also build, lint, bench, clean. SAN=1 builds with ASan and UBSan.
+# cxd — make run, make test; also build, lint, bench, fuzz, clean. SAN=1: ASan and UBSan, in build/san.
 SHELL := /bin/bash
 .DEFAULT_GOAL := build
 
@@ -25,6 +25,64 @@ OBJ := $(SRC:core/%.c=$(BUILD)/obj/%.o)
 LIB := $(BUILD)/libcxd.a
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 
+.PHONY: build run test lint bench fuzz clean packages test-packages bench-packages
+build: packages
+	@$(MAKE) --no-print-directory $(BUILD)/cxd
+
+run: build
+	@$(BUILD)/cxd import demo --if-empty
+	@$(BUILD)/cxd kpi
+	@exec $(BUILD)/cxd serve
+
+# Everything: C units and API tests, plain and under ASan+UBSan, and the plugins' own tests.
+test: test-packages
+	@$(MAKE) --no-print-directory $(BUILD)/cxd units
+	@$(MAKE) --no-print-directory SAN=1 build/san/cxd units
+	@/usr/bin/python3 tests/run.py
+
+lint: test-packages
+	@/usr/bin/python3 tests/lint.py
+
+bench: bench-packages
+	@$(MAKE) --no-print-directory $(BUILD)/cxd
+	@/usr/bin/python3 tests/bench/bench.py $(ARGS)
+
+# Each fuzz target for SECONDS seconds over what it finds by itself (clang's libFuzzer).
+SECONDS_EACH ?= 60
+fuzz: test-packages
+	@/usr/bin/python3 tests/fuzz/run.py $(SECONDS_EACH)
+
+clean:
+	rm -rf build
+
+# Installs what is missing of a list of Debian packages, as root or through sudo; otherwise prints
+# the line to type and stops.
+define install
+@missing=$$(for p in $(1); do \
+	dpkg-query -W -f '$${db:Status-Status}' $$p 2>/dev/null | grep -q '^installed$$' || echo $$p; \
+done | tr '\n' ' '); \
+if [ -n "$$missing" ]; then \
+	echo "cxd needs these Debian packages: $$missing"; \
+	if [ "$$(id -u)" = 0 ]; then as=; \
+	elif sudo -n true 2>/dev/null || { [ -t 0 ] && command -v sudo >/dev/null; }; then as=sudo; \
+	else echo "Install them and try again:"; \
+		echo "  apt-get update && apt-get install -y --no-install-recommends $$missing"; exit 1; fi; \
+	$$as apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq \
+		--no-install-recommends $$missing >/dev/null || { \
+		echo "apt-get failed; by hand: apt-get install -y $$missing"; exit 1; }; \
+fi
+endef
+packages:
+	$(call install,$(PACKAGES))
+test-packages:
+	$(call install,$(PACKAGES) $(TEST_PACKAGES))
+bench-packages:
+	$(call install,$(PACKAGES) $(BENCH_PACKAGES))
+
+$(BUILD)/obj/%.o)
+LIB := $(BUILD)/libcxd.a
+UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
+
 .PHONY: build run test lint bench clean packages
 build: $(BUILD)/cxd
 
@@ -46,5 +104,8 @@ $(BUILD)/cxd: $(BUILD)/obj/main.o $(LIB)
 $(BUILD)/unit/%: tests/unit/%.c $(LIB)
 	@mkdir -p $(@D)
 	@$(CC) $(CFLAGS_BASE) $(CFLAGS_SAN) $(INCLUDES) -MMD -MP $< $(LIB) $(LIBS) -lcmocka -o $@
+
+.PHONY: units
+units: $(UNIT)
 
 -include $(OBJ:.o=.d)
