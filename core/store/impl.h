@@ -1,0 +1,43 @@
+/* impl.h — what the parts of the store share: the open store and its prepared statements.
+ * Flow:   st_start() binds a statement of statements.def (prepared at its first use), then
+ *         drv_step(); drv_end(). st_run() does all of it where no rows are expected.
+ * Callers: store/ only. */
+#ifndef CX_STORE_IMPL_H
+#define CX_STORE_IMPL_H
+
+#include "store/driver.h"
+#include "store/store.h"
+
+#define X(sym, sql) ST_##sym,
+enum st_id {
+#include "store/statements.def"
+	ST_COUNT
+};
+#undef X
+
+struct store {
+	struct drv *d;
+	enum store_mode mode;
+	struct drv_stmt *st[ST_COUNT];
+	int64_t batch; /* differs from batch to batch, also across restarts */
+	uint32_t ident_next, ident_kept; /* the next free id, and what meta says */
+	int ripe_cube, ripe_set;         /* how far store_set_ripe has looked */
+	int32_t ripe_day;
+	struct buf ripe_group;
+};
+
+int st_start(struct store *s, enum st_id id, const struct drv_arg *args, int n,
+	struct drv_stmt **st, struct cx_err *e);
+int st_run(struct store *s, enum st_id id, const struct drv_arg *args, int n, struct cx_err *e);
+/* The first column of the first row: 1 found, 0 no row (or null). */
+int st_int(struct store *s, enum st_id id, const struct drv_arg *args, int n, int64_t *v,
+	struct cx_err *e);
+
+#define ARGS(...)                   \
+	(struct drv_arg[]){__VA_ARGS__}, \
+		(int)(sizeof((struct drv_arg[]){__VA_ARGS__}) / sizeof(struct drv_arg))
+
+int store_ident_keep(struct store *s, struct cx_err *e); /* before COMMIT */
+int store_migrate(struct drv *d, enum store_mode mode, struct cx_err *e);
+
+#endif

@@ -1,0 +1,411 @@
+#include "store/scratch.h"
+
+#include <csv.h>
+#include <errno.h>
+#include <iconv.h>
+#include <inttypes.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "store/driver.h"
+
+struct scratch {
+	sqlite3 *db;
+	sqlite3_stmt *add;
+};
+
+static int failed(struct scratch *s, const char *what, struct cx_err *e)
+{
+	bool full = (sqlite3_errcode(s->db) & 0xff) == SQLITE_FULL;
+	return cx_fail(e, full ? CX_E_DISK_FULL : CX_E_BAD_REQUEST, NULL, "%s: %s", what,
+		sqlite3_errmsg(s->db));
+}
+
+int scratch_open(struct scratch **out, const char *dir, struct cx_err *e)
+{
+	char path[4096];
+	struct scratch *s = xcalloc(1, sizeof *s);
+	*out = NULL;
+	drv_temp_folder(dir);
+	snprintf(path, sizeof path, "%s/import-XXXXXX", dir);
+	int fd = mkstemp(path);
+	if (fd < 0) {
+		free(s);
+		return cx_fail(e, CX_E_STORE_FAILED, NULL, "%s: %s", path, strerror(errno));
+	}
+	close(fd);
+	/* One transaction that is never committed, without a journal: nothing of it is to last. */
+	int rc = sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_exec(s->db, "PRAGMA journal_mode = off; PRAGMA synchronous = off;"
+			"PRAGMA locking_mode = exclusive; PRAGMA cache_size = -32000; BEGIN EXCLUSIVE;"
+			"CREATE TABLE \"cx event\" (time_ms INTEGER, part INTEGER, row INTEGER,"
+			" place INTEGER, json TEXT);", NULL, NULL, NULL);
+	unlink(path);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_prepare_v3(s->db, "INSERT INTO \"cx event\" VALUES (?, ?, ?, ?, ?)", -1,
+			SQLITE_PREPARE_PERSISTENT, &s->add, NULL);
+	if (rc != SQLITE_OK) {
+		rc = failed(s, path, e);
+		scratch_close(s);
+		return rc;
+	}
+	sqlite3_limit(s->db, SQLITE_LIMIT_ATTACHED, 0); /* a plugin's SQL sees the scratch file only */
+	*out = s;
+	return CX_OK;
+}
+
+void scratch_close(struct scratch *s)
+{
+	if (!s)
+		return;
+	sqlite3_finalize(s->add);
+	sqlite3_close(s->db);
+	free(s);
+}
+
+/* ---- CSV files ---- */
+
+struct load {
+	struct scratch *s;
+	struct csv_parser csv;
+	const char *table, *file;
+	struct buf row;   /* the fields of the row so far, one after the other */
+	size_t *ends;     /* where each ends */
+	int n, cap, cols; /* cols: of the header, 0 = not read yet */
+	int64_t line, first, rows; /* line being read, and the first of this row */
+	int64_t last;     /* rowid given last */
+	bool open;        /* in the middle of a row */
+	sqlite3_stmt *insert;
+	struct cx_err *e;
+	int rc;
+};
+
+static int wrong(struct load *l, int64_t line, const char *msg)
+{
+	l->rc = cx_fail(l->e, CX_E_BAD_REQUEST, NULL, "%s:%" PRId64 ": %s", l->file, line, msg);
+	return l->rc;
+}
+
+static void name_quoted(struct buf *b, const char *p, size_t n)
+{
+	buf_puts(b, "\"");
+	for (size_t i = 0; i < n; i++) {
+		if (p[i] == '"')
+			buf_puts(b, "\"");
+		buf_add(b, p + i, 1);
+	}
+	buf_puts(b, "\"");
+}
+
+static void make_table(struct load *l)
+{
+	struct buf make = {0}, into = {0};
+	size_t at = 0;
+	buf_puts(&make, "CREATE TABLE ");
+	name_quoted(&make, l->table, strlen(l->table));
+	buf_puts(&into, "INSERT INTO ");
+	name_quoted(&into, l->table, strlen(l->table));
+	buf_puts(&make, " (");
+	buf_puts(&into, " (_rowid_");
+	for (int i = 0; i < l->n && l->rc == CX_OK; i++) {
+		size_t n = l->ends[i] - at;
+		if (n == 0)
+			wrong(l, l->first, CX_T("uma coluna do cabeçalho não tem nome",
+				"a column of the header has no name"));
+		buf_puts(&make, i ? ", " : "");
+		buf_puts(&into, ", ");
+		name_quoted(&make, l->row.p + at, n);
+		name_quoted(&into, l->row.p + at, n);
+		buf_puts(&make, " TEXT");
+		at = l->ends[i];
+	}
+	buf_puts(&make, ")");
+	buf_puts(&into, ") VALUES (?");
+	for (int i = 0; i < l->n; i++)
+		buf_puts(&into, ", ?");
+	buf_puts(&into, ")");
+	sqlite3 *db = l->s->db;
+	if (l->rc == CX_OK && (sqlite3_exec(db, buf_cstr(&make), NULL, NULL, NULL) != SQLITE_OK ||
+		sqlite3_prepare_v2(db, buf_cstr(&into), -1, &l->insert, NULL) != SQLITE_OK))
+		wrong(l, l->first, sqlite3_errmsg(db));
+	l->cols = l->n;
+	buf_free(&make);
+	buf_free(&into);
+}
+
+static void add_row(struct load *l)
+{
+	size_t at = 0;
+	char msg[160];
+	if (l->n != l->cols) {
+		snprintf(msg, sizeof msg, CX_T("a linha tem %d campos, o cabeçalho tem %d",
+			"the row has %d fields, the header has %d"), l->n, l->cols);
+		wrong(l, l->first, msg);
+		return;
+	}
+	l->last = l->first > l->last ? l->first : l->last + 1; /* rows may share a line: old Mac files */
+	sqlite3_bind_int64(l->insert, 1, l->last);
+	for (int i = 0; i < l->n; i++) {
+		if (l->ends[i] == at)
+			sqlite3_bind_null(l->insert, i + 2);
+		else
+			sqlite3_bind_text(l->insert, i + 2, l->row.p + at, (int)(l->ends[i] - at),
+				SQLITE_STATIC);
+		at = l->ends[i];
+	}
+	sqlite3_step(l->insert);
+	if (sqlite3_reset(l->insert) != SQLITE_OK)
+		l->rc = failed(l->s, l->file, l->e);
+	l->rows++;
+}
+
+static void on_field(void *p, size_t n, void *ctx)
+{
+	struct load *l = ctx;
+	l->open = true;
+	if (l->n == l->cap) {
+		l->cap = l->cap ? l->cap * 2 : 32;
+		l->ends = xrealloc(l->ends, sizeof *l->ends * (size_t)l->cap);
+	}
+	if (n)
+		buf_add(&l->row, p, n);
+	l->ends[l->n++] = l->row.len;
+}
+
+static void on_row(int c, void *ctx)
+{
+	struct load *l = ctx;
+	(void)c;
+	buf_reserve(&l->row, 0);
+	if (l->rc == CX_OK && !l->cols)
+		make_table(l);
+	else if (l->rc == CX_OK)
+		add_row(l);
+	l->n = 0;
+	buf_clear(&l->row);
+	l->open = false;
+}
+
+static int no_space(unsigned char c)
+{
+	(void)c;
+	return 0; /* blanks around a field belong to it */
+}
+
+static const char *quoting(void)
+{
+	return CX_T("aspas fora do lugar: um campo com aspas é \"…\", com as de dentro em dobro",
+		"misplaced quote: a field with quotes is \"…\", those inside doubled");
+}
+
+/* One line, with its end: only so is it known on which line a row begins. */
+static int one_line(struct load *l, const char *p, size_t n)
+{
+	l->line++;
+	if (memchr(p, 0, n))
+		return wrong(l, l->line, CX_T("byte zero no texto", "zero byte in the text"));
+	if (!l->open)
+		l->first = l->line;
+	if (!l->open && (*p == '\n' || (*p == '\r' && n == 2)))
+		return CX_OK;
+	l->open = true;
+	if (csv_parse(&l->csv, p, n, on_field, on_row, l) != n && l->rc == CX_OK)
+		return wrong(l, l->line, quoting());
+	return l->rc;
+}
+
+static int whole_lines(struct load *l, struct buf *text)
+{
+	size_t at = 0;
+	char *end;
+	while (l->rc == CX_OK && (end = memchr(text->p + at, '\n', text->len - at))) {
+		size_t n = (size_t)(end - (text->p + at)) + 1;
+		one_line(l, text->p + at, n);
+		at += n;
+	}
+	buf_drop(text, at);
+	return l->rc;
+}
+
+/* Appends in as UTF-8 to text; what is cut in the middle of a character stays in in. */
+static int convert(struct load *l, iconv_t cd, struct buf *in, struct buf *text)
+{
+	char *from = in->p;
+	size_t left = in->len;
+	while (left) {
+		buf_reserve(text, left * 2 + 16);
+		char *to = text->p + text->len;
+		size_t room = text->cap - text->len - 1, had = room;
+		size_t rc = iconv(cd, &from, &left, &to, &room);
+		text->len += had - room;
+		if (rc != (size_t)-1 || errno == EINVAL)
+			break;
+		if (errno == EILSEQ) {
+			whole_lines(l, text);
+			return l->rc != CX_OK ? l->rc : wrong(l, l->line + 1,
+				CX_T("texto que não está na codificação declarada",
+					"text that is not in the declared encoding"));
+		}
+	}
+	buf_drop(in, in->len - left);
+	return CX_OK;
+}
+
+static int read_all(struct load *l, gzFile gz, iconv_t cd)
+{
+	enum { PIECE = 128 * 1024 };
+	struct buf in = {0}, text = {0};
+	bool began = false;
+	int n = 0, zerr = 0;
+	while (l->rc == CX_OK) {
+		buf_reserve(&in, PIECE);
+		n = gzread(gz, in.p + in.len, PIECE);
+		if (n <= 0)
+			break;
+		in.len += (size_t)n;
+		if (convert(l, cd, &in, &text) != CX_OK)
+			break;
+		if (!began && text.len >= 3 && !memcmp(text.p, "\xef\xbb\xbf", 3))
+			buf_drop(&text, 3);
+		began = began || text.len > 0;
+		if (text.len)
+			whole_lines(l, &text);
+	}
+	const char *why = gzerror(gz, &zerr);
+	if (l->rc == CX_OK && (n < 0 || (zerr != Z_OK && zerr != Z_STREAM_END)))
+		wrong(l, l->line + 1, zerr == Z_ERRNO ? strerror(errno) : why);
+	if (l->rc == CX_OK && in.len)
+		wrong(l, l->line + 1, CX_T("o texto acaba no meio de um caractere",
+			"the text ends in the middle of a character"));
+	if (l->rc == CX_OK && text.len)
+		one_line(l, text.p, text.len);
+	if (l->rc == CX_OK && csv_fini(&l->csv, on_field, on_row, l) != 0 && l->rc == CX_OK)
+		wrong(l, l->first, CX_T("as aspas que abrem aqui não fecham",
+			"the quotes that open here are never closed"));
+	if (l->rc == CX_OK && !l->cols)
+		wrong(l, 1, CX_T("o arquivo não tem cabeçalho", "the file has no header"));
+	buf_free(&in);
+	buf_free(&text);
+	return l->rc;
+}
+
+int scratch_load(struct scratch *s, const char *table, const char *file, char delimiter,
+	const char *encoding, int64_t *rows, struct cx_err *e)
+{
+	struct load l = {.s = s, .table = table, .file = file, .e = e};
+	*rows = 0;
+	iconv_t cd = iconv_open("UTF-8", encoding ? encoding : "UTF-8");
+	if (cd == (iconv_t)-1)
+		return cx_fail(e, CX_E_BAD_REQUEST, "encoding", CX_T("%s: codificação desconhecida: %s",
+			"%s: unknown encoding: %s"), file, encoding ? encoding : "UTF-8");
+	gzFile gz = gzopen(file, "rb"); /* reads files that are not packed as they are */
+	if (!gz) {
+		iconv_close(cd);
+		return cx_fail(e, CX_E_BAD_REQUEST, NULL, "%s: %s", file, strerror(errno));
+	}
+	gzbuffer(gz, 128 * 1024);
+	csv_init(&l.csv, CSV_STRICT | CSV_STRICT_FINI);
+	csv_set_delim(&l.csv, (unsigned char)delimiter);
+	csv_set_space_func(&l.csv, no_space);
+	int rc = read_all(&l, gz, cd);
+	*rows = l.rows;
+	csv_free(&l.csv);
+	gzclose(gz);
+	iconv_close(cd);
+	sqlite3_finalize(l.insert);
+	buf_free(&l.row);
+	free(l.ends);
+	return rc;
+}
+
+/* ---- queries ---- */
+
+static int each_row(struct scratch *s, sqlite3_stmt *st, const char *what,
+	int (*f)(void *ctx, const struct scratch_row *), void *ctx, struct cx_err *e)
+{
+	int n = sqlite3_column_count(st), rc = 0, step;
+	const char **names = xcalloc((size_t)n, sizeof *names);
+	struct str *values = xcalloc((size_t)n, sizeof *values);
+	for (int i = 0; i < n; i++)
+		names[i] = xstrdup(sqlite3_column_name(st, i));
+	while ((step = sqlite3_step(st)) == SQLITE_ROW) {
+		for (int i = 0; i < n; i++) {
+			values[i].p = (const char *)sqlite3_column_text(st, i);
+			values[i].n = (uint32_t)sqlite3_column_bytes(st, i);
+		}
+		rc = f(ctx, &(struct scratch_row){n, names, values});
+		if (rc != 0)
+			break;
+	}
+	if (step != SQLITE_ROW && step != SQLITE_DONE)
+		rc = failed(s, what, e);
+	for (int i = 0; i < n; i++)
+		free((char *)names[i]);
+	free(names);
+	free(values);
+	return rc;
+}
+
+int scratch_rows(struct scratch *s, const char *sql, int (*f)(void *ctx, const struct scratch_row *),
+	void *ctx, struct cx_err *e)
+{
+	sqlite3_stmt *st;
+	const char *rest;
+	if (sqlite3_prepare_v2(s->db, sql, -1, &st, &rest) != SQLITE_OK)
+		return failed(s, "sql", e);
+	int rc;
+	rest += strspn(rest, " \t\r\n;");
+	if (!st || *rest || !sqlite3_stmt_readonly(st) || sqlite3_column_count(st) == 0)
+		rc = cx_fail(e, CX_E_BAD_REQUEST, "sql", CX_T("sql: precisa ser um só select",
+			"sql: must be a single select"));
+	else
+		rc = each_row(s, st, "sql", f, ctx, e);
+	sqlite3_finalize(st);
+	return rc;
+}
+
+/* ---- mapped events ---- */
+
+int scratch_event_add(struct scratch *s, int64_t time_ms, int part, int64_t row, int place,
+	const char *json, size_t n, struct cx_err *e)
+{
+	sqlite3_bind_int64(s->add, 1, time_ms);
+	sqlite3_bind_int(s->add, 2, part);
+	sqlite3_bind_int64(s->add, 3, row);
+	sqlite3_bind_int(s->add, 4, place);
+	sqlite3_bind_text(s->add, 5, json, (int)n, SQLITE_STATIC);
+	sqlite3_step(s->add);
+	return sqlite3_reset(s->add) == SQLITE_OK ? CX_OK : failed(s, "scratch", e);
+}
+
+int scratch_events(struct scratch *s, int (*f)(void *ctx, int part, int64_t row, const char *json,
+	size_t n), void *ctx, int64_t *total, struct cx_err *e)
+{
+	sqlite3_stmt *st;
+	*total = 0;
+	if (sqlite3_prepare_v2(s->db, "SELECT count(*) FROM \"cx event\"", -1, &st, NULL) != SQLITE_OK)
+		return failed(s, "scratch", e);
+	if (sqlite3_step(st) == SQLITE_ROW)
+		*total = sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	if (sqlite3_prepare_v2(s->db, "SELECT part, row, json FROM \"cx event\""
+		" ORDER BY time_ms, part, row, place", -1, &st, NULL) != SQLITE_OK)
+		return failed(s, "scratch", e);
+	int rc = 0, step;
+	while ((step = sqlite3_step(st)) == SQLITE_ROW) {
+		const char *json = (const char *)sqlite3_column_text(st, 2);
+		rc = f(ctx, sqlite3_column_int(st, 0), sqlite3_column_int64(st, 1), json,
+			(size_t)sqlite3_column_bytes(st, 2));
+		if (rc != 0)
+			break;
+	}
+	if (step != SQLITE_ROW && step != SQLITE_DONE)
+		rc = failed(s, "scratch", e);
+	sqlite3_finalize(st);
+	return rc;
+}

@@ -1,0 +1,178 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "store/scratch.h"
+
+static char dir[64], file[100];
+static struct scratch *s;
+static struct cx_err e;
+static int64_t rows;
+
+static int make(void **state)
+{
+	(void)state;
+	strcpy(dir, "/tmp/cxd-scratch-XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	snprintf(file, sizeof file, "%s/t.csv", dir);
+	cx_lang = CX_EN;
+	assert_int_equal(scratch_open(&s, dir, &e), CX_OK);
+	return 0;
+}
+
+static int clear(void **state)
+{
+	(void)state;
+	scratch_close(s);
+	unlink(file);
+	return rmdir(dir); /* the scratch file is gone */
+}
+
+static int load(const char *text, size_t n, char delimiter, const char *encoding)
+{
+	FILE *f = fopen(file, "wb");
+	assert_non_null(f);
+	fwrite(text, 1, n, f);
+	fclose(f);
+	return scratch_load(s, "t", file, delimiter, encoding, &rows, &e);
+}
+
+#define LOAD(text) load(text, sizeof(text) - 1, ',', NULL)
+
+static int show(void *ctx, const struct scratch_row *r)
+{
+	for (int i = 0; i < r->ncols; i++)
+		buf_printf(ctx, "%s=%s;", r->names[i], r->values[i].p ? r->values[i].p : "NULL");
+	return 0;
+}
+
+static void expect(const char *sql, const char *what)
+{
+	struct buf b = {0};
+	assert_int_equal(scratch_rows(s, sql, show, &b, &e), CX_OK);
+	assert_string_equal(buf_cstr(&b), what);
+	buf_free(&b);
+}
+
+static void rows_know_their_line(void **state)
+{
+	(void)state;
+	assert_int_equal(LOAD("\xef\xbb\xbf" "Id,the name\r\n1, a \n\n2,\"x\n\n\"\"y\"\"\"\n3,\n,\"\""),
+		CX_OK);
+	assert_int_equal(rows, 4);
+	expect("select rowid, * from t", "rowid=2;Id=1;the name= a ;rowid=4;Id=2;the name=x\n\n\"y\";"
+		"rowid=7;Id=3;the name=NULL;rowid=8;Id=NULL;the name=NULL;");
+	expect("select count(*) as n from t;", "n=4;");
+}
+
+static void refused(int rc, const char *where)
+{
+	assert_int_equal(rc, CX_E_BAD_REQUEST);
+	if (!strstr(e.msg, where))
+		fail_msg("%s not in: %s", where, e.msg);
+}
+
+static void mistakes_name_the_line(void **state)
+{
+	(void)state;
+	refused(LOAD("a,b\n1,2\n\n3\n"), "t.csv:4: the row has 1 fields, the header has 2");
+	expect("select count(*) as n from t", "n=1;");
+	refused(scratch_load(s, "u", "/nowhere/x.csv", ',', NULL, &rows, &e), "/nowhere/x.csv: No such");
+	refused(scratch_load(s, "u", file, ',', "klingon", &rows, &e), "unknown encoding");
+}
+
+static void more_mistakes(const char *text, size_t n, const char *where)
+{
+	scratch_close(s);
+	assert_int_equal(scratch_open(&s, dir, &e), CX_OK);
+	refused(load(text, n, ',', NULL), where);
+}
+#define MISTAKE(text, where) more_mistakes(text, sizeof(text) - 1, where)
+
+static void all_mistakes(void **state)
+{
+	(void)state;
+	MISTAKE("a,b\n1,2,3\n", "t.csv:2: the row has 3");
+	MISTAKE("a,b\n1,x\"y\"\n", "t.csv:2: misplaced quote");
+	MISTAKE("a,b\n1,\"x\"y\n", "t.csv:2: misplaced quote");
+	MISTAKE("a,b\n1,2\n3,\"x\n4,5\n", "t.csv:3: the quotes that open here");
+	MISTAKE("a,b\n1,2\n3,\xff\n", "t.csv:3: text that is not");
+	MISTAKE("a,b\n1,\0\n", "t.csv:2: zero byte");
+	MISTAKE("a,b\n1,\xc3", "t.csv:2: the text ends");
+	MISTAKE("a,,b\n", "t.csv:1: a column");
+	MISTAKE("a,A\n", "t.csv:1: duplicate column");
+	MISTAKE("", "t.csv:1: the file has no header");
+}
+
+static void other_shapes(void **state)
+{
+	(void)state;
+	assert_int_equal(load("n;v\n\xe1;1\n", 8, ';', "ISO-8859-1"), CX_OK);
+	expect("select * from t", "n=\xc3\xa1;v=1;");
+	gzFile gz = gzopen(file, "wb");
+	for (int i = 0; i < 50000; i++)
+		gzprintf(gz, i ? "%d,caf\xc3\xa9 %d\n" : "k,v\n", i, i);
+	gzclose(gz);
+	assert_int_equal(scratch_load(s, "z", file, ',', "utf-8", &rows, &e), CX_OK);
+	assert_int_equal(rows, 49999);
+	expect("select sum(k) as s, max(length(v)) as l, max(rowid) as r from z",
+		"s=1249975000;l=10;r=50000;");
+	assert_int_equal(truncate(file, 50000), 0);
+	refused(scratch_load(s, "cut", file, ',', NULL, &rows, &e), "t.csv:");
+}
+
+static void only_reading(void **state)
+{
+	(void)state;
+	assert_int_equal(LOAD("a\n1\n"), CX_OK);
+	refused(scratch_rows(s, "delete from t", show, NULL, &e), "single select");
+	refused(scratch_rows(s, "select 1; select 2", show, NULL, &e), "single select");
+	refused(scratch_rows(s, "", show, NULL, &e), "single select");
+	refused(scratch_rows(s, "select b from t", show, NULL, &e), "no such column: b");
+	assert_int_not_equal(scratch_rows(s, "attach '/tmp/x' as y", show, NULL, &e), CX_OK);
+}
+
+static int in_order(void *ctx, int part, int64_t row, const char *json, size_t n)
+{
+	buf_printf(ctx, "%d/%d:%.*s ", part, (int)row, (int)n, json);
+	return 0;
+}
+
+static int add_event(void *ctx, const struct scratch_row *r)
+{
+	(void)ctx;
+	return scratch_event_add(s, 5, 1, atoi(r->values[0].p), 0, "m", 1, &e);
+}
+
+static void events_come_by_time(void **state)
+{
+	struct buf b = {0};
+	int64_t total;
+	(void)state;
+	assert_int_equal(LOAD("a\n1\n2\n"), CX_OK);
+	assert_int_equal(scratch_event_add(s, 9, 0, 1, 0, "late", 4, &e), CX_OK);
+	assert_int_equal(scratch_rows(s, "select rowid from t order by rowid desc", add_event, NULL, &e),
+		CX_OK);
+	assert_int_equal(scratch_event_add(s, 5, 0, 7, 1, "b", 1, &e), CX_OK);
+	assert_int_equal(scratch_event_add(s, 5, 0, 7, 0, "a", 1, &e), CX_OK);
+	assert_int_equal(scratch_events(s, in_order, &b, &total, &e), CX_OK);
+	assert_int_equal(total, 5);
+	assert_string_equal(buf_cstr(&b), "0/7:a 0/7:b 1/2:m 1/3:m 0/1:late ");
+	buf_free(&b);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, make, clear)
+	const struct CMUnitTest tests[] = {T(rows_know_their_line), T(mistakes_name_the_line),
+		T(all_mistakes), T(other_shapes), T(only_reading), T(events_come_by_time)};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,556 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/tz.h"
+#include "store/driver.h"
+#include "store/store.h"
+
+static char dir[64];
+static struct store *s;
+static struct cx_err e;
+
+#define OK(call)                                  \
+	do {                                          \
+		if ((call) != CX_OK)                      \
+			fail_msg("%s: %s", #call, e.msg);     \
+	} while (0)
+
+static int make(void **state)
+{
+	(void)state;
+	strcpy(dir, "/tmp/cxd-store-XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	cx_lang = CX_EN;
+	OK(store_open(&s, "sqlite:", dir, STORE_WRITE, &e));
+	return 0;
+}
+
+static int clear(void **state)
+{
+	char cmd[100];
+	(void)state;
+	store_close(s);
+	s = NULL;
+	snprintf(cmd, sizeof cmd, "rm -r %s", dir);
+	return system(cmd);
+}
+
+static struct str text(const char *p)
+{
+	return (struct str){p, (uint32_t)strlen(p)};
+}
+
+static struct event event(int64_t seq, const char *id)
+{
+	return (struct event){.seq = seq, .id = text(id), .source = STR("till"),
+		.type_name = seq % 2 ? STR("nps.answered") : STR("order.made"),
+		.time = STR("2026-03-02T10:00:00-03:00"), .time_ms = 1000 * seq, .recorded_ms = 7,
+		.unit = STR("b07"), .data = STR("{\"score\":9,\"paid\":{\"amount\":5,\"currency\":\"USD\"}}"),
+		.digest = "0123456789abcde", .job = 42};
+}
+
+static void add(int from, int to)
+{
+	char id[20];
+	for (int i = from; i <= to; i++) {
+		snprintf(id, sizeof id, "e%d", i);
+		struct event ev = event(i, id);
+		OK(store_event_add(s, &ev, &e));
+	}
+}
+
+static void an_event_is_stored_once(void **state)
+{
+	struct arena a = {0};
+	struct event ev = event(1, "a"), got;
+	int64_t seq;
+	(void)state;
+	OK(store_last_seq(s, &seq, &e));
+	assert_int_equal(seq, 0);
+	OK(store_begin(s, &e));
+	OK(store_event_add(s, &ev, &e));
+	ev.seq = 2;
+	assert_int_equal(store_event_add(s, &ev, &e), 1);
+	OK(store_commit(s, &e));
+	OK(store_last_seq(s, &seq, &e));
+	assert_int_equal(seq, 1);
+	assert_int_equal(store_event_find(s, STR("till"), STR("b"), &got, &a, &e), 0);
+	assert_int_equal(store_event_find(s, STR("till"), STR("a"), &got, &a, &e), 1);
+	assert_int_equal(got.seq, 1);
+	assert_int_equal(got.job, 42);
+	assert_int_equal(got.recorded_ms, 7);
+	assert_memory_equal(got.digest, ev.digest, EVENT_DIGEST);
+	assert_string_equal(got.time.p, "2026-03-02T10:00:00-03:00");
+	assert_null(got.subject.p);
+	assert_string_equal(got.unit.p, "b07");
+	OK(store_event_set_derived(s, 1, STR("{\"x\":1}"), &e));
+	assert_int_equal(store_event_find(s, STR("till"), STR("a"), &got, &a, &e), 1);
+	assert_string_equal(got.derived.p, "{\"x\":1}");
+	arena_free(&a);
+}
+
+struct seen {
+	int n, stop_at;
+	int64_t last;
+};
+
+static int see(void *ctx, struct event *ev)
+{
+	struct seen *v = ctx;
+	assert_true(ev->seq > v->last);
+	v->last = ev->seq;
+	return ++v->n == v->stop_at;
+}
+
+static int any_order(void *ctx, struct event *ev)
+{
+	((struct seen *)ctx)->last += ev->seq;
+	return ++((struct seen *)ctx)->n < 0;
+}
+
+static void the_log_is_read_in_order(void **state)
+{
+	struct event_filter q = {.from_ms = INT64_MIN, .to_ms = INT64_MAX};
+	struct seen v = {0};
+	int64_t last;
+	bool done;
+	(void)state;
+	OK(store_begin(s, &e));
+	add(1, 1700);
+	OK(store_commit(s, &e));
+	OK(store_events(s, &q, see, &v, &last, &done, &e));
+	assert_int_equal(v.n, 1700);
+	assert_int_equal(last, 1700);
+	assert_true(done);
+	q.type = "order.made", q.after = 10, q.from_ms = 20000, q.to_ms = 1600000;
+	v = (struct seen){.stop_at = 700};
+	OK(store_events(s, &q, see, &v, &last, &done, &e));
+	assert_int_equal(last, 20 + 2 * 699);
+	assert_false(done);
+	v = (struct seen){0};
+	q.after = last;
+	OK(store_events(s, &q, see, &v, &last, &done, &e));
+	assert_int_equal(v.n, (1600 - 20) / 2 - 700);
+	assert_true(done);
+	assert_int_equal(last, 1700);
+	/* no time: one slice, nothing matches, but it says how far it came */
+	q = (struct event_filter){.unit = "none", .from_ms = 0, .to_ms = INT64_MAX, .until_us = 1};
+	OK(store_events(s, &q, see, &v, &last, &done, &e));
+	assert_int_equal(last, 500);
+	assert_false(done);
+}
+
+static void events_are_found_by_place(void **state)
+{
+	struct seen v = {0};
+	int slot, again;
+	(void)state;
+	OK(store_begin(s, &e));
+	add(1, 20);
+	OK(store_place_slot(s, "order.made", "bought", &slot, &e));
+	OK(store_place_slot(s, "order.made", "bought", &again, &e));
+	assert_int_equal(slot, again);
+	assert_true(slot > 0);
+	OK(store_place_add(s, slot, 500, 4, &e));
+	OK(store_place_add(s, slot, 500, 4, &e));
+	OK(store_place_add(s, slot, 600, 2, &e));
+	OK(store_commit(s, &e));
+	OK(store_events_placed(s, "order.made", slot, 500, 600, any_order, &v, &e));
+	assert_int_equal(v.n, 1);
+	assert_int_equal(v.last, 4);
+	v = (struct seen){0};
+	OK(store_events_placed(s, "order.made", -1, 4000, 8000, any_order, &v, &e));
+	assert_int_equal(v.n, 2);
+	assert_int_equal(v.last, 10);
+	OK(store_place_clear(s, slot, &e));
+	v = (struct seen){0};
+	OK(store_events_placed(s, "order.made", slot, 0, 600, any_order, &v, &e));
+	assert_int_equal(v.n, 0);
+}
+
+static int first_column(const char *sql, char *out, size_t cap)
+{
+	struct drv *d;
+	struct drv_stmt *st;
+	char path[100];
+	snprintf(path, sizeof path, "%s/cxd.db", dir);
+	OK(drv_open(&d, path, dir, DRV_READ, &e));
+	int rc = drv_prepare(d, sql, "test", true, &st, &e);
+	if (rc == CX_OK) {
+		OK(drv_start(st, NULL, 0, &e));
+		assert_int_equal(drv_step(st, &e), 1);
+		snprintf(out, cap, "%s", drv_str(st, 0).p ? drv_str(st, 0).p : "NULL");
+		drv_end(st);
+	}
+	drv_close(d);
+	return rc;
+}
+
+static void a_type_has_a_view(void **state)
+{
+	struct field fields[] = {
+		{.name = (char *)"channel", .kind = FIELD_TEXT,
+			.fallback = {.kind = VALUE_TEXT, .s = STR("it's")}},
+		{.name = (char *)"paid", .kind = FIELD_MONEY, .currency = "BRL"},
+		{.name = (char *)"score", .kind = FIELD_INTEGER},
+		{.name = (char *)"order", .kind = FIELD_INTEGER, .derived = true},
+	};
+	struct event_type t = {.name = (char *)"order.made", .fields = fields, .nfields = 3};
+	struct event ev = event(2, "a");
+	char out[100];
+	(void)state;
+	ev.derived = STR("{\"order\":5}");
+	OK(store_event_add(s, &ev, &e));
+	OK(store_type_view(s, &t, &e));
+	const char *sql = "SELECT seq || channel || paid || paid_currency || score || time FROM"
+		" ev_order_made";
+	OK(first_column(sql, out, sizeof out));
+	assert_string_equal(out, "2it's5USD92026-03-02T10:00:00-03:00");
+	assert_int_not_equal(first_column("SELECT \"order\".x FROM ev_order_made", out, sizeof out), 0);
+	OK(store_type_view(s, &t, &e));
+	t.nfields = 4;
+	OK(store_type_view(s, &t, &e));
+	OK(first_column("SELECT \"order\" FROM ev_order_made", out, sizeof out));
+	assert_string_equal(out, "5");
+}
+
+static int count_cells(void *ctx, int32_t day, struct str group, const void *p, size_t n)
+{
+	struct buf *b = ctx;
+	buf_printf(b, "%d%.*s=%.*s ", day, (int)group.n, group.p, (int)n, (const char *)p);
+	return 0;
+}
+
+static void cells_are_kept(void **state)
+{
+	struct buf b = {0};
+	int cube, other;
+	int32_t first, last;
+	int64_t n;
+	(void)state;
+	OK(store_cube_id(s, "acme", "[\"unit\"]", &cube, &e));
+	OK(store_cube_id(s, "acme", "[]", &other, &e));
+	assert_int_not_equal(cube, other);
+	assert_int_equal(store_cell_days(s, cube, &first, &last, &e), 0);
+	OK(store_cell_put(s, cube, 3, STR("[\"b\"]"), "x", 1, &e));
+	OK(store_cell_put(s, cube, 3, STR("[\"a\"]"), "y", 1, &e));
+	OK(store_cell_put(s, cube, 3, STR("[\"b\"]"), "zz", 2, &e));
+	OK(store_cell_put(s, cube, -2, STR("[]"), "w", 1, &e));
+	OK(store_cell_put(s, other, 9, STR("[]"), "w", 1, &e));
+	assert_int_equal(store_cell_get(s, cube, 3, STR("[\"b\"]"), &b, &e), 1);
+	assert_int_equal(b.len, 2);
+	assert_int_equal(store_cell_get(s, cube, 4, STR("[\"b\"]"), &b, &e), 0);
+	buf_clear(&b);
+	OK(store_cells(s, cube, -5, 3, count_cells, &b, &e));
+	assert_string_equal(buf_cstr(&b), "-2[]=w 3[\"a\"]=y 3[\"b\"]=zz ");
+	OK(store_cell_count(s, cube, 3, &n, &e));
+	assert_int_equal(n, 2);
+	assert_int_equal(store_cell_days(s, cube, &first, &last, &e), 1);
+	assert_true(first == -2 && last == 3);
+	OK(store_exclude(s, "acme", "nps", "promoters", 3, 7, "overflow", &e));
+	OK(store_exclude(s, "acme", "nps", "promoters", 3, 7, "overflow", &e));
+	OK(store_excluded(s, "nps", 3, 3, &n, &e));
+	assert_int_equal(n, 1);
+	OK(store_cubes_drop(s, "acme", &e));
+	OK(store_excluded(s, "nps", 3, 3, &n, &e));
+	assert_int_equal(n, 0);
+	assert_int_equal(store_cell_days(s, cube, &first, &last, &e), 0);
+	OK(store_cube_id(s, "acme", "[]", &other, &e));
+	assert_true(other > cube); /* numbers are not given twice */
+	buf_free(&b);
+}
+
+static int show_set(void *ctx, int32_t day, struct str group, const void *blob, size_t n,
+	uint32_t id, uint32_t count)
+{
+	struct buf *b = ctx;
+	if (blob)
+		buf_printf(b, "%d%.*s:%.*s ", day, (int)group.n, group.p, (int)n, (const char *)blob);
+	else
+		buf_printf(b, "%d%.*s:%u*%u ", day, (int)group.n, group.p, id, count);
+	return 0;
+}
+
+static void sets_fold(void **state)
+{
+	struct buf b = {0};
+	struct arena a = {0};
+	struct str group;
+	int cube, set;
+	int32_t day;
+	(void)state;
+	OK(store_set_fold(s, 1, 0, 5, STR("g"), "old", 3, &e));
+	OK(store_set_fold(s, 1, 0, 6, STR("a"), "old", 3, &e));
+	OK(store_set_add(s, 1, 0, 5, STR("f"), 1, 1, &e));
+	OK(store_set_add(s, 1, 0, 5, STR("g"), 9, 1, &e));
+	OK(store_set_add(s, 1, 0, 5, STR("g"), 9, 2, &e));
+	OK(store_set_add(s, 1, 0, 5, STR("g"), 4000000000u, 1, &e));
+	OK(store_set_add(s, 1, 1, 5, STR("g"), 8, 1, &e));
+	OK(store_set_add(s, 1, 0, 7, STR("g"), 8, 1, &e));
+	OK(store_set_add(s, 1, 0, 7, STR("g"), 9, 1, &e));
+	OK(store_sets(s, 1, 0, 0, 6, show_set, &b, &e));
+	assert_string_equal(buf_cstr(&b), "5f:1*1 5g:old 5g:9*3 5g:4000000000*1 6a:old ");
+	assert_int_equal(store_set_ripe(s, 2, 7, &cube, &set, &day, &group, &a, &e), 1);
+	assert_true(cube == 1 && set == 0 && day == 5);
+	assert_string_equal(group.p, "g");
+	OK(store_set_fold(s, cube, set, day, group, "new", 3, &e));
+	assert_int_equal(store_set_ripe(s, 2, 7, &cube, &set, &day, &group, &a, &e), 0);
+	assert_int_equal(store_set_ripe(s, 2, 8, &cube, &set, &day, &group, &a, &e), 1);
+	assert_int_equal(day, 7);
+	assert_int_equal(store_set_ripe(s, 3, 8, &cube, &set, &day, &group, &a, &e), 0);
+	/* what comes in behind the place looked at last is found too */
+	assert_int_equal(store_set_ripe(s, 2, 8, &cube, &set, &day, &group, &a, &e), 1);
+	OK(store_set_fold(s, cube, set, day, group, "x", 1, &e));
+	OK(store_set_add(s, 1, 0, 4, STR("g"), 1, 1, &e));
+	OK(store_set_add(s, 1, 0, 4, STR("g"), 2, 1, &e));
+	assert_int_equal(store_set_ripe(s, 2, 8, &cube, &set, &day, &group, &a, &e), 1);
+	assert_int_equal(day, 4);
+	buf_clear(&b);
+	OK(store_sets(s, 1, 0, 5, 5, show_set, &b, &e));
+	assert_string_equal(buf_cstr(&b), "5f:1*1 5g:new ");
+	buf_free(&b);
+	arena_free(&a);
+}
+
+static void numbers_outlive_a_restart(void **state)
+{
+	uint8_t x[16] = {1}, y[16] = {2}, z[16] = {3};
+	uint32_t id, first;
+	(void)state;
+	OK(store_begin(s, &e));
+	assert_int_equal(store_ident_find(s, x, &id, &e), 0);
+	OK(store_ident_add(s, x, &first, &e));
+	OK(store_commit(s, &e));
+	OK(store_begin(s, &e));
+	OK(store_ident_add(s, y, &id, &e));
+	store_rollback(s);
+	store_close(s);
+	OK(store_open(&s, "sqlite:", dir, STORE_WRITE, &e));
+	OK(store_begin(s, &e));
+	OK(store_ident_add(s, z, &id, &e));
+	OK(store_commit(s, &e));
+	assert_true(id > first);
+	assert_int_equal(store_ident_find(s, x, &id, &e), 1);
+	assert_int_equal(id, first);
+	assert_int_equal(store_ident_find(s, y, &id, &e), 0);
+}
+
+static int show_plugin(void *ctx, const char *plugin, const char *hash)
+{
+	buf_printf(ctx, "%s:%s ", plugin, hash);
+	return 0;
+}
+
+static int show_failed(void *ctx, const struct failed_row *row)
+{
+	buf_printf(ctx, "%d:%d:%s:%d ", (int)row->id, (int)row->seq, row->message, row->line);
+	return 0;
+}
+
+static void plugins_are_kept(void **state)
+{
+	struct source_file *f;
+	struct buf b = {0};
+	int n;
+	(void)state;
+	OK(store_source_put(s, "h1", "plugin.lua", "return 1", 8, &e));
+	OK(store_source_put(s, "h1", "a.lua", "", 0, &e));
+	OK(store_source_put(s, "h1", "a.lua", "", 0, &e));
+	OK(store_source_get(s, "h1", &f, &n, &e));
+	assert_int_equal(n, 2);
+	assert_string_equal(f[1].path, "plugin.lua");
+	assert_string_equal(f[1].text, "return 1");
+	for (int i = 0; i < n; i++) {
+		free(f[i].path);
+		free(f[i].text);
+	}
+	free(f);
+	OK(store_plugin_put(s, "b", "h1", &e));
+	OK(store_plugin_put(s, "a", "h1", &e));
+	OK(store_plugin_put(s, "a", "h2", &e));
+	OK(store_plugin_put(s, "c", "h2", &e));
+	OK(store_plugin_remove(s, "c", &e));
+	OK(store_plugins(s, show_plugin, &b, &e));
+	assert_string_equal(buf_cstr(&b), "a:h2 b:h1 ");
+	assert_int_equal(store_figures_get(s, "a", &b, &e), 0);
+	OK(store_figures_set(s, "a", "i1", &e));
+	OK(store_figures_set(s, "a", "i2", &e));
+	assert_int_equal(store_figures_get(s, "a", &b, &e), 1);
+	assert_string_equal(b.p, "i2");
+	struct failed_row row = {.seq = 3, .plugin = "a", .handler = "on", .message = "boom", .line = 4};
+	OK(store_failed_add(s, &row, &e));
+	row.seq = 5;
+	OK(store_failed_add(s, &row, &e));
+	assert_int_equal(row.id, 2);
+	buf_clear(&b);
+	OK(store_failed(s, 0, 0, 10, show_failed, &b, &e));
+	OK(store_failed(s, 5, 0, 10, show_failed, &b, &e));
+	OK(store_failed(s, 0, 1, 10, show_failed, &b, &e));
+	assert_string_equal(buf_cstr(&b), "1:3:boom:4 2:5:boom:4 2:5:boom:4 2:5:boom:4 ");
+	buf_free(&b);
+}
+
+static int show_token(void *ctx, const struct token_row *t, int64_t made_ms)
+{
+	buf_printf(ctx, "%s %d %s %d %d", t->name, t->level, t->unit, t->sha256[31], (int)made_ms);
+	return 0;
+}
+
+static void tokens_and_answers_are_kept(void **state)
+{
+	struct token_row t = {.name = "till-3", .unit = "b07", .level = LEVEL_FRONTLINE};
+	struct buf b = {0};
+	int status;
+	(void)state;
+	t.sha256[31] = 9;
+	OK(store_token_put(s, &t, 77, &e));
+	assert_int_equal(store_token_put(s, &t, 78, &e), CX_E_CONFLICT);
+	OK(store_tokens(s, show_token, &b, &e));
+	assert_string_equal(buf_cstr(&b), "till-3 1 b07 9 77");
+	assert_int_equal(store_token_remove(s, "till-3", &e), 1);
+	assert_int_equal(store_token_remove(s, "till-3", &e), 0);
+	OK(store_begin(s, &e));
+	OK(store_job_put(s, UINT64_MAX >> 1, 201, "{}", 2, &e));
+	OK(store_jobs_clear(s, &e));
+	assert_int_equal(store_job_get(s, UINT64_MAX >> 1, &status, &b, &e), 1);
+	assert_int_equal(status, 201);
+	assert_int_equal(b.len, 2);
+	OK(store_commit(s, &e));
+	OK(store_begin(s, &e));
+	OK(store_jobs_clear(s, &e));
+	OK(store_commit(s, &e));
+	assert_int_equal(store_job_get(s, UINT64_MAX >> 1, &status, &b, &e), 0);
+	buf_free(&b);
+}
+
+static void marks_nest(void **state)
+{
+	int64_t seq;
+	(void)state;
+	OK(store_begin(s, &e));
+	add(1, 1);
+	OK(store_mark(s, &e));
+	add(2, 2);
+	OK(store_mark(s, &e));
+	add(3, 3);
+	OK(store_rewind(s, &e));
+	OK(store_last_seq(s, &seq, &e));
+	assert_int_equal(seq, 2);
+	OK(store_release(s, &e));
+	OK(store_mark(s, &e));
+	add(3, 3);
+	OK(store_rewind(s, &e));
+	assert_true(store_in_batch(s));
+	OK(store_commit(s, &e));
+	assert_false(store_in_batch(s));
+	OK(store_last_seq(s, &seq, &e));
+	assert_int_equal(seq, 2);
+}
+
+static void a_reader_sees_one_state(void **state)
+{
+	struct store *r;
+	int64_t seq;
+	int id;
+	(void)state;
+	OK(store_open(&r, "sqlite:", dir, STORE_READ, &e));
+	add(1, 1);
+	OK(store_begin(r, &e));
+	add(2, 2);
+	OK(store_last_seq(r, &seq, &e));
+	assert_int_equal(seq, 1);
+	OK(store_commit(r, &e));
+	OK(store_last_seq(r, &seq, &e));
+	assert_int_equal(seq, 2);
+	OK(store_cube_id(r, "a", "b", &id, &e));
+	assert_int_equal(id, -1);
+	assert_int_equal(store_meta_set(r, "k", "v", 1, &e), CX_E_STORE_FAILED);
+	store_close(r);
+}
+
+static void a_newer_schema_is_refused(void **state)
+{
+	struct drv *d;
+	struct store *t;
+	struct stat st;
+	char path[100];
+	(void)state;
+	assert_int_equal(store_open(&t, "sqlite:none.db", dir, STORE_READ, &e), CX_E_NOT_FOUND);
+	assert_int_equal(store_open(&t, "postgresql:", dir, STORE_READ, &e), CX_E_STORE_FAILED);
+	snprintf(path, sizeof path, "%s/cxd.db", dir);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	OK(drv_open(&d, path, dir, DRV_WRITE, &e));
+	OK(drv_set_version(d, 999, &e));
+	drv_close(d);
+	assert_int_equal(store_open(&t, "sqlite:", dir, STORE_WRITE, &e), CX_E_STORE_FAILED);
+	assert_non_null(strstr(e.msg, "schema 999"));
+	assert_null(t);
+}
+
+static void upkeep(void **state)
+{
+	struct buf b = {0};
+	char wal[100];
+	struct stat st;
+	(void)state;
+	assert_int_equal(store_meta_get(s, "k", &b, &e), 0);
+	OK(store_meta_set(s, "k", "v1", 2, &e));
+	OK(store_meta_set(s, "k", "\0v", 2, &e));
+	assert_int_equal(store_meta_get(s, "k", &b, &e), 1);
+	assert_memory_equal(b.p, "\0v", 2);
+	for (int i = 0; i < 3; i++) { /* the log is used again, not longer each time */
+		OK(store_begin(s, &e));
+		add(1 + i * 300, 300 + i * 300);
+		OK(store_commit(s, &e));
+		OK(store_checkpoint(s, 4096, i == 1));
+	}
+	snprintf(wal, sizeof wal, "%s/cxd.db-wal", dir);
+	assert_int_equal(stat(wal, &st), 0);
+	assert_true(st.st_size < 600 * 1024);
+	OK(store_check(s, &e));
+	buf_free(&b);
+}
+
+static int read_again(void *ctx, struct event *ev)
+{
+	struct event_filter q = {.after = ev->seq, .from_ms = INT64_MIN, .to_ms = INT64_MAX};
+	int64_t last;
+	bool done;
+	struct seen v = {.last = ev->seq};
+	OK(store_events(s, &q, see, &v, &last, &done, &e));
+	*(int *)ctx += v.n;
+	return 0;
+}
+
+static void callbacks_may_read_too(void **state)
+{
+	struct event_filter q = {.from_ms = INT64_MIN, .to_ms = INT64_MAX};
+	int64_t last;
+	bool done;
+	int n = 0;
+	(void)state;
+	add(1, 5);
+	OK(store_events(s, &q, read_again, &n, &last, &done, &e));
+	assert_int_equal(n, 4 + 3 + 2 + 1);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, make, clear)
+	const struct CMUnitTest tests[] = {T(an_event_is_stored_once), T(the_log_is_read_in_order),
+		T(events_are_found_by_place), T(a_type_has_a_view), T(cells_are_kept), T(sets_fold),
+		T(numbers_outlive_a_restart), T(plugins_are_kept), T(tokens_and_answers_are_kept),
+		T(marks_nest), T(a_reader_sees_one_state), T(a_newer_schema_is_refused), T(upkeep),
+		T(callbacks_may_read_too)};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
