@@ -77,14 +77,7 @@ packages:
 test-packages:
 	$(call install,$(PACKAGES) $(TEST_PACKAGES))
 bench-packages:
-	$(call install,$(PACKAGES) $(BENCH_PACKAGES))
-
-$(BUILD)/obj/%.o)
-LIB := $(BUILD)/libcxd.a
-UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
-
-.PHONY: build run test lint bench clean packages
-build: $(BUILD)/cxd
+	$(call install,$(PACKAGES) $(if $(shell command -v npm),,$(BENCH_PACKAGES)))
 
 $(BUILD)/obj/%.o: core/%.c
 	@mkdir -p $(@D)
