@@ -28,7 +28,7 @@ struct event {
 	bool clockahead;
 	bool id_made;                 /* no id was sent: not safe to retry */
 	const struct event_type *type;
-	struct value *fields; /* type->nfields values; the derived ones last */
+	struct value *fields; /* type->nfields values; the derived ones last; NULL: not read */
 };
 
 struct event_origin { /* what the front knew of the request; see job.h */

@@ -36,8 +36,8 @@ struct event_type {
 	char *name, *plugin, *title, *file;
 	int line;
 	bool open;            /* undeclared fields are kept */
-	struct field *fields; /* declared ones in name order, then nderived derived ones */
-	int nfields, nderived;
+	struct field *fields; /* declared ones in name order (strcmp), then nderived derived ones */
+	int nfields, nderived; /* nfields counts all of them */
 };
 
 void event_type_free(struct event_type *t);
