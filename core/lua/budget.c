@@ -1,0 +1,177 @@
+#include "lua/budget.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/tz.h"
+
+#define CLOCK_SIGNAL (SIGRTMIN + 3)
+#ifndef sigev_notify_thread_id
+#define sigev_notify_thread_id _sigev_un._tid
+#endif
+
+static struct isolate *volatile running; /* innermost; outer ones wait for it */
+static timer_t clock_timer;
+static bool clock_made;
+static volatile sig_atomic_t clock_armed, idle_ticks;
+static const char kill_mark; /* its address is the error value of a kill */
+
+static void hook(lua_State *L, lua_Debug *ar);
+
+static void arm(lua_State *L)
+{
+	lua_sethook(L, hook, LUA_MASKCOUNT | LUA_MASKCALL | LUA_MASKRET, 1);
+}
+
+/* In a signal: only clock_gettime, timer_settime and lua_sethook, which is made for this. */
+static void on_tick(int sig)
+{
+	(void)sig;
+	struct isolate *iso = running;
+	if (!iso) {
+		if (++idle_ticks >= CLOCK_IDLE_TICKS) {
+			static const struct itimerspec off;
+			timer_settime(clock_timer, 0, &off, NULL);
+			clock_armed = 0;
+		}
+		return;
+	}
+	idle_ticks = 0;
+	if (clock_mono_us() < iso->deadline_us)
+		return;
+	iso->overdue = 1;
+	arm(iso->active);
+}
+
+void isolate_clock_start(void)
+{
+	struct sigaction sa = {.sa_handler = on_tick, .sa_flags = SA_RESTART};
+	struct sigevent ev = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = CLOCK_SIGNAL};
+	ev.sigev_notify_thread_id = (int)syscall(SYS_gettid);
+	sigemptyset(&sa.sa_mask);
+	sigset_t ours;
+	sigemptyset(&ours);
+	sigaddset(&ours, CLOCK_SIGNAL);
+	if (sigaction(CLOCK_SIGNAL, &sa, NULL) != 0 ||
+		timer_create(CLOCK_MONOTONIC, &ev, &clock_timer) != 0 ||
+		sigprocmask(SIG_UNBLOCK, &ours, NULL) != 0) {
+		/* Without a clock plugin code could run for ever. */
+		log_error("no timer for Lua budgets");
+		abort();
+	}
+	clock_made = true;
+	clock_armed = 0;
+}
+
+static void clock_arm(void)
+{
+	if (!clock_made)
+		isolate_clock_start();
+	struct itimerspec every = {.it_value.tv_nsec = CLOCK_TICK_MS * 1000000L,
+		.it_interval.tv_nsec = CLOCK_TICK_MS * 1000000L};
+	idle_ticks = 0;
+	clock_armed = 1;
+	timer_settime(clock_timer, 0, &every, NULL);
+}
+
+void budget_enter(struct isolate *iso, struct budget_frame *was, int budget_ms,
+	const char *handler)
+{
+	*was = (struct budget_frame){
+		running, iso->active, iso->deadline_us, iso->budget_ms, iso->handler};
+	int64_t end = budget_ms > 0 ? clock_mono_us() + budget_ms * 1000LL : INT64_MAX;
+	/* A call inside a call of the same isolate cannot buy time. */
+	iso->deadline_us = iso->depth && was->deadline_us < end ? was->deadline_us : end;
+	iso->overdue = 0;
+	iso->budget_ms = budget_ms;
+	iso->handler = handler;
+	iso->active = iso->L;
+	iso->depth++;
+	running = iso;
+	if (!clock_armed)
+		clock_arm();
+}
+
+void budget_leave(struct isolate *iso, const struct budget_frame *was)
+{
+	running = was->outer;
+	iso->depth--;
+	iso->active = was->active;
+	iso->deadline_us = was->deadline_us;
+	iso->budget_ms = was->budget_ms;
+	iso->handler = was->handler;
+	iso->overdue = 0;
+}
+
+void budget_soft(struct isolate *iso)
+{
+	iso->over_soft = true;
+	if (iso->active)
+		arm(iso->active);
+}
+
+static void hook(lua_State *L, lua_Debug *ar)
+{
+	(void)ar;
+	struct isolate *iso = isolate_of(L);
+	if (iso->killed)
+		budget_kill(L, false);
+	if (iso->over_soft) {
+		/* Garbage is no reason: what is left after a full collection counts. */
+		lua_gc(L, LUA_GCCOLLECT);
+		if (iso->used > iso->soft)
+			budget_kill(L, true);
+		iso->over_soft = false;
+	}
+	if (clock_mono_us() >= iso->deadline_us)
+		budget_kill(L, false);
+	lua_sethook(L, NULL, 0, 0);
+}
+
+static void kill_message(struct isolate *iso, lua_State *L, bool memory)
+{
+	char msg[160];
+	int n;
+	if (memory)
+		n = snprintf(msg, sizeof msg, "memory budget exceeded (%zu KiB of %zu KiB)",
+			iso->used / 1024, iso->limit / 1024);
+	else
+		n = snprintf(msg, sizeof msg, "time budget of %d ms exceeded", iso->budget_ms);
+	iso->failed = false;
+	fail_here(iso, L, msg, (size_t)n);
+	iso->fail.budget = true;
+	iso->fail.memory = memory;
+	if (memory && !iso->fail.line && iso->oom_line) {
+		memcpy(iso->fail.file, iso->oom_file, sizeof iso->fail.file);
+		iso->fail.line = iso->oom_line;
+	}
+}
+
+int budget_kill(lua_State *L, bool memory)
+{
+	struct isolate *iso = isolate_of(L);
+	if (!iso->killed) {
+		iso->killed = iso->spoiled = true;
+		kill_message(iso, L, memory);
+	}
+	/* __close and handlers that run while the stack unwinds end at their first instruction. */
+	arm(L);
+	arm(iso->L);
+	lua_pushlightuserdata(L, (void *)&kill_mark);
+	lua_error(L);
+	abort(); /* lua_error does not return */
+}
+
+void budget_after(lua_State *L, int status)
+{
+	struct isolate *iso = isolate_of(L);
+	if (iso->killed)
+		budget_kill(L, false);
+	if (status == LUA_ERRMEM)
+		budget_kill(L, true);
+}

@@ -1,0 +1,42 @@
+/* budget.h — the time and memory that one call may use, and the kill nothing can swallow.
+ * Flow:   budget_enter() sets the deadline; the clock's signal (every CLOCK_TICK_MS while calls
+ *         run) finds it passed and sets the hook of the coroutine that runs; the hook kills.
+ *         A kill is an error that every wrapped protected call raises again (budget_after).
+ * Why so: error hooks alone are swallowed by pcall, by xpcall's handler and by coroutines; counting
+ *         instructions misses what one instruction can cost; a thread that calls lua_sethook
+ *         corrupts the heap, a signal of the running thread does not.
+ * Callers: isolate.c and the wrapped libraries.
+ * Units:  microseconds on clock_mono_us(). */
+#ifndef CX_LUA_BUDGET_H
+#define CX_LUA_BUDGET_H
+
+#include "lua/inside.h"
+
+enum { CLOCK_TICK_MS = 5, CLOCK_IDLE_TICKS = 20 };
+
+struct budget_frame { /* what a nested call puts back */
+	struct isolate *outer;
+	lua_State *active;
+	int64_t deadline_us;
+	int budget_ms;
+	const char *handler;
+};
+void budget_enter(struct isolate *iso, struct budget_frame *was, int budget_ms,
+	const char *handler);
+void budget_leave(struct isolate *iso, const struct budget_frame *was);
+
+/* The allocator passed the soft limit: look at it at the next instruction. */
+void budget_soft(struct isolate *iso);
+/* Raises the kill; fills iso->fail first. */
+int budget_kill(lua_State *L, bool memory) __attribute__((noreturn));
+/* After every protected call in C: raises again when killed or out of memory. */
+void budget_after(lua_State *L, int status);
+/* Inside loops of C functions that may be long. */
+static inline void budget_tick(lua_State *L)
+{
+	struct isolate *iso = isolate_of(L);
+	if (iso->overdue || iso->killed)
+		budget_kill(L, false);
+}
+
+#endif

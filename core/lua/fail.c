@@ -1,0 +1,232 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "lua/inside.h"
+
+enum { FRAMES_SEARCHED = 16, FRAMES_SHOWN = 20 };
+
+void fail_clear(struct lua_fail *f)
+{
+	f->file[0] = f->msg[0] = f->traceback[0] = 0;
+	f->line = 0;
+	f->budget = f->memory = false;
+}
+
+/* Length of the UTF-8 sequence at s, 0 = none. */
+static size_t sequence(const unsigned char *s, size_t n)
+{
+	if (s[0] < 0x80)
+		return 1;
+	size_t len = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
+	if (s[0] < 0xc2 || s[0] > 0xf4 || len > n)
+		return 0;
+	for (size_t i = 1; i < len; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	bool over = (s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xf0 && s[1] < 0x90);
+	bool surrogate = s[0] == 0xed && s[1] > 0x9f;
+	bool beyond = s[0] == 0xf4 && s[1] > 0x8f;
+	return over || surrogate || beyond ? 0 : len;
+}
+
+/* A log line forged with control characters stays one line. */
+void fail_text(char *out, size_t cap, const char *s, size_t n)
+{
+	size_t at = 0;
+	for (size_t i = 0; i < n;) {
+		const unsigned char *c = (const unsigned char *)s + i;
+		char hex[8];
+		size_t len = sequence(c, n - i), used = len;
+		const char *from = (const char *)c;
+		if (*c == '\n' || *c == '\t') {
+			from = *c == '\n' ? "\\n" : "\\t";
+			used = 2;
+		} else if (!len || *c < 0x20 || *c == 0x7f ||
+			(*c == 0xc2 && c[1] < 0xa0)) { /* C1 controls */
+			snprintf(hex, sizeof hex, "\\x%02x", *c);
+			from = hex;
+			used = 4;
+			len = 1;
+		}
+		if (at + used + 1 > cap)
+			break;
+		memcpy(out + at, from, used);
+		at += used;
+		i += len;
+	}
+	out[at] = 0;
+}
+
+static bool is_plugin(const lua_Debug *ar)
+{
+	return ar->source[0] == '@' && ar->currentline > 0;
+}
+
+bool isolate_where(lua_State *L, char *file, size_t cap, int *line)
+{
+	lua_Debug ar;
+	for (int level = 0; level < 64 && lua_getstack(L, level, &ar); level++) {
+		lua_getinfo(L, "Sl", &ar);
+		if (!is_plugin(&ar))
+			continue;
+		snprintf(file, cap, "%s", ar.source + 1);
+		*line = ar.currentline;
+		return true;
+	}
+	return false;
+}
+
+/* Does msg begin with this function's "short_src:LINE: "? Its length and the line, or 0. */
+static size_t position(const char *msg, size_t n, const lua_Debug *ar, int *line)
+{
+	size_t len = strlen(ar->short_src), i = len + 1;
+	if (n < len + 4 || memcmp(msg, ar->short_src, len) != 0 || msg[len] != ':')
+		return 0;
+	int v = 0;
+	for (; i < n && i < len + 10 && msg[i] >= '0' && msg[i] <= '9'; i++)
+		v = v * 10 + (msg[i] - '0');
+	if (i + 1 >= n || msg[i] != ':' || msg[i + 1] != ' ')
+		return 0;
+	*line = v;
+	return i + 2;
+}
+
+static void traceback(lua_State *L, char *out, size_t cap)
+{
+	lua_Debug ar;
+	size_t at = 0;
+	out[0] = 0;
+	for (int level = 0; lua_getstack(L, level, &ar); level++) {
+		if (level == FRAMES_SHOWN) {
+			snprintf(out + at, cap - at, "\n…");
+			return;
+		}
+		lua_getinfo(L, "Sln", &ar);
+		char name[80], raw[96];
+		if (ar.name)
+			snprintf(raw, sizeof raw, "'%s'", ar.name);
+		else if (*ar.what == 'm')
+			snprintf(raw, sizeof raw, "main chunk");
+		else if (*ar.what == 'C')
+			continue;
+		else
+			snprintf(raw, sizeof raw, "function <line %d>", ar.linedefined);
+		fail_text(name, sizeof name, raw, strlen(raw));
+		const char *file = ar.source[0] == '@' ? ar.source + 1 : ar.short_src;
+		char where[192] = "[C]";
+		if (ar.currentline > 0)
+			snprintf(where, sizeof where, "%s:%d", file, ar.currentline);
+		int n = snprintf(out + at, cap - at, "%s%s: in %s", at ? "\n" : "", where, name);
+		if (n < 0 || at + (size_t)n >= cap) { /* whole lines only */
+			out[at] = 0;
+			return;
+		}
+		at += (size_t)n;
+	}
+}
+
+void fail_here(struct isolate *iso, lua_State *L, const char *msg, size_t n)
+{
+	if (iso->failed)
+		return;
+	struct lua_fail *f = &iso->fail;
+	lua_Debug ar;
+	fail_clear(f);
+	iso->failed = true;
+	size_t skip = 0;
+	for (int level = 0; level < FRAMES_SEARCHED && lua_getstack(L, level, &ar); level++) {
+		lua_getinfo(L, "Sl", &ar);
+		bool host = strncmp(ar.source, "=cx/", 4) == 0;
+		if (ar.source[0] != '@' && !host)
+			continue;
+		int line;
+		skip = position(msg, n, &ar, &line);
+		if (!skip)
+			continue;
+		if (!host) {
+			snprintf(f->file, sizeof f->file, "%s", ar.source + 1);
+			f->line = line;
+		}
+		break;
+	}
+	if (!f->line && !isolate_where(L, f->file, sizeof f->file, &f->line) && L != iso->L)
+		isolate_where(iso->L, f->file, sizeof f->file, &f->line);
+	fail_text(f->msg, sizeof f->msg, msg + skip, n - skip);
+	traceback(L, f->traceback, sizeof f->traceback);
+}
+
+static int to_text(lua_State *L)
+{
+	luaL_tolstring(L, 1, NULL);
+	return 1;
+}
+
+int fail_handler(lua_State *L)
+{
+	struct isolate *iso = isolate_of(L);
+	if (iso->killed)
+		return 1;
+	iso->failed = false; /* an earlier error was caught */
+	char msg[160];
+	int type = lua_type(L, 1), n;
+	if (type == LUA_TSTRING) {
+		size_t len;
+		const char *s = lua_tolstring(L, 1, &len);
+		fail_here(iso, L, s, len);
+		return 1;
+	}
+	if (type == LUA_TNUMBER) {
+		n = lua_isinteger(L, 1) ? snprintf(msg, sizeof msg, LUA_INTEGER_FMT, lua_tointeger(L, 1))
+					: snprintf(msg, sizeof msg, "%.14g", lua_tonumber(L, 1));
+		fail_here(iso, L, msg, (size_t)n);
+		return 1;
+	}
+	if (luaL_getmetafield(L, 1, "__tostring") != LUA_TNIL) {
+		lua_pop(L, 1);
+		lua_pushcfunction(L, to_text);
+		lua_pushvalue(L, 1);
+		int status = lua_pcall(L, 1, 1, 0);
+		if (iso->killed)
+			return 1;
+		size_t len;
+		const char *s = status == LUA_OK ? lua_tolstring(L, -1, &len) : NULL;
+		if (s) {
+			fail_here(iso, L, s, len);
+			return 1;
+		}
+	}
+	n = snprintf(msg, sizeof msg, type == LUA_TNIL ? "an error without a message (nil)"
+						       : "an error whose value is a %s",
+		lua_typename(L, type));
+	fail_here(iso, L, msg, (size_t)n);
+	return 1;
+}
+
+void fail_take(struct isolate *iso, int status, struct lua_fail *f)
+{
+	lua_State *L = iso->L;
+	struct lua_fail *mine = &iso->fail;
+	if (iso->killed || status == LUA_ERRMEM) {
+		if (!iso->killed) { /* no handler runs when memory is refused */
+			fail_clear(mine);
+			snprintf(mine->msg, sizeof mine->msg,
+				"memory budget exceeded (%zu KiB of %zu KiB)", iso->used / 1024,
+				iso->limit / 1024);
+			memcpy(mine->file, iso->oom_file, sizeof mine->file);
+			mine->line = iso->oom_line;
+			mine->budget = mine->memory = true;
+		}
+		iso->spoiled = true;
+	} else if (!iso->failed) { /* the handler itself failed, or no handler ran */
+		size_t n = 0;
+		const char *s = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &n) : "";
+		fail_clear(mine);
+		fail_text(mine->msg, sizeof mine->msg, s, n);
+		if (!mine->msg[0])
+			snprintf(mine->msg, sizeof mine->msg, "error while handling an error");
+	}
+	if (f)
+		*f = *mine;
+	iso->failed = false;
+	lua_pop(L, 1);
+}
