@@ -5,6 +5,7 @@
 #include "engine/access.h"
 #include "engine/answers.h"
 #include "engine/batch.h"
+#include "engine/confine.h"
 
 static int answer(struct engine *eng, const struct frame *f, struct buf *b, struct cx_err *e)
 {
@@ -91,6 +92,7 @@ int reader_main(struct engine *eng)
 	struct cx_err e;
 	struct buf out = {0};
 	struct ready r = {0};
+	confine((const char *const[]){eng->conf->server_data, NULL}, (const char *const[]){NULL});
 	if (reader_open(eng, &e) < 0) {
 		log_error("%s", e.msg);
 		return 1;

@@ -6,6 +6,7 @@
 #include "base/tz.h"
 #include "engine/access.h"
 #include "engine/batch.h"
+#include "engine/confine.h"
 #include "engine/rebuild.h"
 
 enum { IDLE_MS = 50, CHECKPOINT_BYTES = 8 << 20, CHECKPOINT_FORCED = 64 << 20 };
@@ -96,6 +97,9 @@ static int open_all(struct writer *w, bool restart, struct cx_err *e)
 {
 	struct engine *eng = w->eng;
 	int rc = store_open(&eng->store, eng->conf->store_url, eng->conf->server_data, STORE_WRITE, e);
+	if (rc >= 0)
+		confine((const char *const[]){eng->conf->server_data, NULL},
+			(const char *const[]){eng->conf->plugins_path, NULL});
 	if (rc >= 0)
 		rc = engine_load_plugins(eng, restart ? GENERATION_STORE : GENERATION_DISK, e);
 	if (rc >= 0)
