@@ -34,7 +34,7 @@ int kpi_query_parse(struct kpi_query *q, const struct kpi *k, const struct kpi_p
 
 struct kpi_measured { /* one merged measure, parallel to kpi->measures */
 	int64_t i;
-	struct kset *set; /* distinct; owned by the query */
+	struct kset *set; /* distinct: S_times as a set of one level; owned by the query */
 };
 struct kpi_host { /* what only Lua can do */
 	void *ctx;
@@ -42,6 +42,11 @@ struct kpi_host { /* what only Lua can do */
 	/* Value of the formula; *null with no data (nil, NaN, ±inf). */
 	int (*formula)(void *ctx, const struct kpi *k, const struct kpi_measured *m, double *value,
 		bool *null, struct cx_err *e);
+	/* Confidence interval, for KPIs that declare one; NULL: never asked. *method: its name, valid
+	 * until the next call. */
+	int (*interval)(void *ctx, const struct kpi *k, const struct kpi_measured *m, double *low,
+		double *high, const char **method, bool *null, struct cx_err *e);
+	const char *company_currency; /* for kpi_verify, which reads events back; NULL: "XXX" */
 };
 struct kpi_meta { /* what the reply says of the definition, and how numbers are written */
 	const char *plugin_version, *company_currency;

@@ -1,0 +1,65 @@
+/* answer.h — a query at work: accumulators for the whole window, its buckets, groups and both,
+ * filled day by day from cells (query.c) and edge days' events (edges.c), then written (reply.c).
+ * Each is fed for itself and none is made from another, because sets "on different days" may only be
+ * merged within a day first.
+ * Callers: kpi/ only. */
+#ifndef CX_KPI_ANSWER_H
+#define CX_KPI_ANSWER_H
+
+#include "kpi/dictionary.h"
+#include "kpi/group.h"
+#include "kpi/query.h"
+#include "kpi/window.h"
+
+struct figure { /* one measure, merged so far */
+	int64_t i;
+	struct kset *set; /* distinct; NULL = empty */
+	struct kset *day; /* `days`: the ids of day dayno, not yet merged into set */
+	int32_t dayno;
+};
+
+struct answer_group {
+	struct str key;           /* of the asked dimensions */
+	struct str el[KPI_DIMS];  /* its elements, raw JSON */
+	struct figure *total, *series;
+};
+
+struct answer {
+	struct store *s;
+	const struct kpi *k;
+	const struct kpi_query *q;
+	const struct kpi_host *host;
+	const struct kpi_meta *meta;
+	struct cx_err *e;
+	struct arena arena;      /* lives as long as the answer */
+	struct window w;
+	struct bucket *buckets;
+	int nbuckets, bucket;    /* bucket: where the last day was */
+	struct figure *total, *series;
+	struct kpi_measured *measured; /* what the formula is given, figure after figure */
+	struct pmap memo, map;   /* group key of a cell → struct memo; of the reply → answer_group */
+	struct answer_group **groups;
+	int ngroups, cap_groups;
+	struct str where[16][2]; /* a filter's text as bare and as quoted JSON */
+	bool seen;               /* something was counted, also outside the filters: from … to */
+	int32_t seen_first, seen_last;
+	bool partial;            /* an event of an edge day was excluded */
+};
+
+/* The accumulators that a day and group of cells feeds; none if the filters leave it out. */
+struct targets {
+	struct figure *v[4];
+	int n;
+};
+int answer_targets(struct answer *a, int32_t day, struct str group, struct targets *t);
+int answer_add(struct answer *a, const struct targets *t, const struct measure *m, int64_t delta);
+void answer_see(const struct targets *t, const struct measure *m, int32_t day, uint32_t id,
+	uint32_t n);
+void answer_merge(const struct targets *t, const struct measure *m, int32_t day,
+	const struct kset *set);
+void answer_close(struct answer *a); /* all days are in */
+
+int edge_scan(struct answer *a, const struct edge *edge);
+int answer_write(struct answer *a, struct buf *json);
+
+#endif

@@ -1,0 +1,186 @@
+#include "kpi/number.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+
+#define NBSP  "\u00a0"
+#define MINUS "\u2212"
+enum { DIGITS = 40, LARGE = 24 }; /* from 10^24 on: 1,5e24 */
+
+struct decimal { /* 0.d1 d2 d3… × 10^point */
+	char d[DIGITS];
+	int n, point;
+	bool negative;
+};
+
+/* The shortest digits that read back the same: what a person would call the number, so that 1.005
+ * is rounded as 1.005 and not as the 1.00499… beneath it. */
+static void decimal_of(double v, struct decimal *x)
+{
+	char t[40], *e;
+	for (int digits = 14; digits <= 16; digits++) {
+		snprintf(t, sizeof t, "%.*e", digits, fabs(v));
+		if (strtod(t, NULL) == fabs(v))
+			break;
+	}
+	e = strchr(t, 'e');
+	x->negative = v < 0;
+	x->point = atoi(e + 1) + 1;
+	x->n = 0;
+	for (char *p = t; p < e; p++)
+		if (*p >= '0' && *p <= '9')
+			x->d[x->n++] = *p;
+}
+
+/* Keeps keep digits, half away from zero. */
+static void cut(struct decimal *x, int keep)
+{
+	if (keep >= x->n)
+		return;
+	bool up = keep >= 0 && x->d[keep] >= '5';
+	x->n = keep > 0 ? keep : 0;
+	int i = x->n;
+	while (up && i > 0 && x->d[i - 1] == '9')
+		x->d[--i] = '0';
+	if (up && i > 0) {
+		x->d[i - 1]++;
+	} else if (up) { /* 9.99 → 10.0 */
+		memmove(x->d + 1, x->d, (size_t)x->n);
+		x->d[0] = '1';
+		x->n++;
+		x->point++;
+	}
+}
+
+static char digit(const struct decimal *x, int i) /* the i-th place from 0.d0… */
+{
+	return i >= 0 && i < x->n ? x->d[i] : '0';
+}
+
+/* Number without sign; true if it shows as zero. trim: no zeros at the end of the fraction. */
+static bool plain(char *out, struct decimal *x, int decimals, bool trim)
+{
+	bool pt = cx_lang == CX_PT, zero = true;
+	char *o = out;
+	cut(x, x->point + decimals);
+	while (trim && decimals > 0 && digit(x, x->point + decimals - 1) == '0')
+		decimals--;
+	for (int i = x->point > 0 ? 0 : x->point - 1; i < x->point; i++) {
+		if (x->point <= 0 && i != x->point - 1)
+			continue;
+		*o++ = digit(x, i);
+		int left = x->point - 1 - i;
+		if (left && left % 3 == 0)
+			*o++ = pt ? '.' : ',';
+	}
+	if (decimals > 0)
+		*o++ = pt ? ',' : '.';
+	for (int i = 0; i < decimals; i++)
+		*o++ = digit(x, x->point + i);
+	*o = 0;
+	for (int i = 0; i < x->n; i++)
+		zero = zero && x->d[i] == '0';
+	return zero;
+}
+
+static void duration(char out[NUMBER_TEXT], double ms)
+{
+	const char *minus = ms <= -0.5 ? MINUS : "";
+	double whole = floor(fabs(ms) + 0.5);
+	if (whole >= 1e15) {
+		snprintf(out, NUMBER_TEXT, "%s%.3g" NBSP "d", minus, whole / 864e5);
+		return;
+	}
+	int64_t t = (int64_t)whole;
+	if (t < 1000) {
+		snprintf(out, NUMBER_TEXT, "%s%lld" NBSP "ms", minus, (long long)t);
+		return;
+	}
+	t = (t + 500) / 1000;
+	long long s = t % 60, min = t / 60 % 60, h = t / 3600 % 24, d = t / 86400;
+	if (t < 60)
+		snprintf(out, NUMBER_TEXT, "%s%lld" NBSP "s", minus, s);
+	else if (t < 3600)
+		snprintf(out, NUMBER_TEXT, "%s%lldmin%02lld", minus, min, s);
+	else if (t < 86400)
+		snprintf(out, NUMBER_TEXT, "%s%lldh%02lld", minus, h, min);
+	else if (h)
+		snprintf(out, NUMBER_TEXT, "%s%lldd" NBSP "%lldh", minus, d, h);
+	else
+		snprintf(out, NUMBER_TEXT, "%s%lldd", minus, d);
+}
+
+static const char *symbol(const char *currency)
+{
+	if (strcmp(currency, "BRL") == 0)
+		return "R$";
+	if (strcmp(currency, "USD") == 0)
+		return CX_T("US$", "$");
+	if (strcmp(currency, "EUR") == 0)
+		return "€";
+	if (strcmp(currency, "GBP") == 0)
+		return "£";
+	return NULL;
+}
+
+/* What stands before and after the number. */
+static void frame(const char *format, const char *currency, char before[16], char after[32])
+{
+	before[0] = after[0] = 0;
+	if (strcmp(format, "money") == 0) {
+		const char *s = symbol(currency ? currency : "");
+		if (s)
+			snprintf(before, 16, "%s%s", s, CX_T(NBSP, ""));
+		else if (currency && *currency)
+			snprintf(before, 16, "%.3s" NBSP, currency);
+	} else if (strcmp(format, "points") != 0 && strcmp(format, "number") != 0 &&
+		strcmp(format, "integer") != 0) {
+		snprintf(after, 32, NBSP "%.20s", format); /* % and other units */
+	}
+}
+
+static int own_decimals(const char *format, int scale)
+{
+	if (strcmp(format, "money") == 0)
+		return scale;
+	if (strcmp(format, "%") == 0)
+		return 1;
+	return strcmp(format, "points") == 0 || strcmp(format, "integer") == 0 ? 0 : 2;
+}
+
+void number_text(char out[NUMBER_TEXT], double value, bool null, const char *format, int decimals,
+	int scale, const char *currency)
+{
+	char before[16], after[32], number[LARGE * 2 + 24];
+	struct decimal x;
+	if (null || !isfinite(value)) {
+		snprintf(out, NUMBER_TEXT, "—");
+		return;
+	}
+	if (!format)
+		format = "number";
+	if (strcmp(format, "duration") == 0) {
+		duration(out, value);
+		return;
+	}
+	frame(format, currency, before, after);
+	bool trim = decimals < 0 && own_decimals(format, scale) == 2 && strcmp(format, "money") != 0;
+	decimals = decimals < 0 ? own_decimals(format, scale) : decimals > 6 ? 6 : decimals;
+	decimal_of(value, &x);
+	if (strcmp(format, "money") == 0)
+		x.point -= scale; /* exact: minor units to whole ones */
+	if (x.point > LARGE) {
+		snprintf(number, sizeof number, "%.3g", fabs(value));
+		char *dot = strchr(number, '.');
+		if (dot && cx_lang == CX_PT)
+			*dot = ',';
+	} else if (plain(number, &x, decimals, trim)) {
+		x.negative = false;
+	}
+	snprintf(out, NUMBER_TEXT, "%s%s%.40s%s", x.negative ? MINUS : "", before, number, after);
+}

@@ -1,0 +1,159 @@
+#include <string.h>
+
+#include "base/tz.h"
+#include "kpi/query.h"
+
+static int wrong_time(const char *name, const char *value, struct cx_err *e)
+{
+	return cx_fail(e, CX_E_BAD_QUERY, name,
+		CX_T("\"%.60s\" não é um instante: use 2018-01-31, 2018-01-31T12:00 ou RFC 3339",
+			"\"%.60s\" is not a time: use 2018-01-31, 2018-01-31T12:00 or RFC 3339"), value);
+}
+
+static int parse_time(const struct kpi_param *p, bool *has, int64_t *ms, struct cx_err *e)
+{
+	if (!tz_parse_any(p->value, strlen(p->value), ms) || *ms < TZ_MS_MIN || *ms > TZ_MS_MAX)
+		return wrong_time(p->name, p->value, e);
+	*has = true;
+	return CX_OK;
+}
+
+static int parse_last(struct kpi_query *q, const char *value, int64_t now_ms, struct cx_err *e)
+{
+	struct duration d;
+	if (!duration_parse(value, strlen(value), &d) || d.ms || d.days + d.months <= 0)
+		return cx_fail(e, CX_E_BAD_QUERY, "last",
+			CX_T("\"%.60s\" não é um período: use dias, semanas, meses ou anos, como 6mo",
+				"\"%.60s\" is not a period: use days, weeks, months or years, like 6mo"),
+			value);
+	int32_t today = tz_day(now_ms), from = civil_add_months(today, -d.months) - d.days;
+	if (from < civil_day(1, 1, 1))
+		return wrong_time("last", value, e);
+	q->has_from = q->has_to = true;
+	q->from_ms = tz_day_start(from);
+	q->to_ms = tz_day_start(today);
+	return CX_OK;
+}
+
+static int parse_every(struct kpi_query *q, const char *value, struct cx_err *e)
+{
+	static const char *const names[] = {"day", "week", "month", "quarter", "year"};
+	for (int i = 0; i < 5; i++) {
+		if (strcmp(names[i], value) == 0) {
+			q->every = (enum every)(EVERY_DAY + i);
+			return CX_OK;
+		}
+	}
+	return cx_fail(e, CX_E_BAD_QUERY, "every",
+		CX_T("\"%.60s\": use day, week, month, quarter ou year",
+			"\"%.60s\": use day, week, month, quarter or year"), value);
+}
+
+static int parse_dim(const struct kpi *k, const char *param, const char *name, size_t n, int *dim,
+	struct cx_err *e)
+{
+	for (int i = 0; i < k->nby; i++) {
+		if (strlen(k->by[i]) == n && memcmp(k->by[i], name, n) == 0) {
+			*dim = i;
+			return CX_OK;
+		}
+	}
+	struct buf known = {0};
+	for (int i = 0; i < k->nby; i++)
+		buf_printf(&known, "%s%s", i ? ", " : "", k->by[i]);
+	cx_fail(e, CX_E_BAD_QUERY, param,
+		CX_T("o KPI %s não tem a dimensão \"%.*s\"; tem: %s",
+			"KPI %s has no dimension \"%.*s\"; it has: %s"),
+		k->id, n > 60 ? 60 : (int)n, name, known.len ? buf_cstr(&known) : "—");
+	buf_free(&known);
+	return CX_E_BAD_QUERY;
+}
+
+static int parse_by(struct kpi_query *q, const struct kpi *k, const char *value, struct cx_err *e)
+{
+	for (const char *p = value;; p++) {
+		size_t n = strcspn(p, ",");
+		int dim;
+		int rc = parse_dim(k, "by", p, n, &dim, e);
+		if (rc < 0)
+			return rc;
+		for (int i = 0; i < q->nby; i++)
+			if (q->by[i] == dim)
+				return cx_fail(e, CX_E_BAD_QUERY, "by",
+					CX_T("a dimensão %s está duas vezes", "dimension %s is there twice"),
+					k->by[dim]);
+		q->by[q->nby++] = dim;
+		p += n;
+		if (!*p)
+			return CX_OK;
+	}
+}
+
+static int parse_where(struct kpi_query *q, const struct kpi *k, const char *value,
+	struct cx_err *e)
+{
+	const char *colon = strchr(value, ':');
+	if (!colon)
+		return cx_fail(e, CX_E_BAD_QUERY, "where",
+			CX_T("\"%.60s\": escreva dimensão:valor", "\"%.60s\": write dimension:value"),
+			value);
+	if (q->nwhere == (int)(sizeof q->where / sizeof *q->where))
+		return cx_fail(e, CX_E_BAD_QUERY, "where",
+			CX_T("mais de 16 filtros", "more than 16 filters"));
+	int rc = parse_dim(k, "where", value, (size_t)(colon - value), &q->where[q->nwhere].dim, e);
+	if (rc < 0)
+		return rc;
+	size_t n = strlen(colon + 1);
+	if (n >= sizeof q->where->text)
+		return cx_fail(e, CX_E_BAD_QUERY, "where",
+			CX_T("valor longo demais", "value too long"));
+	memcpy(q->where[q->nwhere].text, colon + 1, n + 1);
+	q->where[q->nwhere++].null = n == 0;
+	return CX_OK;
+}
+
+enum { P_FROM, P_TO, P_LAST, P_EVERY, P_BY, P_WHERE, P_COUNT };
+static const char *const param_names[P_COUNT] = {"from", "to", "last", "every", "by", "where"};
+
+static int parse_one(struct kpi_query *q, const struct kpi *k, const struct kpi_param *p, int which,
+	int64_t now_ms, struct cx_err *e)
+{
+	switch (which) {
+	case P_FROM: return parse_time(p, &q->has_from, &q->from_ms, e);
+	case P_TO: return parse_time(p, &q->has_to, &q->to_ms, e);
+	case P_LAST: return parse_last(q, p->value, now_ms, e);
+	case P_EVERY: return parse_every(q, p->value, e);
+	case P_BY: return parse_by(q, k, p->value, e);
+	default: return parse_where(q, k, p->value, e);
+	}
+}
+
+int kpi_query_parse(struct kpi_query *q, const struct kpi *k, const struct kpi_param *params,
+	int nparams, int64_t now_ms, struct cx_err *e)
+{
+	int given[P_COUNT] = {0};
+	memset(q, 0, sizeof *q);
+	for (int i = 0; i < nparams; i++) {
+		int which = 0;
+		while (which < P_COUNT && strcmp(params[i].name, param_names[which]) != 0)
+			which++;
+		if (which == P_COUNT)
+			return cx_fail(e, CX_E_BAD_QUERY, params[i].name,
+				CX_T("parâmetro desconhecido; há from, to, last, every, by e where",
+					"unknown parameter; there are from, to, last, every, by and where"));
+		if (given[which]++ && which != P_BY && which != P_WHERE)
+			return cx_fail(e, CX_E_BAD_QUERY, params[i].name,
+				CX_T("está duas vezes", "is there twice"));
+		if (given[P_LAST] && (given[P_FROM] || given[P_TO]))
+			return cx_fail(e, CX_E_BAD_QUERY, "last",
+				CX_T("last não combina com from e to", "last does not go with from and to"));
+		int rc = parse_one(q, k, &params[i], which, now_ms, e);
+		if (rc < 0)
+			return rc;
+	}
+	if (q->has_from && q->has_to && q->from_ms >= q->to_ms)
+		return cx_fail(e, CX_E_BAD_QUERY, given[P_LAST] ? "last" : "to",
+			CX_T("período vazio: to deve vir depois de from",
+				"empty window: to must come after from"));
+	return CX_OK;
+}
