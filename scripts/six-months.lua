@@ -50,10 +50,10 @@ local function summary(r)
     r:text("Sem dados: nenhuma pesquisa respondida nos últimos seis meses.")
     return nps
   end
-  r:text(("De %s até a véspera de %s, %d clientes responderam: NPS %s (%s). "
-    .. "O faturamento foi de %s, com ticket médio de %s. Houve %s reclamações por mil pedidos."):format(date(nps.from),
-    date(nps.to), nps.measures.answers, figure(nps), interval(nps), figure(revenue),
-    figure(ticket), figure(rate)))
+  local said = "De %s até a véspera de %s, %d clientes responderam: NPS %s (%s). O faturamento "
+    .. "foi de %s, com ticket médio de %s. Houve %s reclamações por mil pedidos."
+  r:text(said:format(date(nps.from), date(nps.to), nps.measures.answers, figure(nps),
+    interval(nps), figure(revenue), figure(ticket), figure(rate)))
   return nps
 end
 
