@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 enum { DAY_S = 86400, CACHE = 1024 };
 
@@ -28,13 +27,24 @@ int64_t clock_mono_us(void)
 	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
+static bool is_zone_file(const char *path)
+{
+	char magic[4] = "";
+	FILE *f = fopen(path, "rb");
+	if (!f)
+		return false;
+	bool ok = fread(magic, 1, 4, f) == 4 && memcmp(magic, "TZif", 4) == 0;
+	fclose(f);
+	return ok;
+}
+
 bool tz_setup(const char *iana)
 {
 	char path[300];
 	if (strstr(iana, "..") || iana[0] == '/' || !iana[0])
 		return false;
 	snprintf(path, sizeof path, "/usr/share/zoneinfo/%s", iana);
-	if (access(path, R_OK) != 0 && strcmp(iana, "UTC") != 0)
+	if (!is_zone_file(path) && strcmp(iana, "UTC") != 0)
 		return false;
 	setenv("TZ", iana, 1);
 	tzset();
@@ -306,7 +316,13 @@ void tz_format(int64_t ms, char out[TZ_TEXT])
 {
 	int64_t s = floor_div(ms, 1000);
 	int frac = (int)(ms - s * 1000), y, m, d;
-	int64_t off = offset_at(s), wall = s + off;
+	/* RFC 3339 has no seconds in offsets, which local mean times of long ago had: the text must
+	 * still name the same instant, so the clock follows the offset shown. */
+	int64_t off = offset_at(s) / 60 * 60, wall = s + off;
+	if (wall < TZ_MS_MIN / 1000 || wall > TZ_MS_MAX / 1000) {
+		off = 0; /* the zone's year would be 0 or 10000 */
+		wall = s;
+	}
 	int32_t day = (int32_t)floor_div(wall, DAY_S);
 	int clock = (int)(wall - (int64_t)day * DAY_S), sign = off < 0 ? '-' : '+';
 	int minutes = (int)(off < 0 ? -off : off) / 60;

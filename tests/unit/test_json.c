@@ -293,7 +293,7 @@ static void suite(void **state)
 			wrong++;
 		}
 	}
-	assert_true(list.nodes[0].count > 200);
+	assert_true(list.nodes[0].count > 100);
 	assert_int_equal(wrong, 0);
 	json_doc_free(&list);
 	arena_free(&a);
