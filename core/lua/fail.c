@@ -91,6 +91,26 @@ static size_t position(const char *msg, size_t n, const lua_Debug *ar, int *line
 	return i + 2;
 }
 
+/* The parser's "FILE:LINE: " for a file of this plugin: length, with file and line, or 0. */
+static size_t own_file(const struct isolate *iso, const char *msg, size_t n, struct lua_fail *f)
+{
+	size_t len = strlen(iso->prefix);
+	const char *colon = n > len && len && memcmp(msg, iso->prefix, len) == 0
+		? memchr(msg, ':', n) : NULL;
+	if (!colon || colon - msg >= (ptrdiff_t)sizeof f->file)
+		return 0;
+	lua_Debug ar;
+	size_t file = (size_t)(colon - msg);
+	int line;
+	snprintf(ar.short_src, sizeof ar.short_src, "%.*s", (int)file, msg);
+	size_t skip = position(msg, n, &ar, &line);
+	if (!skip || msg[file] != ':')
+		return 0;
+	snprintf(f->file, sizeof f->file, "%.*s", (int)file, msg);
+	f->line = line;
+	return skip;
+}
+
 static void traceback(lua_State *L, char *out, size_t cap)
 {
 	lua_Debug ar;
@@ -149,6 +169,8 @@ void fail_here(struct isolate *iso, lua_State *L, const char *msg, size_t n)
 		}
 		break;
 	}
+	if (!skip)
+		skip = own_file(iso, msg, n, f);
 	if (!f->line && !isolate_where(L, f->file, sizeof f->file, &f->line) && L != iso->L)
 		isolate_where(iso->L, f->file, sizeof f->file, &f->line);
 	fail_text(f->msg, sizeof f->msg, msg + skip, n - skip);

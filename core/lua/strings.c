@@ -8,7 +8,7 @@
 static size_t start_offset(lua_Integer init, size_t n)
 {
 	if (init > 0)
-		return (lua_Unsigned)init > n ? n + 1 : (size_t)init - 1;
+		return (lua_Unsigned)init > n + 1 ? n + 1 : (size_t)init - 1;
 	if (init == 0 || init < -(lua_Integer)n)
 		return 0;
 	return n + (size_t)init;
@@ -216,6 +216,10 @@ static int s_rep(lua_State *L)
 	size_t total = (size_t)times * n + (size_t)(times - 1) * nsep;
 	luaL_Buffer b;
 	char *out = luaL_buffinitsize(L, &b, total);
+	if (n == 1 && !nsep) { /* one byte over and over */
+		memset(out, *s, total);
+		times = 0;
+	}
 	for (lua_Integer i = 0; i < times; i++) {
 		memcpy(out, s, n);
 		out += n;

@@ -1,5 +1,6 @@
 #include "lua/value.h"
 
+#include <errno.h>
 #include <lauxlib.h>
 #include <math.h>
 #include <stdio.h>
@@ -103,15 +104,10 @@ static const char *push_number(lua_State *L, const char *p)
 		whole = xmalloc(n + 1);
 	memcpy(whole, p, n);
 	whole[n] = 0;
-	/* 18 digits always fit; -0 is a double, as in event fields */
-	bool fits = integer && n <= 18 && strcmp(whole, "-0") != 0;
-	lua_Integer i = fits ? strtoll(whole, &end, 10) : 0;
+	errno = 0; /* -0 is a double, as in event fields */
+	lua_Integer i = integer ? strtoll(whole, &end, 10) : 0;
+	bool fits = integer && errno == 0 && strcmp(whole, "-0") != 0;
 	double d = fits ? 0 : strtod(whole, NULL);
-	if (!fits && integer && d >= -9223372036854775808.0 && d < 9223372036854775808.0 &&
-		strcmp(whole, "-0") != 0) {
-		i = strtoll(whole, &end, 10);
-		fits = true;
-	}
 	if (whole != text)
 		free(whole);
 	if (fits)
