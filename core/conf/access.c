@@ -17,7 +17,8 @@ void conf_access_add(struct conf_reading *r, struct conf *c, const char *key, co
 	if (!named || end == key + 4 || *end || errno || id >= UINT32_MAX || strpbrk(key, "+- ")) {
 		conf_mistake(r, CX_E_UNKNOWN_FIELD, key,
 			CX_T("em [access] a chave é uid.NÚMERO ou gid.NÚMERO, não %s",
-				"in [access] the key is uid.NUMBER or gid.NUMBER, not %s"), key);
+				"in [access] the key is uid.NUMBER or gid.NUMBER, not %s"),
+			key);
 		return;
 	}
 	a.id = (uint32_t)id;

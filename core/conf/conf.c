@@ -19,8 +19,9 @@ int conf_load(struct conf *c, const char *file, struct cx_errs *errs)
 		*p = (struct conf_free){0};
 	}
 	conf_load_end(&l);
-	return errs->n == before ? CX_OK
-		: before < CX_ERRS_MAX ? errs->v[before].code : CX_E_INVALID_FIELD;
+	return errs->n == before      ? CX_OK
+	       : before < CX_ERRS_MAX ? errs->v[before].code
+				      : CX_E_INVALID_FIELD;
 }
 
 void conf_free(struct conf *c)

@@ -1,6 +1,6 @@
 /* conf.h — conf/cxd.ini, read once at start by every process.
- * Flow:   conf_load() → struct conf; conf.def is the one table of keys (section, key, type, default,
- *         range, unit, help in both languages), from which the struct, the loader, the checks and
+ * Flow:   conf_load() → struct conf; conf.def is the one table of keys (section, key, type,
+ * default, range, unit, help in both languages), from which the struct, the loader, the checks and
  *         the documented conf/cxd.ini are made.
  * Owns:   the caller; conf_free().
  * Errors: every mistake as "file:line: …" in a list; unknown sections and keys, a key given twice,

@@ -13,13 +13,15 @@ static bool given_twice(struct conf_reading *r, struct conf_load *l, const char 
 		struct conf_free *p = &l->pairs[i];
 		if (strcmp(p->section, section) == 0 && strcmp(p->key, key) == 0) {
 			conf_mistake(r, CX_E_INVALID_FIELD, key,
-				CX_T("[%s] %s já foi dado na linha %d", "[%s] %s was given in line %d already"),
+				CX_T("[%s] %s já foi dado na linha %d",
+					"[%s] %s was given in line %d already"),
 				section, key, p->line);
 			return true;
 		}
 	}
 	if ((l->npairs & (l->npairs - 1)) == 0)
-		l->pairs = xrealloc(l->pairs, (l->npairs ? 2 * (size_t)l->npairs : 1) * sizeof *l->pairs);
+		l->pairs = xrealloc(
+			l->pairs, (l->npairs ? 2 * (size_t)l->npairs : 1) * sizeof *l->pairs);
 	l->pairs[l->npairs++] =
 		(struct conf_free){xstrdup(section), xstrdup(key), xstrdup(value), r->line};
 	return false;
@@ -35,7 +37,8 @@ static void unknown_section(struct conf_reading *r, const char *section)
 		nearest_try(&near, conf_free_sections[i]);
 	if (near.best)
 		conf_mistake(r, CX_E_UNKNOWN_FIELD, section,
-			CX_T("seção desconhecida [%s]; seria [%s]?", "unknown section [%s]; did you mean [%s]?"),
+			CX_T("seção desconhecida [%s]; seria [%s]?",
+				"unknown section [%s]; did you mean [%s]?"),
 			section, near.best);
 	else
 		conf_mistake(r, CX_E_UNKNOWN_FIELD, section,
@@ -56,11 +59,13 @@ static void unknown_key(struct conf_reading *r, const char *section, const char 
 		conf_mistake(r, CX_E_UNKNOWN_FIELD, key,
 			near.best ? CX_T("chave desconhecida em [%s]: %s; seria %s?",
 					    "unknown key in [%s]: %s; did you mean %s?")
-				  : CX_T("chave desconhecida em [%s]: %s%s", "unknown key in [%s]: %s%s"),
+				  : CX_T("chave desconhecida em [%s]: %s%s",
+					    "unknown key in [%s]: %s%s"),
 			section, key, near.best ? near.best : "");
 	else
 		conf_mistake(r, CX_E_UNKNOWN_FIELD, key,
-			CX_T("%s não é chave de [%s]; ela é de [%s]", "%s is no key of [%s]; it is one of [%s]"),
+			CX_T("%s não é chave de [%s]; ela é de [%s]",
+				"%s is no key of [%s]; it is one of [%s]"),
 			key, section, other);
 }
 
@@ -75,7 +80,9 @@ static void on_line(struct conf_reading *r, const char *section, const char *key
 	}
 	if (!section[0]) {
 		conf_mistake(r, CX_E_UNKNOWN_FIELD, key,
-			CX_T("%s está antes da primeira [seção]", "%s comes before the first [section]"), key);
+			CX_T("%s está antes da primeira [seção]",
+				"%s comes before the first [section]"),
+			key);
 		return;
 	}
 	int row = conf_row_find(section, key);
@@ -94,13 +101,15 @@ static void on_line(struct conf_reading *r, const char *section, const char *key
 		return;
 	l->given[row] = l->npairs; /* its pair, counted from 1 */
 	if (!conf_set(l->c, &conf_rows[row], value, l->folder, why, sizeof why))
-		conf_mistake(r, CX_E_INVALID_FIELD, key, "[%s] %s = %s: %s", section, key, value, why);
+		conf_mistake(
+			r, CX_E_INVALID_FIELD, key, "[%s] %s = %s: %s", section, key, value, why);
 }
 
 static char *folder_of(const char *file)
 {
 	const char *slash = strrchr(file, '/');
-	char *dir = slash ? xstrndup(file, slash > file ? (size_t)(slash - file) : 1) : xstrdup(".");
+	char *dir =
+		slash ? xstrndup(file, slash > file ? (size_t)(slash - file) : 1) : xstrdup(".");
 	char *real = realpath(dir, NULL);
 	if (!real)
 		return dir;
@@ -112,9 +121,10 @@ static void set_default(struct conf_load *l, int row, struct cx_errs *errs)
 {
 	const struct conf_row *r = &conf_rows[row];
 	char why[300];
-	if (!conf_set(l->c, r, r->def, l->folder, why, sizeof why)) { /* no tzdata, folder too deep… */
-		cx_errs_add(errs, CX_E_INVALID_FIELD, r->key, "[%s] %s = %s: %s", r->section, r->key,
-			r->def, why);
+	if (!conf_set(l->c, r, r->def, l->folder, why,
+		    sizeof why)) { /* no tzdata, folder too deep… */
+		cx_errs_add(errs, CX_E_INVALID_FIELD, r->key, "[%s] %s = %s: %s", r->section,
+			r->key, r->def, why);
 		if (r->type == CONF_TEXT || r->type == CONF_PATH)
 			*(char **)((char *)l->c + r->at) = xstrdup("");
 	}

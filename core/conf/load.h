@@ -12,7 +12,7 @@ struct conf_load {
 	char *folder;            /* of the file: relative paths begin here */
 	struct conf_free *pairs; /* everything given, as written, in order */
 	int npairs;
-	int given[CONF_ROWS];    /* index + 1 in pairs, 0 = not given */
+	int given[CONF_ROWS]; /* index + 1 in pairs, 0 = not given */
 };
 
 void conf_load_begin(struct conf_load *l, struct conf *c, const char *file, struct cx_errs *errs);

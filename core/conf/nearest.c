@@ -34,7 +34,9 @@ int nearest_distance(const char *a, const char *b)
 void nearest_try(struct nearest *n, const char *candidate)
 {
 	size_t len = strlen(n->word);
-	int far = len <= 2 ? 1 : len <= 7 ? 2 : 3; /* one slip in a short word, three in a long one */
+	int far = len <= 2   ? 1
+		  : len <= 7 ? 2
+			     : 3; /* one slip in a short word, three in a long one */
 	int d = nearest_distance(n->word, candidate);
 	if (d <= far && d < (int)strlen(candidate) && (!n->best || d < n->distance)) {
 		n->best = candidate;

@@ -60,19 +60,23 @@ static void print_section(struct buf *b, const char *section)
 
 static const char head[] =
 	"; cxd.ini: todas as chaves, com padrão, limites e unidade. Uma linha que começa com ; é\n"
-	"; comentário: tire o ; para mudar um valor. Caminhos relativos partem da pasta deste arquivo.\n"
-	"; Every key with its default, range and unit. A line that begins with ; is a comment: take\n"
+	"; comentário: tire o ; para mudar um valor. Caminhos relativos partem da pasta deste "
+	"arquivo.\n"
+	"; Every key with its default, range and unit. A line that begins with ; is a comment: "
+	"take\n"
 	"; the ; off to change a value. Relative paths begin at this file's folder.\n"
 	"; Feito por / made by: cxd conf --print\n"
 	"\n"
-	"; Números/numbers: 10000 · tamanhos/sizes: 4096, 64KiB, 16MiB · tempos/times: 500ms, 10s,\n"
+	"; Números/numbers: 10000 · tamanhos/sizes: 4096, 64KiB, 16MiB · tempos/times: 500ms, "
+	"10s,\n"
 	"; 5min, 2h, 1d · yes | no (true, false, on, off)\n"
 	"; Um ; depois de espaço começa um comentário / a ; after a space begins a comment.\n"
 	"\n";
 static const char access_help[] =
 	"; ---- Quem pode chamar pelo socket local · Who may call on the local socket\n"
 	"; uid.N ou/or gid.N = frontline | manager | integrator | admin [UNIDADE/UNIT]\n"
-	"; Quem roda o servidor é admin / whoever runs the server is admin. Tokens: cxd token --help\n"
+	"; Quem roda o servidor é admin / whoever runs the server is admin. Tokens: cxd token "
+	"--help\n"
 	"[access]\n"
 	"\n"
 	";uid.1001 = frontline b07\n"

@@ -27,8 +27,12 @@ void conf_mistake(struct conf_reading *r, int code, const char *field, const cha
 /* Length of the UTF-8 character at p, 0 if it is none. */
 static size_t utf8_char(const unsigned char *p, size_t n)
 {
-	size_t len = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 :
-		p[0] < 0xf5 ? 4 : 0;
+	size_t len = p[0] < 0x80   ? 1
+		     : p[0] < 0xc2 ? 0
+		     : p[0] < 0xe0 ? 2
+		     : p[0] < 0xf0 ? 3
+		     : p[0] < 0xf5 ? 4
+				   : 0;
 	if (len == 0 || len > n)
 		return 0;
 	for (size_t i = 1; i < len; i++)
@@ -68,7 +72,8 @@ static bool check_section(struct conf_reading *r, const char *p, size_t n)
 	if (len > CONF_SECTION_MAX) {
 		conf_mistake(r, CX_E_INVALID_FIELD, NULL,
 			CX_T("nome de seção longo demais: %zu bytes, no máximo %d",
-				"section name too long: %zu bytes, at most %d"), len, CONF_SECTION_MAX);
+				"section name too long: %zu bytes, at most %d"),
+			len, CONF_SECTION_MAX);
 		return false;
 	}
 	memcpy(name, p + 1, len);
@@ -84,7 +89,8 @@ static bool check_line(struct source *s, const char *p, size_t n, int room)
 	if (n > CONF_LINE_MAX || (int)n + 3 > room) {
 		conf_mistake(r, CX_E_INVALID_FIELD, NULL,
 			CX_T("linha longa demais: %zu bytes, no máximo %d",
-				"line too long: %zu bytes, at most %d"), n, CONF_LINE_MAX);
+				"line too long: %zu bytes, at most %d"),
+			n, CONF_LINE_MAX);
 		return false;
 	}
 	if (!readable(p, n)) {
@@ -166,7 +172,8 @@ void conf_read(struct conf_reading *r)
 	r->line = 0;
 	if (!slurp(r->file, &text)) {
 		cx_errs_add(r->errs, CX_E_NOT_FOUND, NULL,
-			CX_T("não consigo ler a configuração %s: %s", "cannot read the configuration %s: %s"),
+			CX_T("não consigo ler a configuração %s: %s",
+				"cannot read the configuration %s: %s"),
 			r->file, strerror(errno));
 		buf_free(&text);
 		return;

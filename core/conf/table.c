@@ -16,7 +16,8 @@ const char *const conf_free_sections[] = {"plugin:NAME", "schedule:NAME", "webho
 int conf_row_find(const char *section, const char *key)
 {
 	for (int i = 0; i < CONF_ROWS; i++)
-		if (strcmp(conf_rows[i].section, section) == 0 && strcmp(conf_rows[i].key, key) == 0)
+		if (strcmp(conf_rows[i].section, section) == 0 &&
+			strcmp(conf_rows[i].key, key) == 0)
 			return i;
 	return -1;
 }

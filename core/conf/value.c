@@ -35,11 +35,13 @@ static bool out_of_range(const struct conf_row *r, char *why, size_t cap)
 	char lo[32], hi[32];
 	conf_number_text(r->type, r->min, lo);
 	conf_number_text(r->type, r->max, hi);
-	snprintf(why, cap, CX_T("fora do intervalo: de %s a %s", "out of range: from %s to %s"), lo, hi);
+	snprintf(why, cap, CX_T("fora do intervalo: de %s a %s", "out of range: from %s to %s"), lo,
+		hi);
 	return false;
 }
 
-static bool set_number(int64_t *v, const struct conf_row *r, const char *text, char *why, size_t cap)
+static bool set_number(
+	int64_t *v, const struct conf_row *r, const char *text, char *why, size_t cap)
 {
 	char *end;
 	errno = 0;
@@ -56,11 +58,12 @@ static bool set_number(int64_t *v, const struct conf_row *r, const char *text, c
 			factor = s->factor;
 	if (!digits || !factor) {
 		snprintf(why, cap, "%s",
-			r->type == CONF_INT    ? CX_T("não é um número inteiro", "is not an integer")
-			: r->type == CONF_TIME ? CX_T("não é um tempo: escreva 500ms, 10s, 5min ou 2h",
-							 "is not a time: write 500ms, 10s, 5min or 2h")
-					       : CX_T("não é um tamanho: escreva 4096, 64KiB ou 16MiB",
-							 "is not a size: write 4096, 64KiB or 16MiB"));
+			r->type == CONF_INT ? CX_T("não é um número inteiro", "is not an integer")
+			: r->type == CONF_TIME
+				? CX_T("não é um tempo: escreva 500ms, 10s, 5min ou 2h",
+					  "is not a time: write 500ms, 10s, 5min or 2h")
+				: CX_T("não é um tamanho: escreva 4096, 64KiB ou 16MiB",
+					  "is not a size: write 4096, 64KiB or 16MiB"));
 		return false;
 	}
 	int64_t all;
@@ -96,8 +99,8 @@ static bool check_choice(const struct conf_row *r, const char *text, char *why, 
 	}
 	int n = snprintf(why, cap, CX_T("deve ser %s", "must be %s"), r->unit);
 	if (near.best)
-		snprintf(why + n, cap - (size_t)n, CX_T("; seria \"%s\"?", "; did you mean \"%s\"?"),
-			near.best);
+		snprintf(why + n, cap - (size_t)n,
+			CX_T("; seria \"%s\"?", "; did you mean \"%s\"?"), near.best);
 	return false;
 }
 
@@ -129,7 +132,8 @@ static bool check_mode(const char *text, char *why, size_t cap)
 {
 	if (strspn(text, "01234567") == strlen(text) && strtol(text, NULL, 8) <= 0777)
 		return true;
-	snprintf(why, cap, CX_T("não são permissões em octal, como 0660", "is no octal mode such as 0660"));
+	snprintf(why, cap,
+		CX_T("não são permissões em octal, como 0660", "is no octal mode such as 0660"));
 	return false;
 }
 
@@ -146,18 +150,23 @@ static bool check_meaning(const struct conf_row *r, const char *text, char *why,
 	case CONF_ROW_company_timezone:
 		if (tz_setup(text))
 			return true;
-		snprintf(why, cap, CX_T("fuso desconhecido em /usr/share/zoneinfo; exemplo: America/Sao_Paulo",
-			"no such zone in /usr/share/zoneinfo; example: America/Sao_Paulo"));
+		snprintf(why, cap,
+			CX_T("fuso desconhecido em /usr/share/zoneinfo; exemplo: America/Sao_Paulo",
+				"no such zone in /usr/share/zoneinfo; example: America/Sao_Paulo"));
 		return false;
 	case CONF_ROW_company_currency:
 		if (strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 3)
 			return true;
-		snprintf(why, cap, CX_T("não é um código ISO 4217, como BRL", "is no ISO 4217 code such as BRL"));
+		snprintf(why, cap,
+			CX_T("não é um código ISO 4217, como BRL",
+				"is no ISO 4217 code such as BRL"));
 		return false;
 	case CONF_ROW_store_url:
 		if (strncmp(text, "sqlite:", 7) == 0)
 			return true;
-		snprintf(why, cap, CX_T("só sqlite: existe nesta versão", "only sqlite: is available in this version"));
+		snprintf(why, cap,
+			CX_T("só sqlite: existe nesta versão",
+				"only sqlite: is available in this version"));
 		return false;
 	default: return true;
 	}

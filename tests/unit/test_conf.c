@@ -95,9 +95,10 @@ static void test_defaults(void **state)
 static void test_values(void **state)
 {
 	(void)state;
-	struct conf c = good("[limits]\nbody = 64KiB\nbatch=4096\nevent = 1 mib\nidle = 2min\n"
-			     "head_within=500ms\n[server]\ndrain = 0\ndata = ./x/../d\nsocket = /a/b\n"
-			     "tcp = [::1]:80\n[plugins]\nenable = a, b-c  d\n[lua]\nscript: 1h\n");
+	struct conf c =
+		good("[limits]\nbody = 64KiB\nbatch=4096\nevent = 1 mib\nidle = 2min\n"
+		     "head_within=500ms\n[server]\ndrain = 0\ndata = ./x/../d\nsocket = /a/b\n"
+		     "tcp = [::1]:80\n[plugins]\nenable = a, b-c  d\n[lua]\nscript: 1h\n");
 	char path[128];
 	assert_int_equal(c.limits_body, 65536);
 	assert_int_equal(c.limits_batch, 4096);
@@ -111,7 +112,7 @@ static void test_values(void **state)
 	assert_string_equal(c.server_tcp, "[::1]:80");
 	assert_int_equal(c.lua_script, 3600000);
 	assert_true(conf_plugin_enabled(&c, "a") && conf_plugin_enabled(&c, "b-c") &&
-		conf_plugin_enabled(&c, "d"));
+		    conf_plugin_enabled(&c, "d"));
 	assert_false(conf_plugin_enabled(&c, "b") || conf_plugin_enabled(&c, ""));
 	conf_free(&c);
 }
@@ -185,13 +186,16 @@ static void test_inih_traps(void **state)
 	bad("[server] data = x\n", 1, "[name]");
 	bad("[log]\njust words\nlevel = warn\n", 2, "key = value");
 	bad("[log]\nlevel = warn\nlast line", 3, "key = value");
-	bad("[plugin:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa]\nx = 1\n", 1, "too long");
+	bad("[plugin:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa]\nx = 1\n", 1,
+		"too long");
 	bad_bytes("[company]\nname = a\0b\n", 21, 2, "UTF-8");
 	bad("[company]\nname = Caf\xe9\n", 2, "UTF-8");
 	snprintf(line, sizeof line, "[log]\n; %01500d\nlevel = warn\n", 0);
 	bad(line, 2, "line too long: 1502 bytes");
-	/* An indented line is a key of its own, a long value arrives whole, BOM and CR are no one's. */
-	snprintf(line, sizeof line, "\xef\xbb\xbf[plugin:x]\r\n  a = %0900d\r\n\tb = 2 ; said\r\n", 1);
+	/* An indented line is a key of its own, a long value arrives whole, BOM and CR are no
+	 * one's. */
+	snprintf(line, sizeof line, "\xef\xbb\xbf[plugin:x]\r\n  a = %0900d\r\n\tb = 2 ; said\r\n",
+		1);
 	struct conf c = good(line);
 	assert_int_equal(strlen(conf_section(&c, "plugin:x", 0)->value), 900);
 	assert_string_equal(conf_section(&c, "plugin:x", 1)->value, "2");
@@ -202,13 +206,15 @@ static void test_inih_traps(void **state)
 static void test_free_and_access(void **state)
 {
 	(void)state;
-	struct conf c = good("[schedule:m]\ncron = 0 8 * * 1\n[calendar]\nholidays = br\n[mail]\nurl = smtp://h:25\n"
+	struct conf c = good("[schedule:m]\ncron = 0 8 * * 1\n[calendar]\nholidays = "
+			     "br\n[mail]\nurl = smtp://h:25\n"
 			     "[access]\nuid.1001 = frontline b07\ngid.50 = manager\n");
 	assert_string_equal(conf_section(&c, "schedule:m", 0)->value, "0 8 * * 1");
 	assert_int_equal(conf_section(&c, "calendar", 0)->line, 4);
 	assert_string_equal(conf_section(&c, "mail", 0)->value, "smtp://h:25");
 	assert_int_equal(c.naccess, 2);
-	assert_true(!c.access[0].gid && c.access[0].id == 1001 && c.access[0].level == LEVEL_FRONTLINE);
+	assert_true(
+		!c.access[0].gid && c.access[0].id == 1001 && c.access[0].level == LEVEL_FRONTLINE);
 	assert_string_equal(c.access[0].unit, "b07");
 	assert_true(c.access[1].gid && c.access[1].level == LEVEL_MANAGER && !c.access[1].unit[0]);
 	conf_free(&c);

@@ -1,0 +1,237 @@
+#include "cli/cli.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/progress.h"
+#include "cli/request.h"
+#include "conf/nearest.h"
+
+int cli_fail(const char *fmt, ...)
+{
+	va_list ap;
+	progress_end();
+	va_start(ap, fmt);
+	fputs("cxd: ", stderr);
+	vfprintf(stderr, fmt, ap);
+	fputc('\n', stderr);
+	va_end(ap);
+	return EXIT_REFUSED;
+}
+
+int cli_usage_fail(const struct cli *c, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	fputs("cxd: ", stderr);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fprintf(stderr, "\n%s: cxd %s%s--help\n", CX_T("veja", "see"),
+		c->command ? c->command->name : "", c->command ? " " : "");
+	return EXIT_USAGE;
+}
+
+int cli_unknown_command(const char *name)
+{
+	struct nearest near = {.word = name};
+	for (const struct cli_command *cmd = cli_commands; cmd->name; cmd++)
+		nearest_try(&near, cmd->name);
+	struct cli none = {0};
+	return near.best ? cli_usage_fail(&none,
+				   CX_T("comando desconhecido: %s; seria %s?",
+					   "unknown command: %s; did you mean %s?"),
+				   name, near.best)
+			 : cli_usage_fail(&none,
+				   CX_T("comando desconhecido: %s", "unknown command: %s"), name);
+}
+
+const char *cli_option(const struct cli *c, const char *name, int i)
+{
+	for (int k = 0; k < c->ngiven; k++)
+		if (strcmp(c->given[k].option->name, name) == 0 && i-- == 0)
+			return c->given[k].value;
+	return NULL;
+}
+
+static int unknown_option(const struct cli *c, const char *name)
+{
+	struct nearest near = {.word = name};
+	for (const struct cli_option *o = c->command ? c->command->options : NULL; o && o->name;
+		o++)
+		nearest_try(&near, o->name);
+	nearest_try(&near, "conf");
+	nearest_try(&near, "json");
+	nearest_try(&near, "help");
+	return near.best ? cli_usage_fail(c,
+				   CX_T("opção desconhecida: --%s; seria --%s?",
+					   "unknown option: --%s; did you mean --%s?"),
+				   name, near.best)
+			 : cli_usage_fail(c,
+				   CX_T("opção desconhecida: --%s", "unknown option: --%s"), name);
+}
+
+enum { WANT_HELP = 1, WANT_VERSION = 2 };
+
+/* argv[*i] is "--name[=value]"; EXIT_DONE or EXIT_USAGE. */
+static int take_option(struct cli *c, int argc, char **argv, int *i, int *wants)
+{
+	static const struct cli_option conf = {"conf", "FILE", "", ""};
+	char name[64];
+	const char *text = argv[*i] + 2, *value = strchr(text, '=');
+	snprintf(name, sizeof name, "%.*s", (int)strcspn(text, "="), text);
+	const struct cli_option *found = strcmp(name, "conf") == 0 ? &conf : NULL;
+	for (const struct cli_option *o = c->command ? c->command->options : NULL; o && o->name;
+		o++)
+		if (strcmp(o->name, name) == 0)
+			found = o;
+	bool is_json = strcmp(name, "json") == 0, is_help = strcmp(name, "help") == 0;
+	bool is_version = strcmp(name, "version") == 0 && !c->command;
+	if (!found && !is_json && !is_help && !is_version)
+		return unknown_option(c, name);
+	if (value && !(found && found->value))
+		return cli_usage_fail(c, CX_T("--%s não leva valor", "--%s takes no value"), name);
+	c->json |= is_json;
+	*wants |= is_help ? WANT_HELP : is_version ? WANT_VERSION : 0;
+	if (!found)
+		return EXIT_DONE;
+	if (found->value && !value && *i + 1 >= argc)
+		return cli_usage_fail(c, CX_T("falta o valor de --%s", "--%s needs a value"), name);
+	value = !found->value ? "" : value ? value + 1 : argv[++*i];
+	if (found == &conf) {
+		c->conf_path = value;
+		return EXIT_DONE;
+	}
+	if (c->ngiven == CLI_GIVEN_MAX)
+		return cli_usage_fail(c, CX_T("opções demais", "too many options"));
+	c->given[c->ngiven].option = found;
+	c->given[c->ngiven++].value = value;
+	return EXIT_DONE;
+}
+
+static int take_arguments(struct cli *c, int argc, char **argv, int *wants)
+{
+	bool only_args = false;
+	for (int i = 1; i < argc; i++) {
+		const char *a = argv[i];
+		int rc = EXIT_DONE;
+		if (!only_args && strcmp(a, "--") == 0) {
+			only_args = true;
+		} else if (!only_args && strcmp(a, "-h") == 0) {
+			*wants |= WANT_HELP;
+		} else if (!only_args && strncmp(a, "--", 2) == 0) {
+			rc = take_option(c, argc, argv, &i, wants);
+		} else if (!only_args && a[0] == '-' && a[1]) {
+			rc = unknown_option(c, a + 1);
+		} else if (!c->command) {
+			c->command = cli_command(a);
+			rc = c->command ? EXIT_DONE : cli_unknown_command(a);
+		} else if (c->nargs < CLI_GIVEN_MAX) {
+			c->args[c->nargs++] = a;
+		} else {
+			rc = cli_usage_fail(c, CX_T("argumentos demais", "too many arguments"));
+		}
+		if (rc != EXIT_DONE)
+			return rc;
+	}
+	return EXIT_DONE;
+}
+
+static const char *from_env(void)
+{
+	static const char *const names[] = {"LC_ALL", "LC_MESSAGES", "LANG"};
+	for (int i = 0; i < 3; i++) {
+		const char *v = getenv(names[i]);
+		if (v && *v)
+			return v;
+	}
+	return "";
+}
+
+/* The person's own setting if it is one of ours, else the company's. */
+static void choose_language(const char *locale)
+{
+	const char *env = from_env();
+	cx_lang = strncmp(env, "en", 2) == 0      ? CX_EN
+		  : strncmp(env, "pt", 2) == 0    ? CX_PT
+		  : strncmp(locale, "en", 2) == 0 ? CX_EN
+						  : CX_PT;
+}
+
+static int load_conf(struct cli *c)
+{
+	struct cx_errs errs = {0};
+	int rc = conf_load(&c->conf, c->conf_path, &errs);
+	if (rc == CX_OK) {
+		choose_language(c->conf.company_locale);
+		return EXIT_DONE;
+	}
+	for (int i = 0; i < errs.n && i < CX_ERRS_MAX; i++)
+		fprintf(stderr, "%s\n", errs.v[i].msg);
+	if (errs.n > CX_ERRS_MAX)
+		fprintf(stderr, CX_T("… e mais %d\n", "… and %d more\n"), errs.n - CX_ERRS_MAX);
+	if (rc == CX_E_NOT_FOUND)
+		cli_fail(CX_T("diga onde está a configuração com --conf FILE ou CXD_CONF",
+			"say where the configuration is with --conf FILE or CXD_CONF"));
+	return EXIT_REFUSED;
+}
+
+static void interrupted(int sig)
+{
+	ssize_t done = isatty(STDERR_FILENO) ? write(STDERR_FILENO, "\n", 1) : 0;
+	(void)sig;
+	(void)done;
+	_exit(EXIT_INTERRUPTED); /* engine processes end with their parent */
+}
+
+static int run(struct cli *c)
+{
+	const struct cli_command *cmd = c->command;
+	if (c->nargs < cmd->least || c->nargs > cmd->most)
+		return cli_usage_fail(c,
+			c->nargs < cmd->least ? CX_T("faltam argumentos: cxd %s %s",
+							"missing arguments: cxd %s %s")
+					      : CX_T("argumentos demais: cxd %s %s",
+							"too many arguments: cxd %s %s"),
+			cmd->name, cmd->args);
+	int rc = cmd->conf == CONF_NEEDED ? load_conf(c) : EXIT_DONE;
+	if (rc == EXIT_DONE) {
+		if (cmd->run != cmd_serve)
+			signal(SIGINT, interrupted);
+		rc = cmd->run(c);
+		reach_close(c);
+		if (fflush(stdout) != 0 && rc == EXIT_DONE)
+			rc = cli_fail(
+				CX_T("não consigo escrever a saída", "cannot write the output"));
+	}
+	conf_free(&c->conf);
+	return rc;
+}
+
+int cli_main(int argc, char **argv)
+{
+	struct cli c = {.conf_path = getenv("CXD_CONF")};
+	int wants = 0;
+	if (!c.conf_path || !*c.conf_path)
+		c.conf_path = "conf/cxd.ini";
+	choose_language("pt-BR");
+	int rc = take_arguments(&c, argc, argv, &wants);
+	if (rc != EXIT_DONE)
+		return rc;
+	if (wants & WANT_VERSION)
+		return cmd_version(&c);
+	if (wants & WANT_HELP) {
+		if (c.command)
+			cli_help_command(stdout, c.command);
+		else
+			cli_help(stdout);
+		return EXIT_DONE;
+	}
+	if (!c.command) {
+		cli_help(stderr);
+		return EXIT_USAGE;
+	}
+	return run(&c);
+}

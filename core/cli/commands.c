@@ -1,0 +1,103 @@
+/* What the command line can do. --help, usage errors and "did you mean" are made from this table.
+ */
+#include <string.h>
+
+#include "cli/cli.h"
+
+static const struct cli_option none[] = {{0}};
+
+static const struct cli_option serve_options[] = {
+	{"quiet", NULL, "não anuncia onde atende", "does not announce where it answers"}, {0}};
+
+static const struct cli_option run_options[] = {
+	{"as-of", "D", "como se hoje fosse D (AAAA-MM-DD)", "as if today were D (YYYY-MM-DD)"},
+	{"out", "FILE", "grava o relatório em FILE", "writes the report to FILE"}, {0}};
+
+static const struct cli_option import_options[] = {
+	{"if-empty", NULL, "só se ainda não houver eventos", "only when there are no events yet"},
+	{"live", NULL, "os eventos agem sobre o presente", "the events act on the present"},
+	{"update", NULL, "linhas mudadas viram correções", "changed rows become corrections"}, {0}};
+
+static const struct cli_option kpi_options[] = {
+	{"from", "T", "desde (data ou instante, inclusive)", "since (date or instant, inclusive)"},
+	{"to", "T", "até (exclusive)", "until (exclusive)"},
+	{"last", "DURATION", "até hoje, desde: 6mo, 30d, 2w, 1y",
+		"up to today, since: 6mo, 30d, 2w, 1y"},
+	{"every", "PERIOD", "série por day, week, month, quarter ou year",
+		"a series by day, week, month, quarter or year"},
+	{"by", "DIMS", "grupos, por exemplo unit,channel", "groups, for example unit,channel"},
+	{"where", "DIM:VALUE", "só estes (pode repetir)", "only these (may be repeated)"}, {0}};
+
+static const struct cli_option call_options[] = {
+	{"type", "T", "Content-Type do corpo (padrão: application/json)",
+		"Content-Type of the body (default: application/json)"},
+	{0}};
+
+static const struct cli_option token_options[] = {
+	{"level", "L", "frontline, manager, integrator ou admin",
+		"frontline, manager, integrator or admin"},
+	{"unit", "U", "só desta unidade", "this unit's only"},
+	{"person", "P", "age como esta pessoa", "acts as this person"},
+	{"expires", "DURATION", "vale por, por exemplo, 90d", "is good for, say, 90d"}, {0}};
+
+static const struct cli_option conf_options[] = {
+	{"print", NULL, "o arquivo inteiro, comentado", "the whole file, with comments"}, {0}};
+
+const struct cli_command cli_commands[] = {
+	{"serve", "", 0, 0, CONF_NEEDED, cmd_serve, serve_options, "atende até Ctrl-C",
+		"serves until Ctrl-C", NULL, NULL},
+	{"check", "", 0, 0, CONF_NEEDED, cmd_check, none,
+		"confere configuração, plugins e roteiros; todo erro com arquivo:linha",
+		"checks configuration, plugins and scripts; every error with file:line", NULL,
+		NULL},
+	{"test", "PATH...", 1, CLI_GIVEN_MAX, CONF_NEEDED, cmd_test, none,
+		"roda os testes de plugins", "runs plugins' own tests", "cxd test plugins/acme",
+		"cxd test plugins/acme"},
+	{"run", "NAME", 1, 1, CONF_NEEDED, cmd_run, run_options,
+		"roda um roteiro de análise de scripts/", "runs a review script of scripts/",
+		"cxd run monthly-nps --as-of 2018-08-31 --json",
+		"cxd run monthly-nps --as-of 2018-08-31 --json"},
+	{"import", "NAME [DIR]", 1, 2, CONF_NEEDED, cmd_import, import_options,
+		"traz histórico para dentro; repetir não acrescenta nada",
+		"brings history in; doing it twice adds nothing",
+		"cxd --conf conf/olist.ini import olist PASTA",
+		"cxd --conf conf/olist.ini import olist FOLDER"},
+	{"kpi", "[ID]", 0, 1, CONF_NEEDED, cmd_kpi, kpi_options,
+		"indicadores: todos numa tabela, ou um com série e grupos",
+		"KPIs: all in a table, or one with series and groups",
+		"Sem ID nem janela: os últimos 12 meses. Com ID e sem janela: tudo.\n"
+		"cxd kpi nps --last 6mo --every month --by unit",
+		"Without ID and window: the last 12 months. With ID and without window: "
+		"everything.\n"
+		"cxd kpi nps --last 6mo --every month --by unit"},
+	{"call", "METHOD PATH [JSON|@FILE|-]", 2, 3, CONF_NEEDED, cmd_call, call_options,
+		"chama a API, como curl", "calls the API, like curl",
+		"cxd call POST /v1/events @evento.json\ncxd call GET '/v1/events?limit=5'\n"
+		"Saída 1 quando a resposta é 400 ou mais.",
+		"cxd call POST /v1/events @event.json\ncxd call GET '/v1/events?limit=5'\n"
+		"Exits 1 when the answer is 400 or more."},
+	{"token", "add NAME | list | revoke NAME", 1, 2, CONF_NEEDED, cmd_token, token_options,
+		"credenciais da API", "the API's tokens",
+		"cxd token add caixa-3 --level frontline --unit b07 --expires 90d\n"
+		"O token aparece uma vez só, em stdout.",
+		"cxd token add till-3 --level frontline --unit b07 --expires 90d\n"
+		"The token is shown once, on stdout."},
+	{"verify", "", 0, 0, CONF_NEEDED, cmd_verify, none,
+		"recalcula os números a partir dos eventos e compara",
+		"recomputes the figures from the events and compares", NULL, NULL},
+	{"conf", "", 0, 0, CONF_NOT_NEEDED, cmd_conf, conf_options,
+		"a configuração, com todas as chaves", "the configuration, with every key", NULL,
+		NULL},
+	{"version", "", 0, 0, CONF_NOT_NEEDED, cmd_version, none, "a versão", "the version", NULL,
+		NULL},
+	{"help", "[COMMAND]", 0, 1, CONF_NOT_NEEDED, cmd_help, none, "ajuda sobre um comando",
+		"help on a command", NULL, NULL},
+	{0}};
+
+const struct cli_command *cli_command(const char *name)
+{
+	for (const struct cli_command *cmd = cli_commands; cmd->name; cmd++)
+		if (strcmp(cmd->name, name) == 0)
+			return cmd;
+	return NULL;
+}
