@@ -1,0 +1,176 @@
+#!/usr/bin/python3
+"""Measures cxd beside Fastify + better-sqlite3: the same events over a local socket, A B A B.
+
+One command: /usr/bin/python3 tests/bench/bench.py [--rounds 3] [--seconds 2] [--write]
+Every measurement starts its server on an empty store and ends it again, by its process id.
+"""
+import argparse
+import json
+import os
+import platform
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import services
+from services import HERE, WORK, Cxd, Peer, load
+
+README = HERE / "README.md"
+MARKS = ("<!-- results: begin -->", "<!-- results: end -->")
+
+
+def measure(service, options, **form):
+    """One server's life: start, warm up, load, count what it kept, end."""
+    service.start()
+    try:
+        before = service.cpu_seconds()
+        result = load(service, options, **form)
+        result["cpu_us"] = 1e6 * (service.cpu_seconds() - before) / max(result["all_accepted"], 1)
+        result["rss_mb"] = service.rss_mb()
+        result["lost"] = result["all_accepted"] - service.kept()
+    finally:
+        service.stop()
+    if result["wrong"] or result["unanswered"]:
+        print(f"  ! {service.name}: {result['wrong']} wrong answers, "
+              f"{result['unanswered']} unanswered: {result['statuses']}", file=sys.stderr)
+    if result["lost"]:
+        print(f"  ! {service.name}: acknowledged and not kept: {result['lost']}", file=sys.stderr)
+    return result
+
+
+def rounds(cases, options):
+    """cases: [(label, service, form)], taken in turn. → {label: [result, …]}"""
+    got = {label: [] for label, _, _ in cases}
+    for turn in range(options.rounds):
+        for label, service, form in cases:
+            r = measure(service, options, **form)
+            got[label].append(r)
+            print(f"  {turn + 1}/{options.rounds}  {label:<34} {r['events_per_s']:>10,.0f} events/s"
+                  f"  p99 {r['p99_us'] / 1000:.1f} ms", file=sys.stderr, flush=True)
+    return got
+
+
+def spread(results, key, scale=1.0, digits=0):
+    v = [r[key] * scale for r in results]
+    text = f"{statistics.median(v):,.{digits}f}"
+    if len(v) > 1:
+        text += f" ({min(v):,.{digits}f}–{max(v):,.{digits}f})"
+    return text
+
+
+def ratio(a, b):
+    """Of the medians; in brackets the ratios round by round, which is the noise."""
+    each = [x["events_per_s"] / y["events_per_s"] for x, y in zip(a, b) if y["events_per_s"]]
+    top = statistics.median(r["events_per_s"] for r in a)
+    low = statistics.median(r["events_per_s"] for r in b)
+    if not each or not low:
+        return "–"
+    return f"{top / low:.2f}× ({min(each):.2f}–{max(each):.2f})"
+
+
+def table(got, base, first="service"):
+    lines = [f"| {first} | events/s | ratio | p50 ms | p99 ms | CPU µs/event | RSS MB |",
+             "|---|---|---|---|---|---|---|"]
+    for label, results in got.items():
+        lines.append("| " + " | ".join([
+            label, spread(results, "events_per_s"),
+            "1" if label == base else ratio(results, got[base]),
+            spread(results, "p50_us", 1e-3, 2), spread(results, "p99_us", 1e-3, 2),
+            spread(results, "cpu_us", 1, 1), spread(results, "rss_mb"),
+        ]) + " |")
+    return lines
+
+
+def singles(services_, options):
+    out = []
+    for n in options.connections:
+        print(f"single events, {n} connection{'s' * (n > 1)}", file=sys.stderr)
+        got = rounds([(s.name, s, {"connections": n}) for s in services_], options)
+        base = next((s.name for s in services_ if s.name != "cxd"), services_[0].name)
+        out += ["", f"Single durable events, {n} connection{'s' * (n > 1)}; "
+                f"ratio against *{base}*:", ""] + table(got, base)
+    return out
+
+
+def batches(cxd, options):
+    n = max(options.connections)
+    base = f"single, {n} connections"
+    print("batch forms", file=sys.stderr)
+    got = rounds([
+        (base, cxd, {"connections": n}),
+        ("batch of 100, 8 connections", cxd, {"connections": 8, "mode": "batch", "batch": 100}),
+        ("batch of 1000, 4 connections", cxd, {"connections": 4, "mode": "batch", "batch": 1000}),
+        ("NDJSON of 1000, 4 connections", cxd, {"connections": 4, "mode": "ndjson", "batch": 1000}),
+        ("single, 16 deep, 64 connections", cxd, {"connections": 64, "depth": 16}),
+    ], options)
+    return ["", "cxd by form of the request; p50 and p99 are of whole requests:", ""] \
+        + table(got, base, "form")
+
+
+def machine():
+    cpu = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo")
+                if line.startswith("model name")), platform.machine())
+    return f"{os.cpu_count()} × {cpu}, Linux {platform.release()}"
+
+
+def write_readme(lines):
+    text = README.read_text()
+    begin, end = (text.index(m) for m in MARKS)
+    README.write_text(text[:begin + len(MARKS[0])] + "\n" + "\n".join(lines) + "\n" + text[end:])
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    p.add_argument("--rounds", type=int, default=3)
+    p.add_argument("--seconds", type=float, default=2, help="of every measurement")
+    p.add_argument("--warmup", type=float, default=0.5, help="seconds before it")
+    p.add_argument("--connections", type=lambda s: [int(x) for x in s.split(",")],
+                   default=[1, 8, 64], metavar="1,8,64")
+    p.add_argument("--tcp", action="store_true", help="loopback TCP instead of the Unix socket")
+    p.add_argument("--only", choices=["cxd", "peer", "batches"], help="a part of it")
+    p.add_argument("--write", action="store_true", help="put the results into README.md")
+    p.add_argument("--json", type=Path, help="keep every single result here")
+    options = p.parse_args()
+
+    WORK.mkdir(parents=True, exist_ok=True)
+    options.loadgen = services.build_loadgen()
+    options.record = []
+    where = Path(tempfile.mkdtemp(prefix="run-", dir=WORK))
+    sockets = Path(tempfile.mkdtemp(prefix="cxd-bench-"))     # short: a socket's path is ≤ 107 bytes
+    out = [f"Measured {time.strftime('%Y-%m-%d %H:%M')} on {machine()}; "
+           f"{options.rounds} rounds of {options.seconds:g} s, medians (min–max), "
+           f"{'TCP' if options.tcp else 'Unix socket'}. Ratios in brackets are round by round."]
+    try:
+        ours, peers = [], []
+        if options.only != "peer":
+            cxd = Cxd(where, sockets, options)
+            why = cxd.missing()
+            ours = [] if why else [cxd]
+            if why:
+                out += ["", f"cxd skipped: {why}"]
+        if options.only in (None, "peer"):
+            why = services.install_peer()
+            peers = [] if why else [Peer(where, sockets, options, batch=True),
+                                    Peer(where, sockets, options, batch=False)]
+            if why:
+                out += ["", f"Fastify + better-sqlite3 skipped: {why}"]
+        if ours + peers and options.only != "batches":
+            out += singles(ours + peers, options)
+        if ours:
+            out += batches(ours[0], options)
+    finally:
+        shutil.rmtree(where, ignore_errors=True)
+        shutil.rmtree(sockets, ignore_errors=True)
+    print("\n".join(out))
+    if options.json:
+        options.json.write_text(json.dumps(options.record, indent=1) + "\n")
+    if options.write:
+        write_readme(out)
+    return 0 if ours or peers else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
