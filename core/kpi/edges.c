@@ -82,10 +82,10 @@ static int slot_of(struct answer *a, const struct measure *m, int *slot, bool *n
 {
 	*slot = m->at < 0 ? -1 : m->at_slot;
 	*none = false;
-	if (m->at < 0 || *slot >= 0)
+	if (m->at < 0 || *slot > 0)
 		return CX_OK;
 	int rc = store_place_slot(a->s, m->type_name, m->at_name, slot, a->e);
-	*none = *slot < 0;
+	*none = *slot <= 0;
 	return rc < 0 ? rc : CX_OK;
 }
 

@@ -10,7 +10,7 @@
 
 #define NBSP  "\u00a0"
 #define MINUS "\u2212"
-enum { DIGITS = 40, LARGE = 24 }; /* from 10^24 on: 1,5e24 */
+enum { DIGITS = 40, LARGE = 18 }; /* from 10^18 on: 1,5e+18 */
 
 struct decimal { /* 0.d1 d2 d3… × 10^point */
 	char d[DIGITS];
@@ -129,18 +129,18 @@ static const char *symbol(const char *currency)
 }
 
 /* What stands before and after the number. */
-static void frame(const char *format, const char *currency, char before[16], char after[32])
+static void frame(const char *format, const char *currency, char before[8], char after[20])
 {
 	before[0] = after[0] = 0;
 	if (strcmp(format, "money") == 0) {
 		const char *s = symbol(currency ? currency : "");
 		if (s)
-			snprintf(before, 16, "%s%s", s, CX_T(NBSP, ""));
+			snprintf(before, 8, "%.5s%s", s, CX_T(NBSP, ""));
 		else if (currency && *currency)
-			snprintf(before, 16, "%.3s" NBSP, currency);
+			snprintf(before, 8, "%.3s" NBSP, currency);
 	} else if (strcmp(format, "points") != 0 && strcmp(format, "number") != 0 &&
 		strcmp(format, "integer") != 0) {
-		snprintf(after, 32, NBSP "%.20s", format); /* % and other units */
+		snprintf(after, 20, NBSP "%.16s", format); /* % and other units */
 	}
 }
 
@@ -156,7 +156,7 @@ static int own_decimals(const char *format, int scale)
 void number_text(char out[NUMBER_TEXT], double value, bool null, const char *format, int decimals,
 	int scale, const char *currency)
 {
-	char before[16], after[32], number[LARGE * 2 + 24];
+	char before[8], after[20], number[LARGE * 2 + 24];
 	struct decimal x;
 	if (null || !isfinite(value)) {
 		snprintf(out, NUMBER_TEXT, "—");
@@ -182,5 +182,5 @@ void number_text(char out[NUMBER_TEXT], double value, bool null, const char *for
 	} else if (plain(number, &x, decimals, trim)) {
 		x.negative = false;
 	}
-	snprintf(out, NUMBER_TEXT, "%s%s%.40s%s", x.negative ? MINUS : "", before, number, after);
+	snprintf(out, NUMBER_TEXT, "%s%s%.32s%s", x.negative ? MINUS : "", before, number, after);
 }
