@@ -1,0 +1,16 @@
+/* import.h — the role behind `cxd import NAME [DIR]`: a plugin's importer, run to its end.
+ * Flow:   plugins from disk → the cx.import → CSV files into a scratch file, rows through `map`
+ *         (or the generator) → events in order of time → batches as FRAME_JOBs to whoever started
+ *         us, who passes them on → counts, refusals, one closing line on stdout.
+ * args:   NAME DIR ("" = none) [--live].
+ * Errors: exit 0; 1 when something was refused or failed; 2 wrong usage. Refused rows are lines of
+ *         DATA/imports/NAME-refused.ndjson. */
+#ifndef CX_ENGINE_IMPORT_H
+#define CX_ENGINE_IMPORT_H
+
+#include "conf/conf.h"
+#include "ipc/blame.h"
+
+int import_main(struct conf *c, struct blame *b, int argc, char **argv);
+
+#endif

@@ -1,0 +1,158 @@
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/tz.h"
+#include "engine/import_run.h"
+
+enum { BAR = 24, TTY_US = 100000, LINE_US = 5000000, SHOWN = 5 };
+
+/* 30123 as people of the reader's language group it: 30.123 or 30,123 */
+static const char *grouped(char out[32], int64_t v)
+{
+	char digits[24];
+	int n = snprintf(digits, sizeof digits, "%" PRId64, v), at = 0;
+	for (int i = 0; i < n; i++) {
+		if (i && (n - i) % 3 == 0 && digits[i - 1] != '-')
+			out[at++] = CX_T('.', ',');
+		out[at++] = digits[i];
+	}
+	out[at] = 0;
+	return out;
+}
+
+static int64_t per_second(int64_t n, int64_t us)
+{
+	return us > 0 ? (int64_t)((double)n * 1e6 / (double)us) : n;
+}
+
+static void show(struct import_run *r)
+{
+	char done[32], total[32], rate[32], bar[BAR * 4 + 1] = "";
+	int64_t us = clock_mono_us() - r->phase_us;
+	grouped(done, r->done);
+	grouped(total, r->total);
+	grouped(rate, per_second(r->done, us));
+	int full = r->total ? (int)(r->done * BAR / r->total) : 0;
+	for (int i = 0; i < BAR && r->total; i++)
+		strcat(bar, i < full ? "█" : "░");
+	if (r->tty)
+		fputs("\r\033[K", stderr);
+	if (r->total)
+		fprintf(stderr, "%s: %s %s%s%s/%s (%s/s)", r->name, r->phase, r->tty ? bar : "",
+			r->tty ? " " : "", done, total, rate);
+	else
+		fprintf(stderr, "%s: %s %s (%s/s)", r->name, r->phase, done, rate);
+	fputs(r->tty ? "" : "\n", stderr);
+	fflush(stderr);
+}
+
+static void wipe(const struct import_run *r)
+{
+	if (r->tty)
+		fputs("\r\033[K", stderr);
+}
+
+void tell_phase(struct import_run *r, const char *what, int64_t total)
+{
+	r->phase = what;
+	r->done = 0;
+	r->total = total;
+	r->phase_us = r->shown_us = clock_mono_us();
+}
+
+void tell_progress(struct import_run *r, int64_t done)
+{
+	r->done = done;
+	if (done % 64) /* the clock is not looked at for every row */
+		return;
+	int64_t now = clock_mono_us();
+	if (now - r->shown_us < (r->tty ? TTY_US : LINE_US))
+		return;
+	r->shown_us = now;
+	show(r);
+}
+
+static void open_file(struct import_run *r)
+{
+	char dir[1100];
+	snprintf(dir, sizeof dir, "%s/imports", r->conf->server_data);
+	if (mkdir(dir, 0700) != 0 && errno != EEXIST) {
+		fprintf(stderr, "cxd import: %s: %s\n", dir, strerror(errno));
+		return;
+	}
+	mode_t old = umask(0077);
+	r->refused_file = fopen(r->refused_path, "w");
+	umask(old);
+	if (!r->refused_file)
+		fprintf(stderr, "cxd import: %s: %s\n", r->refused_path, strerror(errno));
+}
+
+void tell_refused(struct import_run *r, struct origin of, const char *id, const char *code,
+	const char *field, const char *detail)
+{
+	struct buf b = {0};
+	bool known = of.part >= 0, line = known && r->lines && r->lines[of.part];
+	if (r->refused++ == 0)
+		open_file(r);
+	jw_obj(&b);
+	if (known && !r->im.generates)
+		jw_kint(&b, "part", of.part + 1);
+	if (known)
+		jw_kint(&b, line ? "line" : "row", of.row);
+	if (id && *id)
+		jw_kstr(&b, "id", id);
+	jw_kstr(&b, "code", code);
+	if (field && *field)
+		jw_kstr(&b, "field", field);
+	jw_kstr(&b, "detail", detail);
+	jw_obj_end(&b);
+	if (r->refused_file)
+		fprintf(r->refused_file, "%s\n", buf_cstr(&b));
+	if (r->refused <= SHOWN) {
+		wipe(r);
+		fprintf(stderr, "%s: %s %" PRId64 "%s%s: %s%s%s\n", r->name,
+			line ? CX_T("linha", "line") : CX_T("registro", "row"), of.row,
+			id && *id ? ", id " : "", id ? id : "", field ? field : "",
+			field && *field ? ": " : "", detail);
+	}
+	buf_free(&b);
+}
+
+static void counts(struct import_run *r, int64_t us)
+{
+	char all[32], in[32], there[32], refused[32], rate[32];
+	printf(CX_T("%s: %s eventos, %s novos, %s já estavam, %s recusados (%s/s)\n",
+		"%s: %s events, %s new, %s already there, %s refused (%s/s)\n"), r->name,
+		grouped(all, r->accepted + r->duplicates + r->refused), grouped(in, r->accepted),
+		grouped(there, r->duplicates), grouped(refused, r->refused),
+		grouped(rate, per_second(r->accepted + r->duplicates + r->refused, us)));
+	if (r->changed)
+		printf(CX_T("%s: %s dos recusados já estavam, com outro conteúdo: as linhas mudaram\n",
+			"%s: %s of the refused were there with other content: the rows have changed\n"),
+			r->name, grouped(refused, r->changed));
+	else if (!r->accepted && !r->refused && r->duplicates)
+		printf(CX_T("%s: tudo já estava lá; nada mudou\n",
+			"%s: everything was there already; nothing has changed\n"), r->name);
+}
+
+int tell_end(struct import_run *r, int rc)
+{
+	int64_t us = clock_mono_us() - r->began_us;
+	wipe(r);
+	if (rc != CX_OK)
+		fprintf(stderr, "cxd import: %s\n", r->e.msg);
+	if (rc == CX_OK || r->accepted)
+		counts(r, us);
+	if (r->refused_file)
+		fprintf(stderr, CX_T("%s: recusas em %s\n", "%s: refusals in %s\n"), r->name,
+			r->refused_path);
+	if (r->refused_file)
+		fclose(r->refused_file);
+	else if (rc == CX_OK)
+		unlink(r->refused_path); /* of an earlier import: no longer true */
+	fflush(stdout);
+	return rc != CX_OK || r->refused ? 1 : 0;
+}
