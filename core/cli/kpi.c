@@ -1,112 +1,8 @@
 #include <string.h>
 
-#include "base/tz.h"
-#include "cli/print.h"
+#include "cli/figure.h"
 
-static const struct {
-	const char *note, *pt, *en;
-} notes[] = {
-	{"no_data", "sem dados", "no data"},
-	{"few_answers", "poucas respostas", "few answers"},
-	{"partial", "parcial", "partial"},
-	{"rebuilding", "em recálculo", "rebuilding"},
-	{"suppressed", "suprimido", "suppressed"},
-};
-
-static const char *note_of(const json_t *o)
-{
-	const char *note = json_text_of(o, "note");
-	for (size_t i = 0; note && i < sizeof notes / sizeof *notes; i++)
-		if (strcmp(note, notes[i].note) == 0)
-			return CX_T(notes[i].pt, notes[i].en);
-	return note;
-}
-
-/* A title is a text or one per language. */
-static const char *title_of(const json_t *o, const char *otherwise)
-{
-	const json_t *t = json_object_get(o, "title");
-	const char *s = json_string_value(t);
-	if (!s)
-		s = json_text_of(t, CX_T("pt-BR", "en"));
-	if (!s && cx_lang == CX_PT)
-		s = json_text_of(t, "pt");
-	if (!s && json_is_object(t))
-		s = json_string_value(json_object_iter_value(json_object_iter((json_t *)t)));
-	return s ? s : otherwise;
-}
-
-static void value_cell(struct table *t, const json_t *o)
-{
-	const char *text = json_text_of(o, "text");
-	const json_t *v = json_object_get(o, "value");
-	if (text || !json_is_number(v))
-		table_cell(t, text ? text : "—");
-	else
-		table_cellf(t, "%.15g", json_number_value(v));
-}
-
-static void plain_cell(struct table *t, const json_t *v)
-{
-	if (json_is_string(v))
-		table_cell(t, json_string_value(v));
-	else if (json_is_integer(v))
-		table_cellf(t, "%lld", (long long)json_integer_value(v));
-	else if (json_is_number(v))
-		table_cellf(t, "%.15g", json_number_value(v));
-	else
-		table_cell(t, json_is_true(v)    ? CX_T("sim", "yes")
-			      : json_is_false(v) ? CX_T("não", "no")
-						 : "—");
-}
-
-static void date_text(int32_t day, char out[32])
-{
-	static const char *const months[] = {
-		"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-	int y, m, d;
-	civil_from_day(day, &y, &m, &d);
-	if (cx_lang == CX_PT)
-		snprintf(out, 32, "%02d/%02d/%04d", d, m, y);
-	else
-		snprintf(out, 32, "%d %s %04d", d, months[m - 1], y);
-}
-
-/* The instants from and to (exclusive) as people say them; "" where there is no window. */
-static void period_text(const json_t *o, char out[96])
-{
-	const char *from = json_text_of(o, "from"), *to = json_text_of(o, "to");
-	int64_t a, b;
-	char first[32], last[32];
-	out[0] = 0;
-	if (!from || !to || !tz_parse_rfc3339(from, strlen(from), &a) ||
-		!tz_parse_rfc3339(to, strlen(to), &b)) {
-		if (from || to)
-			snprintf(out, 96, "%s … %s", from ? from : "", to ? to : "");
-		return;
-	}
-	int32_t d1 = tz_day(a), d2 = tz_day(b - 1);
-	if (tz_day_start(d1) != a || tz_day_start(d2 + 1) != b) {
-		snprintf(out, 96, "%.16s … %.16s", from, to);
-		return;
-	}
-	date_text(d1, first);
-	date_text(d2, last);
-	if (d1 == d2)
-		snprintf(out, 96, "%s", first);
-	else
-		snprintf(out, 96, CX_T("%s a %s", "%s – %s"), first, last);
-}
-
-static void measures_text(const json_t *o, struct buf *b)
-{
-	const char *name;
-	json_t *v;
-	buf_clear(b);
-	json_object_foreach(json_object_get(o, "measures"), name, v) if (json_is_integer(v))
-		buf_printf(
-			b, "%s%s=%lld", b->len ? " " : "", name, (long long)json_integer_value(v));
-}
+enum { MEASURES_SHOWN = TABLE_COLUMNS - 12 }; /* dimensions, period, value and note take the rest */
 
 static void query_add(struct buf *q, const char *name, const char *value)
 {
@@ -138,11 +34,11 @@ static int get_kpi(struct cli *c, const char *id, const char *query, struct repl
 
 static void overview_row(struct table *t, const json_t *row, const json_t *o, struct buf *text)
 {
-	measures_text(o, text);
+	figure_measures(o, text);
 	table_cell(t, json_text_of(row, "id"));
-	table_cell(t, title_of(row, ""));
-	value_cell(t, o);
-	table_cell(t, note_of(o));
+	table_cell(t, figure_title(row, ""));
+	figure_cell(t, o);
+	table_cell(t, figure_note(o));
 	table_cell(t, buf_cstr(text));
 }
 
@@ -151,25 +47,25 @@ static int overview(struct cli *c, const char *query)
 {
 	struct reply list = {0};
 	int rc = cli_get(c, "/v1/kpis", NULL, &list), shown = 0, known = 0;
-	json_t *j = rc == EXIT_DONE ? reply_json(&list) : NULL, *row;
+	json_t *j = rc == EXIT_DONE ? reply_json(&list) : NULL;
 	struct table t = {0};
 	struct buf text = {0}, all = {0};
-	char period[96] = "";
-	size_t i;
+	char period[PERIOD_TEXT] = "";
+	const json_t *kpis = json_object_get(j, "kpis");
 	table_column(&t, "KPI", false);
 	table_column(&t, CX_T("título", "title"), false);
 	table_column(&t, CX_T("valor", "value"), true);
 	table_column(&t, CX_T("nota", "note"), false);
 	table_column(&t, CX_T("de onde vem", "made of"), false);
-	json_array_foreach(json_object_get(j, "kpis"), i, row)
-	{
+	for (size_t i = 0; i < json_array_size(kpis); i++) {
+		const json_t *row = json_array_get(kpis, i);
 		struct reply reply = {0};
 		const char *id = json_text_of(row, "id");
 		int one = id ? get_kpi(c, id, query, &reply) : EXIT_REFUSED;
 		json_t *o = one == EXIT_DONE ? reply_json(&reply) : NULL;
 		if (o) {
 			overview_row(&t, row, o, &text);
-			period_text(o, period);
+			figure_period(o, period);
 			buf_puts(&all, all.len ? "," : "");
 			buf_add(&all, reply.body.p, reply.body.len);
 			shown++;
@@ -203,20 +99,34 @@ static int overview(struct cli *c, const char *query)
 	return j ? rc : EXIT_REFUSED;
 }
 
-static void detail_row(struct table *t, const json_t *dims, const json_t *by, const json_t *o,
-	const json_t *measures, bool periods)
+static void detail_row(struct table *t, json_t *dims, const json_t *by, const json_t *o,
+	json_t *measures, bool periods)
 {
-	const char *name;
-	json_t *v;
-	char period[96];
-	json_object_foreach((json_t *)dims, name, v) plain_cell(t, json_object_get(by, name));
-	period_text(o, period);
+	char period[PERIOD_TEXT];
+	json_t *own = json_object_get(o, "measures");
+	for (void *d = json_object_iter(dims); d; d = json_object_iter_next(dims, d))
+		figure_dim_cell(t, json_object_get(by, json_object_iter_key(d)));
+	figure_period(o, period);
 	if (periods)
 		table_cell(t, period);
-	value_cell(t, o);
-	json_object_foreach((json_t *)measures, name, v)
-		plain_cell(t, json_object_get(json_object_get(o, "measures"), name));
-	table_cell(t, note_of(o));
+	figure_cell(t, o);
+	void *m = json_object_iter(measures);
+	for (int i = 0; m && i < MEASURES_SHOWN; i++, m = json_object_iter_next(measures, m))
+		figure_dim_cell(t, json_object_get(own, json_object_iter_key(m)));
+	table_cell(t, figure_note(o));
+}
+
+static void detail_columns(struct table *t, json_t *dims, json_t *measures, bool periods)
+{
+	for (void *d = json_object_iter(dims); d; d = json_object_iter_next(dims, d))
+		table_column(t, json_object_iter_key(d), false);
+	if (periods)
+		table_column(t, CX_T("período", "period"), false);
+	table_column(t, CX_T("valor", "value"), true);
+	void *m = json_object_iter(measures);
+	for (int i = 0; m && i < MEASURES_SHOWN; i++, m = json_object_iter_next(measures, m))
+		table_column(t, json_object_iter_key(m), true);
+	table_column(t, CX_T("nota", "note"), false);
 }
 
 /* Series and groups, one row each. */
@@ -225,33 +135,21 @@ static void detail_table(const json_t *j)
 	struct table t = {0};
 	const json_t *groups = json_object_get(j, "groups"), *series = json_object_get(j, "series");
 	const json_t *first = json_array_get(groups, 0);
-	const json_t *dims = json_object_get(first, "by"),
-		     *measures = json_object_get(j, "measures");
-	bool periods = json_array_size(series) > 0 ||
-		       json_array_size(json_object_get(first, "series")) > 0;
-	const char *name;
-	json_t *row, *part, *v;
-	size_t i, k;
+	json_t *dims = json_object_get(first, "by"), *measures = json_object_get(j, "measures");
+	bool periods = json_is_array(first ? json_object_get(first, "series") : series);
 	if (json_array_size(groups) == 0 && json_array_size(series) == 0)
 		return;
-	json_object_foreach((json_t *)dims, name, v) table_column(&t, name, false);
-	if (periods)
-		table_column(&t, CX_T("período", "period"), false);
-	table_column(&t, CX_T("valor", "value"), true);
-	json_object_foreach((json_t *)measures, name, v) if (t.columns < TABLE_COLUMNS - 1)
-		table_column(&t, name, true);
-	table_column(&t, CX_T("nota", "note"), false);
-	if (!dims)
-		json_array_foreach((json_t *)series, i, row)
-			detail_row(&t, NULL, NULL, row, measures, true);
-	json_array_foreach((json_t *)groups, i, row)
-	{
+	detail_columns(&t, dims, measures, periods);
+	for (size_t i = 0; !first && i < json_array_size(series); i++)
+		detail_row(&t, NULL, NULL, json_array_get(series, i), measures, true);
+	for (size_t i = 0; i < json_array_size(groups); i++) {
+		const json_t *row = json_array_get(groups, i);
 		const json_t *by = json_object_get(row, "by"),
 			     *own = json_object_get(row, "series");
 		if (!periods)
 			detail_row(&t, dims, by, row, measures, false);
-		json_array_foreach((json_t *)own, k, part)
-			detail_row(&t, dims, by, part, measures, true);
+		for (size_t k = 0; k < json_array_size(own); k++)
+			detail_row(&t, dims, by, json_array_get(own, k), measures, true);
 	}
 	putchar('\n');
 	table_print(&t, stdout);
@@ -262,22 +160,22 @@ static int detail(struct cli *c, const char *query)
 	struct reply reply = {0};
 	struct table t = {0};
 	struct buf text = {0};
-	char period[96];
+	char period[PERIOD_TEXT];
 	int rc = get_kpi(c, c->args[0], query, &reply);
 	if (rc == EXIT_DONE && c->json) {
 		printf("%s\n", buf_cstr(&reply.body));
 	} else if (rc == EXIT_DONE) {
 		json_t *j = reply_json(&reply);
-		const char *cells[5] = {c->args[0], NULL, NULL, note_of(j), NULL};
-		period_text(j, period);
-		measures_text(j, &text);
+		const char *cells[5] = {c->args[0], NULL, NULL, figure_note(j), NULL};
+		figure_period(j, period);
+		figure_measures(j, &text);
 		cells[1] = period;
 		cells[4] = buf_cstr(&text);
 		for (int i = 0; i < 5; i++) { /* one row, no header: what is there, in this order */
 			if (i == 2 || (cells[i] && *cells[i]))
 				t.columns++;
 			if (i == 2)
-				value_cell(&t, j);
+				figure_cell(&t, j);
 			else if (cells[i] && *cells[i])
 				table_cell(&t, cells[i]);
 		}

@@ -85,10 +85,9 @@ int reply_refused(const struct reply *reply)
 		detail = json_text_of(j, "title");
 	cli_fail("%s (%s%s%s)", detail ? detail : CX_T("recusado", "refused"), code ? code : "",
 		field ? ", " : "", field ? field : "");
-	json_t *each, *errors = json_object_get(j, "errors");
-	size_t i;
-	json_array_foreach(errors, i, each)
-	{
+	json_t *errors = json_object_get(j, "errors");
+	for (size_t i = 0; i < json_array_size(errors); i++) {
+		const json_t *each = json_array_get(errors, i);
 		const char *f = json_text_of(each, "field"), *d = json_text_of(each, "detail");
 		fprintf(stderr, "  %s: %s\n", f ? f : "", d ? d : "");
 	}

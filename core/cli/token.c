@@ -47,8 +47,8 @@ static int list(struct cli *c)
 	int rc = cli_get(c, "/v1/tokens", NULL, &reply);
 	if (rc == EXIT_DONE && c->json)
 		printf("%s\n", buf_cstr(&reply.body));
-	json_t *j = rc == EXIT_DONE && !c->json ? reply_json(&reply) : NULL, *row;
-	size_t i;
+	json_t *j = rc == EXIT_DONE && !c->json ? reply_json(&reply) : NULL;
+	const json_t *rows = json_object_get(j, "tokens");
 	if (j) {
 		table_column(&t, CX_T("nome", "name"), false);
 		table_column(&t, CX_T("nível", "level"), false);
@@ -56,8 +56,9 @@ static int list(struct cli *c)
 		table_column(&t, CX_T("pessoa", "person"), false);
 		table_column(&t, CX_T("feito em", "made"), false);
 		table_column(&t, CX_T("vale até", "expires"), false);
-		json_array_foreach(json_object_get(j, "tokens"), i, row) for (int k = 0; k < 6; k++)
-			table_cell(&t, json_text_of(row, keys[k]));
+		for (size_t i = 0; i < json_array_size(rows); i++)
+			for (int k = 0; k < 6; k++)
+				table_cell(&t, json_text_of(json_array_get(rows, i), keys[k]));
 		table_print(&t, stdout);
 	}
 	rc = rc == EXIT_DONE && !c->json && !j ? EXIT_REFUSED : rc;
