@@ -18,8 +18,8 @@ local function total(column, name)
 end
 
 local ORDERS <const> = [[
-  select o.*, c.customer_unique_id, c.customer_state, p.paid, i.goods, i.freight, i.items,
-    r.reviewed
+  select o.rowid as rowid, o.*, c.customer_unique_id, c.customer_state,
+    p.paid, i.goods, i.freight, i.items, r.reviewed
   from orders o
   left join customers c using (customer_id)
   left join (select order_id, ]] .. total("payment_value", "paid") .. [[
@@ -31,7 +31,7 @@ local ORDERS <const> = [[
     from reviews group by 1) r using (order_id)]]
 
 local REVIEWS <const> = [[
-  select r.*, c.customer_unique_id, c.customer_state
+  select r.rowid as rowid, r.*, c.customer_unique_id, c.customer_state
   from reviews r
   left join orders o using (order_id)
   left join customers c using (customer_id)]]
