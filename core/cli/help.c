@@ -61,8 +61,8 @@ int cmd_help(struct cli *c)
 int cmd_version(struct cli *c)
 {
 	if (c->json)
-		printf("{\"version\":\"" CXD_VERSION "\"}\n");
+		printf("{\"version\":\"" CX_VERSION "\"}\n");
 	else
-		printf("cxd " CXD_VERSION "\n");
+		printf("cxd " CX_VERSION "\n");
 	return EXIT_DONE;
 }
