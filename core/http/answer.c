@@ -1,0 +1,82 @@
+#include "http/answer.h"
+
+#include <string.h>
+
+static const char *reason(int status)
+{
+	switch (status) {
+	case 200: return "OK";
+	case 201: return "Created";
+	case 202: return "Accepted";
+	case 204: return "No Content";
+	case 400: return "Bad Request";
+	case 401: return "Unauthorized";
+	case 403: return "Forbidden";
+	case 404: return "Not Found";
+	case 405: return "Method Not Allowed";
+	case 408: return "Request Timeout";
+	case 409: return "Conflict";
+	case 412: return "Precondition Failed";
+	case 413: return "Content Too Large";
+	case 414: return "URI Too Long";
+	case 415: return "Unsupported Media Type";
+	case 421: return "Misdirected Request";
+	case 422: return "Unprocessable Content";
+	case 428: return "Precondition Required";
+	case 429: return "Too Many Requests";
+	case 431: return "Request Header Fields Too Large";
+	case 500: return "Internal Server Error";
+	case 501: return "Not Implemented";
+	case 503: return "Service Unavailable";
+	case 505: return "HTTP Version Not Supported";
+	default: return "Answer";
+	}
+}
+
+#define ADD(b, lit) buf_add(b, "" lit, sizeof(lit) - 1)
+
+static void add_number(struct buf *b, size_t v)
+{
+	char t[24], *p = t + sizeof t;
+	do
+		*--p = (char)('0' + v % 10);
+	while (v /= 10);
+	buf_add(b, p, (size_t)(t + sizeof t - p));
+}
+
+void answer_write(struct buf *out, const struct answer *a)
+{
+	buf_reserve(out, 512 + (a->head_only ? 0 : a->n));
+	ADD(out, "HTTP/1.1 ");
+	add_number(out, (size_t)a->status);
+	ADD(out, " ");
+	buf_puts(out, reason(a->status));
+	ADD(out, "\r\nContent-Type: ");
+	if (a->type)
+		buf_puts(out, a->type);
+	else if (a->status >= 400)
+		ADD(out, "application/problem+json");
+	else
+		ADD(out, "application/json");
+	if (a->status != 204) {
+		ADD(out, "\r\nContent-Length: ");
+		add_number(out, a->n);
+	}
+	ADD(out, "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
+	if (a->status == 401)
+		ADD(out, "WWW-Authenticate: Bearer realm=\"cxd\"\r\n");
+	if (a->status == 429 || a->status == 503)
+		ADD(out, "Retry-After: 1\r\n");
+	if (a->status == 405 && a->allow) {
+		ADD(out, "Allow: ");
+		buf_puts(out, a->allow);
+		ADD(out, "\r\n");
+	}
+	if (!a->keep_alive)
+		ADD(out, "Connection: close\r\n");
+	else if (a->http10)
+		ADD(out, "Connection: keep-alive\r\n");
+	ADD(out, "\r\n");
+	if (!a->head_only && a->status != 204)
+		buf_add(out, a->body, a->n);
+}

@@ -1,0 +1,18 @@
+/* answer.h — the bytes of a response.
+ * Callers: conn.c. Pure. */
+#ifndef CX_HTTP_ANSWER_H
+#define CX_HTTP_ANSWER_H
+
+#include "base/buf.h"
+
+struct answer {
+	int status;
+	const char *type; /* NULL: JSON, problem+json from 400 on */
+	const char *body;
+	size_t n;
+	const char *allow; /* with 405 */
+	bool head_only, keep_alive, http10;
+};
+void answer_write(struct buf *out, const struct answer *a);
+
+#endif

@@ -1,0 +1,64 @@
+/* conn.h — one connection: reads requests, keeps their answers in order, keeps the deadlines.
+ * Flow:   bytes → msg.h → request_plan() at the head → request_take() when it is whole → answers are
+ *         appended to out in the order of the requests → written once per turn.
+ *         READING ⇄ BLOCKED (too many unanswered, or parked: its job is for another engine than the
+ *         outstanding ones) → CLOSING (no more requests) → LINGERING (half closed; what still comes
+ *         is thrown away, so that the client can read its answer) → freed in uv's callback.
+ * Callers: inside http/ only. */
+#ifndef CX_HTTP_CONN_H
+#define CX_HTTP_CONN_H
+
+#include "http/http.h"
+
+enum { CONN_PIPELINE = 64 };
+
+struct conn {
+	union {
+		uv_handle_t handle;
+		uv_stream_t stream;
+		uv_pipe_t pipe;
+		uv_tcp_t tcp;
+	} u;
+	struct http *http;
+	struct conn *next, **prev, *dirty_next;
+	bool is_tcp, dirty, reading, eof, closing, lingering, closed, parked, want_continue;
+	struct caller peer; /* what the socket alone says */
+	struct auth_seen seen;
+	/* reading */
+	struct buf in;
+	size_t at; /* of in: what is before was used */
+	struct msg msg;
+	size_t held; /* its part of http->body_held */
+	uint64_t since; /* uv_now() when the wait for what is missing began */
+	/* the request that is being read: decided at its head */
+	int plan; /* CX_OK, or the refusal in err */
+	struct cx_err err;
+	enum route route;
+	char allow[64];
+	struct caller caller;
+	struct buf meta;
+	/* answering */
+	struct request *first, **last;
+	int nrequests, jobs; /* jobs: of them with an engine… */
+	enum who jobs_who;   /* …this one */
+	struct buf out, writing;
+	uv_write_t write;
+	bool write_pending;
+	uint64_t moved; /* when the client last took bytes */
+};
+
+void conn_open(struct http *h, uv_stream_t *listener, bool tcp);
+void conn_close(struct conn *c);
+void conn_flush(struct conn *c); /* http_flush() for one that is dirty */
+void conn_tick(struct conn *c, uint64_t now);
+void conn_dirty(struct conn *c);
+
+/* request.c */
+void request_language(struct conn *c);              /* sets cx_lang */
+int request_plan(struct conn *c);                   /* at the head; fills plan, route, caller, meta */
+size_t request_body_max(const struct conn *c, bool *drop);
+bool request_must_wait(const struct conn *c);       /* for the answers of another engine */
+void request_take(struct conn *c);                  /* the message is whole */
+void request_fail(struct conn *c, const struct cx_err *e); /* an answer, then the end */
+
+#endif
