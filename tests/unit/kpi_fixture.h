@@ -1,0 +1,295 @@
+/* kpi_fixture.h — two event types, three KPIs over them, a store in a scratch folder, and events as
+ * plain rows; for the tests of kpi/. */
+#ifndef CX_TEST_KPI_FIXTURE_H
+#define CX_TEST_KPI_FIXTURE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/tz.h"
+#include "json/scan.h"
+#include "kpi/cells.h"
+#include "kpi/query.h"
+
+enum { EVENTS = 320, PEOPLE = 12, UNITS = 3, CHANNELS = 2, NONE = -1, DAYS = 70, NM = 11 };
+
+/* ---- what the test knows: plain rows and plain measures ---- */
+
+struct plain {
+	int type; /* 0 "t.x", 1 "t.y" */
+	int64_t time, bought; /* bought 0 = null */
+	int who, unit, channel, amount; /* NONE = null */
+};
+static struct plain log_[EVENTS];
+static int nlog;
+
+enum plain_kind { P_COUNT, P_SUM, P_TIMES, P_DAYS };
+struct plain_measure {
+	const char *name;
+	enum plain_kind kind;
+	int type;
+	bool amount, big, bought; /* needs amount; only amount > 50; placed by bought */
+	int times;
+};
+static const struct plain_measure plain_measures[NM] = {
+	{"a_count", P_COUNT, 0, false, false, false, 1},
+	{"b_amounts", P_COUNT, 0, true, false, false, 1},
+	{"c_sum", P_SUM, 0, true, false, false, 1},
+	{"d_big", P_COUNT, 0, false, true, false, 1},
+	{"e_people", P_TIMES, 0, false, false, false, 1},
+	{"f_twice", P_TIMES, 0, false, false, false, 2},
+	{"g_days", P_DAYS, 0, false, false, false, 3},
+	{"h_bought", P_SUM, 0, true, false, true, 1},
+	{"i_other", P_COUNT, 1, false, false, false, 1},
+	{"j_other_days", P_DAYS, 1, false, false, false, 2},
+	{"k_bought_days", P_DAYS, 0, false, false, true, 2},
+};
+
+/* ---- the same in cxd ---- */
+
+static uint64_t state = 0x9E3779B97F4A7C15u;
+
+static int rnd(int n)
+{
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return (int)((state >> 33) % (uint64_t)n);
+}
+
+static char dir[] = "/tmp/cxd-kpi-XXXXXX";
+static struct event_type types[2];
+static struct field fields[2][3];
+static struct kpi *kpis[3];
+static struct cube **cubes;
+static int ncubes, slot, failing_where;
+static struct store *store;
+static struct cells *cells;
+static struct arena arena;
+static int64_t seq, now_ms;
+static struct cx_err err;
+
+static void ok(int rc)
+{
+	if (rc < 0)
+		print_error("%s: %s\n", cx_err_name(rc), err.msg);
+	assert_true(rc >= 0);
+}
+
+static void make_types(void)
+{
+	static const char *const names[] = {"amount", "bought", "channel"};
+	for (int t = 0; t < 2; t++) {
+		types[t] = (struct event_type){.name = t ? "t.y" : "t.x", .plugin = "p",
+			.fields = fields[t], .nfields = 3};
+		for (int i = 0; i < 3; i++)
+			fields[t][i].name = (char *)(uintptr_t)names[i];
+		fields[t][0].kind = FIELD_INTEGER;
+		fields[t][1].kind = FIELD_TIME;
+		fields[t][2].kind = FIELD_TEXT;
+	}
+}
+
+static void make_measure(struct kpi *k, int i, const struct plain_measure *p)
+{
+	struct measure *m = &k->measures[i];
+	static const enum measure_kind kinds[] = {MEASURE_COUNT, MEASURE_SUM, MEASURE_DISTINCT,
+		MEASURE_DISTINCT};
+	m->name = xstrdup(p->name);
+	m->kind = kinds[p->kind];
+	m->type = &types[p->type];
+	m->type_name = xstrdup(m->type->name);
+	m->at = p->bought ? 1 : -1;
+	m->at_slot = p->bought ? slot : -1;
+	m->at_name = p->bought ? xstrdup("bought") : NULL;
+	m->times = p->times;
+	m->days = p->kind == P_DAYS;
+	m->where = p->big;
+	m->field.attr = p->amount ? ATTR_FIELD : p->kind >= P_TIMES ? ATTR_SUBJECT : ATTR_NONE;
+	m->field.field = 0;
+	for (int j = 0; j < k->nby; j++)
+		assert_true(field_ref_resolve(m->type, k->by[j], &m->dims[j]));
+}
+
+static struct kpi *make_kpi(const char *id, const char *const *by, int nby, int first, int n)
+{
+	struct kpi *k = xcalloc(1, sizeof *k);
+	k->id = xstrdup(id);
+	k->plugin = xstrdup("p");
+	k->nby = nby;
+	for (int i = 0; i < nby; i++)
+		k->by[i] = xstrdup(by[i]);
+	k->nmeasures = n;
+	k->measures = xcalloc((size_t)n, sizeof *k->measures);
+	for (int i = 0; i < n; i++)
+		make_measure(k, i, &plain_measures[first + i]);
+	return k;
+}
+
+static int where(void *ctx, const struct measure *m, struct event *ev, struct cx_err *e)
+{
+	(void)ctx, (void)m;
+	if (failing_where)
+		return cx_fail(e, CX_E_PLUGIN_FAILED, NULL, "it raised");
+	return ev->fields[0].kind == VALUE_INT && ev->fields[0].i > 50;
+}
+
+static int formula(void *ctx, const struct kpi *k, const struct kpi_measured *m, double *value,
+	bool *null, struct cx_err *e)
+{
+	(void)ctx, (void)e;
+	*value = (double)m[0].i / (double)m[k->nmeasures - 1].i;
+	*null = false;
+	return CX_OK;
+}
+
+static const struct kpi_host host = {.where = where, .formula = formula};
+static const struct kpi_meta meta = {"1.0.0", "BRL"};
+
+static void open_store(int64_t max_groups)
+{
+	static const char *const by[] = {"unit", "channel"};
+	static int n;
+	char url[64];
+	snprintf(url, sizeof url, "sqlite:%s/%d.db", dir, n++);
+	ok(store_open(&store, url, dir, STORE_WRITE, &err));
+	ok(store_begin(store, &err));
+	ok(store_place_slot(store, "t.x", "bought", &slot, &err));
+	kpis[0] = make_kpi("one", by, 2, 0, NM);
+	kpis[1] = make_kpi("three", by, 2, 8, 1); /* shares a cube with the first */
+	kpis[2] = make_kpi("two", by, 0, 0, NM);
+	ok(kpi_cubes_build(kpis, 3, &cubes, &ncubes));
+	assert_int_equal(ncubes, 2);
+	ok(kpi_cubes_bind(store, cubes, ncubes, &err));
+	ok(store_commit(store, &err));
+	cells = cells_new(store, max_groups, where, NULL);
+	seq = nlog = 0;
+}
+
+static void close_store(void)
+{
+	cells_free(cells);
+	kpi_cubes_free(cubes, ncubes);
+	for (int i = 0; i < 3; i++)
+		kpi_free(kpis[i]);
+	store_close(store);
+	arena_free(&arena);
+}
+
+static struct str text(const char *prefix, int n)
+{
+	char t[32];
+	if (n == NONE)
+		return (struct str){0};
+	int len = snprintf(t, sizeof t, "%s%d", prefix, n);
+	return arena_str(&arena, t, (size_t)len);
+}
+
+static void add_event(const struct plain *p)
+{
+	struct event ev = {.seq = ++seq, .time_ms = p->time, .recorded_ms = p->time};
+	struct buf data = {0};
+	char t[TZ_TEXT];
+	bool missing;
+	jw_obj(&data);
+	if (p->amount != NONE)
+		jw_kint(&data, "amount", p->amount);
+	if (p->bought) {
+		tz_format(p->bought, t);
+		jw_kstr(&data, "bought", t);
+	}
+	if (p->channel != NONE) /* a name that needs escaping */
+		jw_kstr(&data, "channel", p->channel ? "app \"x\"\n" : "café, loja");
+	jw_obj_end(&data);
+	tz_format(p->time, t);
+	ev.id = text("e", (int)seq);
+	ev.source = STR("test");
+	ev.type = &types[p->type];
+	ev.type_name = p->type ? STR("t.y") : STR("t.x");
+	ev.time = arena_str(&arena, t, strlen(t));
+	ev.subject = text("c", p->who);
+	ev.unit = text("u", p->unit);
+	ev.data = arena_str(&arena, data.p, data.len);
+	buf_free(&data);
+	ok(store_event_add(store, &ev, &err));
+	event_reload(&ev, "BRL", &arena, &missing);
+	if (p->bought && !p->type)
+		ok(store_place_add(store, slot, p->bought, ev.seq, &err));
+	for (int c = 0; c < ncubes; c++)
+		for (int i = 0; i < cubes[c]->nmeasures; i++)
+			if (cubes[c]->measures[i]->type == ev.type)
+				ok(cells_tally(cells, cubes[c]->measures[i], &ev, &err));
+}
+
+/* ---- answers ---- */
+
+static struct json_doc doc; /* the last answer; its nodes are found by number */
+static struct buf answer;
+
+static int ask(const struct kpi *k, const struct kpi_param *v, int n)
+{
+	struct kpi_query q;
+	err.code = CX_OK;
+	int rc = kpi_query_parse(&q, k, v, n, now_ms, &err);
+	buf_clear(&answer);
+	if (rc >= 0)
+		rc = kpi_query_run(store, k, &q, &host, &meta, &answer, &err);
+	if (rc >= 0)
+		ok(json_scan(&doc, answer.p, answer.len, JSON_DEPTH, 10000000, &err));
+	return rc;
+}
+
+static uint32_t get(uint32_t node, const char *key)
+{
+	return json_get(&doc, node, key);
+}
+
+static bool is_text(uint32_t node, const char *want)
+{
+	struct arena a = {0};
+	if (!node || doc.nodes[node].type != JSON_STRING)
+		return false;
+	struct str s = json_text(&doc, node, &a);
+	bool same = s.n == strlen(want) && memcmp(s.p, want, s.n) == 0;
+	arena_free(&a);
+	return same;
+}
+
+static double number(uint32_t node)
+{
+	return strtod(doc.src + doc.nodes[node].at, NULL);
+}
+
+static int64_t measure(uint32_t node, const char *name)
+{
+	int64_t v = INT64_MIN;
+	assert_true(json_int64(&doc, get(get(node, "measures"), name), &v));
+	return v;
+}
+
+static int fixture_start(void **unused)
+{
+	(void)unused;
+	cx_lang = CX_EN;
+	make_types();
+	return mkdtemp(dir) && tz_setup("America/Sao_Paulo") ? 0 : -1;
+}
+
+static int fixture_end(void **unused)
+{
+	char command[64];
+	(void)unused;
+	json_doc_free(&doc);
+	buf_free(&answer);
+	snprintf(command, sizeof command, "rm -r %s", dir);
+	return system(command);
+}
+
+#endif
