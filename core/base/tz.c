@@ -331,7 +331,8 @@ void tz_format(int64_t ms, char out[TZ_TEXT])
 		clock / 3600 % 24, clock / 60 % 60, clock % 60);
 	if (frac)
 		n += snprintf(out + n, TZ_TEXT - (size_t)n, ".%03d", frac);
-	snprintf(out + n, TZ_TEXT - (size_t)n, "%c%02d:%02d", sign, minutes / 60 % 100, minutes % 60);
+	snprintf(out + n, TZ_TEXT - (size_t)n, "%c%02d:%02d", sign, minutes / 60 % 100,
+		minutes % 60);
 }
 
 bool duration_parse(const char *s, size_t n, struct duration *d)

@@ -38,7 +38,8 @@ void attrs_unknown(struct str name, struct cx_errs *errs)
 			shown, near);
 	else
 		cx_errs_add(errs, CX_E_UNKNOWN_FIELD, shown,
-			CX_T("o evento não tem o atributo \"%s\"; os campos do negócio ficam em \"data\"",
+			CX_T("o evento não tem o atributo \"%s\"; os campos do negócio ficam em "
+			     "\"data\"",
 				"an event has no attribute \"%s\"; business fields go in \"data\""),
 			shown);
 }
@@ -73,8 +74,9 @@ static struct str take_name(struct attrs *in, enum attr_id id, struct cx_errs *e
 	if (in->v[id].n == 0)
 		attrs_wrong(in, id, errs, "%s", CX_T("não pode ser vazio", "may not be empty"));
 	else if (in->v[id].n > EVENT_NAME_MAX)
-		attrs_wrong(in, id, errs, CX_T("tem %u bytes; o limite é %d",
-			"is %u bytes long; the limit is %d"), in->v[id].n, EVENT_NAME_MAX);
+		attrs_wrong(in, id, errs,
+			CX_T("tem %u bytes; o limite é %d", "is %u bytes long; the limit is %d"),
+			in->v[id].n, EVENT_NAME_MAX);
 	return in->v[id];
 }
 
@@ -95,13 +97,14 @@ static void take_time(struct event *ev, struct attrs *in, const struct event_ori
 	if (t.n > EVENT_NAME_MAX || !tz_parse_rfc3339(t.p, t.n, &ev->time_ms))
 		attrs_wrong(in, A_TIME, errs,
 			CX_T("\"%s\" não é data e hora com fuso, como 2026-11-20T12:00:00-03:00",
-				"\"%s\" is no date and time with an offset like 2026-11-20T12:00:00-03:00"),
+				"\"%s\" is no date and time with an offset like "
+				"2026-11-20T12:00:00-03:00"),
 			words_show(shown, t));
 	ev->clockahead = ev->time_ms > o->now_ms + EVENT_AHEAD_MS;
 }
 
-static void take_recordedtime(struct event *ev, struct attrs *in, const struct event_origin *o,
-	struct cx_errs *errs)
+static void take_recordedtime(
+	struct event *ev, struct attrs *in, const struct event_origin *o, struct cx_errs *errs)
 {
 	ev->recorded_ms = o->now_ms;
 	if (!usable(in, A_RECORDEDTIME))
@@ -115,8 +118,8 @@ static void take_recordedtime(struct event *ev, struct attrs *in, const struct e
 	struct str t = in->v[A_RECORDEDTIME];
 	int64_t ms;
 	if (t.n > EVENT_NAME_MAX || !tz_parse_rfc3339(t.p, t.n, &ms))
-		attrs_wrong(in, A_RECORDEDTIME, errs, "%s", CX_T("não é data e hora com fuso",
-			"is no date and time with an offset"));
+		attrs_wrong(in, A_RECORDEDTIME, errs, "%s",
+			CX_T("não é data e hora com fuso", "is no date and time with an offset"));
 	else if (ms > o->now_ms)
 		attrs_wrong(in, A_RECORDEDTIME, errs, "%s",
 			CX_T("está no futuro", "lies in the future"));
@@ -193,7 +196,8 @@ static void take_data(struct event *ev, struct attrs *in, struct arena *a, struc
 		return;
 	}
 	struct buf out = {arena_alloc(a, d->nodes[in->data].len + 1), 0, 0};
-	out.cap = d->nodes[in->data].len + 1; /* compact is never longer: the buffer does not move */
+	out.cap =
+		d->nodes[in->data].len + 1; /* compact is never longer: the buffer does not move */
 	json_compact(d, in->data, &out);
 	ev->data = (struct str){out.p, (uint32_t)out.len};
 	uint32_t member = in->data + 1;
@@ -205,10 +209,11 @@ static void take_data(struct event *ev, struct attrs *in, struct arena *a, struc
 		char path[SHOWN_MAX + 8] = "data";
 		if (d->nodes[member].escaped == 0) {
 			char shown[SHOWN_MAX];
-			snprintf(path, sizeof path, "data.%s", words_show(shown, json_text(d, member, a)));
+			snprintf(path, sizeof path, "data.%s",
+				words_show(shown, json_text(d, member, a)));
 		}
-		cx_errs_add(errs, CX_E_INVALID_FIELD, path, CX_T("%s: texto com U+0000",
-			"%s: text with U+0000"), path);
+		cx_errs_add(errs, CX_E_INVALID_FIELD, path,
+			CX_T("%s: texto com U+0000", "%s: text with U+0000"), path);
 	}
 }
 
@@ -216,19 +221,22 @@ static void check_modes(struct attrs *in, struct cx_errs *errs)
 {
 	if (in->structured && !in->sent[A_SPECVERSION])
 		missing(in, A_SPECVERSION, errs);
-	if (usable(in, A_SPECVERSION) && (in->v[A_SPECVERSION].n != 3 ||
-		memcmp(in->v[A_SPECVERSION].p, "1.0", 3) != 0))
-		attrs_wrong(in, A_SPECVERSION, errs, "%s", CX_T("deve ser \"1.0\"", "must be \"1.0\""));
+	if (usable(in, A_SPECVERSION) &&
+		(in->v[A_SPECVERSION].n != 3 || memcmp(in->v[A_SPECVERSION].p, "1.0", 3) != 0))
+		attrs_wrong(
+			in, A_SPECVERSION, errs, "%s", CX_T("deve ser \"1.0\"", "must be \"1.0\""));
 	if (in->structured && !in->sent[A_ID])
 		missing(in, A_ID, errs);
 	if (!in->sent[A_TYPE])
 		missing(in, A_TYPE, errs);
 	if (usable(in, A_CORRECTS))
-		attrs_wrong(in, A_CORRECTS, errs, "%s", CX_T("correções não existem nesta versão",
-			"corrections are not available in this version"));
+		attrs_wrong(in, A_CORRECTS, errs, "%s",
+			CX_T("correções não existem nesta versão",
+				"corrections are not available in this version"));
 	if (usable(in, A_DATA_BASE64))
 		attrs_wrong(in, A_DATA_BASE64, errs, "%s",
-			CX_T("só se aceita JSON, em \"data\"", "only JSON is accepted, in \"data\""));
+			CX_T("só se aceita JSON, em \"data\"",
+				"only JSON is accepted, in \"data\""));
 }
 
 int attrs_first_code(const struct cx_errs *errs, int before)

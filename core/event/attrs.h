@@ -1,6 +1,6 @@
 /* attrs.h — the attributes of an envelope as they were sent, in whatever mode.
- * Flow:   envelope.c (JSON) or binary.c (headers) fills struct attrs; attrs_take() checks them, fills
- *         in what is missing, and makes the digest.
+ * Flow:   envelope.c fills struct attrs from JSON or headers; attrs_take() checks them, fills in
+ *         what is missing, and has digest.c make the digest.
  * Callers: event/ only. */
 #ifndef CX_EVENT_ATTRS_H
 #define CX_EVENT_ATTRS_H

@@ -42,9 +42,16 @@ static void sha256(const void *p, size_t n, uint8_t out[32])
 void attrs_digest(struct event *ev, const struct attrs *in)
 {
 	static struct buf b; /* kept from event to event */
-	static const bool counts[A_COUNT] = {[A_ACTOR] = true, [A_DATASCHEMA] = true, [A_ID] = true,
-		[A_SEQUENCE] = true, [A_SOURCE] = true, [A_SUBJECT] = true, [A_TIME] = true,
-		[A_TYPE] = true, [A_UNIT] = true, [A_DATA] = true};
+	static const bool counts[A_COUNT] = {[A_ACTOR] = true,
+		[A_DATASCHEMA] = true,
+		[A_ID] = true,
+		[A_SEQUENCE] = true,
+		[A_SOURCE] = true,
+		[A_SUBJECT] = true,
+		[A_TIME] = true,
+		[A_TYPE] = true,
+		[A_UNIT] = true,
+		[A_DATA] = true};
 	uint8_t hash[32];
 	buf_clear(&b);
 	for (int i = 0; i < A_COUNT; i++) {

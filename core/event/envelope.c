@@ -7,12 +7,13 @@
 static int too_large(const struct event_origin *o, uint32_t n, struct cx_errs *errs)
 {
 	return cx_errs_add(errs, CX_E_EVENT_TOO_LARGE, NULL,
-		CX_T("o evento tem %u bytes; o limite é %u", "the event is %u bytes; the limit is %u"),
+		CX_T("o evento tem %u bytes; o limite é %u",
+			"the event is %u bytes; the limit is %u"),
 		n, o->max_bytes);
 }
 
-static void attribute(struct attrs *in, enum attr_id id, uint32_t node, struct arena *a,
-	struct cx_errs *errs)
+static void attribute(
+	struct attrs *in, enum attr_id id, uint32_t node, struct arena *a, struct cx_errs *errs)
 {
 	const struct json_doc *d = in->doc;
 	const struct json_node *n = &d->nodes[node];
@@ -98,8 +99,8 @@ static bool header_text(const char *v, struct str *out, struct arena *a)
 	return json_utf8(o, to);
 }
 
-static void header(struct attrs *in, const char *name, const char *v, struct arena *a,
-	struct cx_errs *errs)
+static void header(
+	struct attrs *in, const char *name, const char *v, struct arena *a, struct cx_errs *errs)
 {
 	size_t n = strlen(name);
 	int id = attrs_find(name, n);
@@ -121,11 +122,15 @@ int event_envelope_binary(struct event *ev, const char *meta, uint32_t meta_len,
 	struct attrs in = {.doc = d, .structured = true};
 	int before = errs->n;
 	memset(ev, 0, sizeof *ev);
-	for (uint32_t i = 0; i < meta_len;) {
-		const char *name = meta + i, *v = name + strlen(name) + 1;
+	const char *name = meta, *end = meta + meta_len;
+	while (name < end) {
+		const char *mid = memchr(name, 0, (size_t)(end - name)), *v = mid ? mid + 1 : end;
+		const char *last = v < end ? memchr(v, 0, (size_t)(end - v)) : NULL;
+		if (!last)
+			break;
 		if (strncmp(name, "ce-", 3) == 0)
 			header(&in, name + 3, v, a, errs);
-		i = (uint32_t)(v + strlen(v) + 1 - meta);
+		name = last + 1;
 	}
 	if (d && d->n) {
 		uint32_t n = d->nodes[0].len;

@@ -19,8 +19,8 @@ static const char *declared_name(const void *ctx, int i)
 	return i < t->nfields - t->nderived ? t->fields[i].name : NULL;
 }
 
-static void unknown_field(const struct event_type *t, struct str name, bool derived,
-	struct cx_errs *errs)
+static void unknown_field(
+	const struct event_type *t, struct str name, bool derived, struct cx_errs *errs)
 {
 	char shown[SHOWN_MAX], path[SHOWN_MAX + 8];
 	struct names names = {t};
@@ -34,10 +34,12 @@ static void unknown_field(const struct event_type *t, struct str name, bool deri
 	else if (near)
 		cx_errs_add(errs, CX_E_UNKNOWN_FIELD, path,
 			CX_T("%s não tem o campo \"%s\"; seria \"%s\"?",
-				"%s has no field \"%s\"; did you mean \"%s\"?"), t->name, shown, near);
+				"%s has no field \"%s\"; did you mean \"%s\"?"),
+			t->name, shown, near);
 	else
 		cx_errs_add(errs, CX_E_UNKNOWN_FIELD, path,
-			CX_T("%s não tem o campo \"%s\"", "%s has no field \"%s\""), t->name, shown);
+			CX_T("%s não tem o campo \"%s\"", "%s has no field \"%s\""), t->name,
+			shown);
 }
 
 /* The members of a JSON object into ev->fields; only fields in [from, to) are taken. */
@@ -53,7 +55,8 @@ static void read_members(struct event *ev, struct reader *r, int from, int to, b
 			r->f = &t->fields[at];
 			seen[at] = d->nodes[key + 1].type != JSON_NULL || r->f->derived;
 			read_value(r, key + 1, &ev->fields[at]);
-		} else if (r->errs && d->nodes[key + 1].type != JSON_NULL && (at >= 0 || !t->open)) {
+		} else if (r->errs && d->nodes[key + 1].type != JSON_NULL &&
+			   (at >= 0 || !t->open)) {
 			unknown_field(t, name, at >= 0, r->errs);
 		}
 	}
@@ -65,10 +68,11 @@ static void read_declared(struct event *ev, struct reader *r)
 	int n = t->nfields - t->nderived;
 	size_t room = (size_t)t->nfields;
 	bool *seen = memset(arena_alloc(r->a, room + 1), 0, room + 1);
-	ev->fields = memset(arena_alloc(r->a, (room + 1) * sizeof *ev->fields), 0,
-		room * sizeof *ev->fields);
-	if (ev->data.p && json_scan(&doc, ev->data.p, ev->data.n, JSON_DEPTH, UINT32_MAX, NULL) ==
-		CX_OK && doc.nodes[0].type == JSON_OBJECT)
+	ev->fields = memset(
+		arena_alloc(r->a, (room + 1) * sizeof *ev->fields), 0, room * sizeof *ev->fields);
+	if (ev->data.p &&
+		json_scan(&doc, ev->data.p, ev->data.n, JSON_DEPTH, UINT32_MAX, NULL) == CX_OK &&
+		doc.nodes[0].type == JSON_OBJECT)
 		read_members(ev, r, 0, n, seen);
 	for (int i = 0; i < n; i++) {
 		const struct field *f = &t->fields[i];
@@ -86,8 +90,8 @@ static void read_declared(struct event *ev, struct reader *r)
 	}
 }
 
-int event_fields(struct event *ev, const char *company_currency, struct arena *a,
-	struct cx_errs *errs)
+int event_fields(
+	struct event *ev, const char *company_currency, struct arena *a, struct cx_errs *errs)
 {
 	struct reader r = {&doc, company_currency, a, errs, NULL};
 	int before = errs->n;
@@ -105,8 +109,10 @@ void event_reload(struct event *ev, const char *company_currency, struct arena *
 	if (!t->nderived)
 		return;
 	bool *seen = memset(arena_alloc(a, (size_t)t->nfields), 0, (size_t)t->nfields);
-	if (ev->derived.p && json_scan(&doc, ev->derived.p, ev->derived.n, JSON_DEPTH, UINT32_MAX,
-		NULL) == CX_OK && doc.nodes[0].type == JSON_OBJECT)
+	if (ev->derived.p &&
+		json_scan(&doc, ev->derived.p, ev->derived.n, JSON_DEPTH, UINT32_MAX, NULL) ==
+			CX_OK &&
+		doc.nodes[0].type == JSON_OBJECT)
 		read_members(ev, &r, n, t->nfields, seen);
 	for (int i = n; i < t->nfields; i++)
 		*missing |= !seen[i];

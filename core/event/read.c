@@ -34,7 +34,8 @@ static const char *got(const struct reader *r, uint32_t node, char out[SHOWN_MAX
 	return out;
 }
 
-#define WRONG(r, node, pt, en) read_wrong(r, "%s%s", CX_T(pt, en), got(r, node, (char[SHOWN_MAX + 16]){0}))
+#define WRONG(r, node, pt, en)                                                                     \
+	read_wrong(r, "%s%s", CX_T(pt, en), got(r, node, (char[SHOWN_MAX + 16]){0}))
 
 static uint8_t type_of(const struct reader *r, uint32_t node)
 {
@@ -59,7 +60,8 @@ static bool whole(const struct reader *r, uint32_t node, int64_t *i)
 static bool read_integer(struct reader *r, uint32_t node, struct value *v)
 {
 	if (!whole(r, node, &v->i))
-		return WRONG(r, node, "deve ser um número inteiro, sem fração nem expoente, até 2^53−1",
+		return WRONG(r, node,
+			"deve ser um número inteiro, sem fração nem expoente, até 2^53−1",
 			"must be a whole number without fraction or exponent, up to 2^53−1");
 	return true;
 }
@@ -67,17 +69,17 @@ static bool read_integer(struct reader *r, uint32_t node, struct value *v)
 static bool read_decimal(struct reader *r, uint32_t node, struct value *v)
 {
 	struct json_decimal d;
-	struct str text = type_of(r, node) == JSON_STRING ? json_text(r->d, node, r->a) :
-		json_raw(r->d, node);
+	struct str text = type_of(r, node) == JSON_STRING ? json_text(r->d, node, r->a)
+							  : json_raw(r->d, node);
 	if ((!is_number(r, node) && type_of(r, node) != JSON_STRING) || !json_decimal(text, &d))
 		return WRONG(r, node, "deve ser um número decimal, como 12.5 ou \"12.5\"",
 			"must be a decimal number like 12.5 or \"12.5\"");
 	switch (json_decimal_units(&d, r->f->scale, EVENT_INT_MAX, &v->i)) {
 	case DECIMAL_TOO_FINE:
-		return read_wrong(r, CX_T("tem mais de %d casas decimais",
-			"has more than %d decimal places"), r->f->scale);
-	case DECIMAL_TOO_BIG:
-		return read_wrong(r, "%s", CX_T("é grande demais", "is too large"));
+		return read_wrong(r,
+			CX_T("tem mais de %d casas decimais", "has more than %d decimal places"),
+			r->f->scale);
+	case DECIMAL_TOO_BIG: return read_wrong(r, "%s", CX_T("é grande demais", "is too large"));
 	default: return true;
 	}
 }
@@ -88,8 +90,9 @@ static bool read_text(struct reader *r, uint32_t node, struct value *v)
 		return WRONG(r, node, "deve ser um texto", "must be a string");
 	v->s = json_text(r->d, node, r->a);
 	if (v->s.n > EVENT_TEXT_MAX)
-		return read_wrong(r, CX_T("tem %u bytes; o limite é %d",
-			"is %u bytes long; the limit is %d"), v->s.n, EVENT_TEXT_MAX);
+		return read_wrong(r,
+			CX_T("tem %u bytes; o limite é %d", "is %u bytes long; the limit is %d"),
+			v->s.n, EVENT_TEXT_MAX);
 	if (memchr(v->s.p, 0, v->s.n))
 		return read_wrong(r, "%s", CX_T("texto com U+0000", "text with U+0000"));
 	return true;
@@ -105,8 +108,8 @@ static bool wrong_choice(const struct reader *r)
 			snprintf(list + n, sizeof list - n, "…");
 			break;
 		}
-		n += (size_t)snprintf(list + n, sizeof list - n, "%s\"%s\"", i ? ", " : "",
-			r->f->choices[i]);
+		n += (size_t)snprintf(
+			list + n, sizeof list - n, "%s\"%s\"", i ? ", " : "", r->f->choices[i]);
 	}
 	return read_wrong(r, CX_T("deve ser um destes: %s", "must be one of: %s"), list);
 }
@@ -158,8 +161,10 @@ static bool read_duration_node(struct reader *r, uint32_t node, struct value *v)
 	if (months)
 		return read_wrong(r, "%s",
 			CX_T("meses e anos não têm duração fixa; use d, w, h, min, s ou ms",
-				"months and years have no fixed length; use d, w, h, min, s or ms"));
-	return WRONG(r, node, "deve ser uma duração: milissegundos inteiros ou um texto como \"3d\"",
+				"months and years have no fixed length; use d, w, h, min, s or "
+				"ms"));
+	return WRONG(r, node,
+		"deve ser uma duração: milissegundos inteiros ou um texto como \"3d\"",
 		"must be a duration: whole milliseconds or a text like \"3d\"");
 }
 
@@ -181,7 +186,8 @@ static bool read_money_object(struct reader *r, uint32_t node, struct value *v)
 	uint32_t amount = json_get(r->d, node, "amount"), code = json_get(r->d, node, "currency");
 	if (!amount || !code || r->d->nodes[node].count != 2 || !is_number(r, amount) ||
 		type_of(r, code) != JSON_STRING)
-		return WRONG(r, node, "deve ter exatamente \"amount\" (inteiro, em centavos) e \"currency\"",
+		return WRONG(r, node,
+			"deve ter exatamente \"amount\" (inteiro, em centavos) e \"currency\"",
 			"must have exactly \"amount\" (whole, in minor units) and \"currency\"");
 	if (!whole(r, amount, &v->i))
 		return WRONG(r, amount, "amount deve ser um inteiro na menor unidade da moeda",
@@ -191,8 +197,10 @@ static bool read_money_object(struct reader *r, uint32_t node, struct value *v)
 		return WRONG(r, code, "currency deve ser um código como BRL",
 			"currency must be a code like BRL");
 	if (r->f->currency[0] && memcmp(r->f->currency, c.p, 3) != 0)
-		return read_wrong(r, CX_T("a moeda deste campo é %s; veio %.3s",
-			"the currency of this field is %s; got %.3s"), r->f->currency, c.p);
+		return read_wrong(r,
+			CX_T("a moeda deste campo é %s; veio %.3s",
+				"the currency of this field is %s; got %.3s"),
+			r->f->currency, c.p);
 	memcpy(v->currency, c.p, 3);
 	return true;
 }
@@ -204,9 +212,9 @@ static bool read_money(struct reader *r, uint32_t node, struct value *v)
 	if (!is_number(r, node) || !whole(r, node, &v->i))
 		return WRONG(r, node,
 			"deve ser {\"amount\":1999,\"currency\":\"BRL\"} ou um inteiro em centavos",
-			"must be {\"amount\":1999,\"currency\":\"BRL\"} or a whole number of minor units");
-	snprintf(v->currency, sizeof v->currency, "%s",
-		read_currency(r->f, r->company_currency));
+			"must be {\"amount\":1999,\"currency\":\"BRL\"} or a whole number of minor "
+			"units");
+	snprintf(v->currency, sizeof v->currency, "%s", read_currency(r->f, r->company_currency));
 	return true;
 }
 
@@ -232,10 +240,11 @@ static bool in_bounds(struct reader *r, struct value *v)
 	struct value bound = {.kind = text ? VALUE_INT : v->kind, .i = low ? f->min : f->max};
 	memcpy(bound.currency, v->currency, sizeof bound.currency);
 	struct str shown = value_text(bound, text ? FIELD_INTEGER : f->kind, f->scale, r->a);
-	const char *what = low ? CX_T("o mínimo é", "the minimum is") :
-		CX_T("o máximo é", "the maximum is");
-	const char *unit = text ? CX_T(" caracteres", " characters") :
-		f->kind == FIELD_DURATION ? " ms" : "";
+	const char *what =
+		low ? CX_T("o mínimo é", "the minimum is") : CX_T("o máximo é", "the maximum is");
+	const char *unit = text                        ? CX_T(" caracteres", " characters")
+			   : f->kind == FIELD_DURATION ? " ms"
+						       : "";
 	return read_wrong(r, "%s %.*s%s", what, (int)shown.n, shown.p, unit);
 }
 
@@ -254,7 +263,7 @@ bool read_value(struct reader *r, uint32_t node, struct value *v)
 	case FIELD_BOOLEAN:
 		v->i = type == JSON_TRUE;
 		ok = type == JSON_TRUE || type == JSON_FALSE ||
-			WRONG(r, node, "deve ser true ou false", "must be true or false");
+		     WRONG(r, node, "deve ser true ou false", "must be true or false");
 		break;
 	case FIELD_TEXT: ok = read_text(r, node, v); break;
 	case FIELD_CHOICE: ok = read_choice(r, node, v); break;

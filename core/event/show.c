@@ -46,8 +46,8 @@ static void without_personal(struct buf *b, const struct event_type *t, struct s
 }
 
 /* Which fields of an unknown type are personal nobody can tell any more: then all of them are. */
-static void object(struct buf *b, const char *name, const struct event *ev, struct str json,
-	bool personal)
+static void object(
+	struct buf *b, const char *name, const struct event *ev, struct str json, bool personal)
 {
 	if (!json.p || (!personal && !ev->type))
 		return;

@@ -16,7 +16,8 @@ static int decimal_text(char out[NUMBER_MAX], int64_t i, int scale)
 	scale = scale < 0 ? 0 : scale > SCALE_MAX ? SCALE_MAX : scale;
 	for (int k = 0; k < scale; k++)
 		one *= 10;
-	int n = snprintf(out, NUMBER_MAX, "%s%llu", i < 0 ? "-" : "", (unsigned long long)(u / one));
+	int n = snprintf(
+		out, NUMBER_MAX, "%s%llu", i < 0 ? "-" : "", (unsigned long long)(u / one));
 	if (scale)
 		n += snprintf(out + n, (size_t)(NUMBER_MAX - n), ".%0*llu", scale,
 			(unsigned long long)(u % one));
@@ -88,7 +89,7 @@ static bool units_from_text(struct str text, int scale, int64_t *units)
 {
 	struct json_decimal d;
 	return json_decimal(text, &d) &&
-		json_decimal_units(&d, scale, EVENT_INT_MAX, units) == DECIMAL_FITS;
+	       json_decimal_units(&d, scale, EVENT_INT_MAX, units) == DECIMAL_FITS;
 }
 
 bool money_from_text(struct str text, const char *currency, int64_t *minor)
@@ -98,7 +99,8 @@ bool money_from_text(struct str text, const char *currency, int64_t *minor)
 
 static bool is_currency(const char *p)
 {
-	return p[0] >= 'A' && p[0] <= 'Z' && p[1] >= 'A' && p[1] <= 'Z' && p[2] >= 'A' && p[2] <= 'Z';
+	return p[0] >= 'A' && p[0] <= 'Z' && p[1] >= 'A' && p[1] <= 'Z' && p[2] >= 'A' &&
+	       p[2] <= 'Z';
 }
 
 /* "12.34" in the field's currency, or "12.34 BRL". */
@@ -117,7 +119,7 @@ static bool money_value(const struct field *f, const char *company, struct str t
 static bool is_one_of(struct str t, const char *a, const char *b)
 {
 	return (t.n == strlen(a) && memcmp(t.p, a, t.n) == 0) ||
-		(t.n == strlen(b) && memcmp(t.p, b, t.n) == 0);
+	       (t.n == strlen(b) && memcmp(t.p, b, t.n) == 0);
 }
 
 static bool text_value(const struct field *f, struct str text, struct value *v, struct arena *a)
@@ -140,8 +142,10 @@ bool value_from_text(const struct field *f, const char *company_currency, struct
 	bool ok = false, months;
 	*v = (struct value){.kind = VALUE_INT};
 	switch (f->kind) {
-	case FIELD_INTEGER: ok = t.n && !memchr(t.p, '.', t.n) && !memchr(t.p, 'e', t.n) &&
-		!memchr(t.p, 'E', t.n) && units_from_text(t, 0, &v->i); break;
+	case FIELD_INTEGER:
+		ok = t.n && !memchr(t.p, '.', t.n) && !memchr(t.p, 'e', t.n) &&
+		     !memchr(t.p, 'E', t.n) && units_from_text(t, 0, &v->i);
+		break;
 	case FIELD_DECIMAL: ok = units_from_text(t, f->scale, &v->i); break;
 	case FIELD_BOOLEAN:
 		v->kind = VALUE_BOOL;

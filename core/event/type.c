@@ -47,16 +47,18 @@ int event_type_field(const struct event_type *t, const char *name, size_t n)
 
 const char *field_kind_name(enum field_kind k)
 {
-	static const char *const names[] = {"integer", "decimal", "boolean", "text", "choice", "time",
-		"duration", "money"};
+	static const char *const names[] = {
+		"integer", "decimal", "boolean", "text", "choice", "time", "duration", "money"};
 	return names[k];
 }
 
 /* ISO 4217, list one: the minor units that are not two digits. */
 int currency_scale(const char *currency)
 {
-	static const char none[] = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF "
-		"XPF", three[] = "BHD IQD JOD KWD LYD OMR TND", four[] = "CLF UYW";
+	static const char none[] =
+		"BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF "
+		"XPF",
+			  three[] = "BHD IQD JOD KWD LYD OMR TND", four[] = "CLF UYW";
 	if (strlen(currency) != 3)
 		return 2;
 	if (strstr(none, currency))

@@ -24,7 +24,7 @@ struct field {
 	enum field_kind kind;
 	bool required, personal, derived;
 	bool has_min, has_max;
-	int64_t min, max;        /* in the unit of struct value.i */
+	int64_t min, max;        /* in the unit of struct value.i; of a text, characters */
 	struct value fallback;   /* `default`; VALUE_NULL = none */
 	int scale;               /* decimal: digits after the point; money: of the currency */
 	char currency[4];        /* money: "" = the company's */

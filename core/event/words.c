@@ -48,8 +48,8 @@ static int distance(const char *a, size_t n, const char *b, size_t m)
 	return last[m];
 }
 
-const char *words_near(struct str name, const char *(*candidate)(const void *ctx, int i),
-	const void *ctx)
+const char *words_near(
+	struct str name, const char *(*candidate)(const void *ctx, int i), const void *ctx)
 {
 	const char *best = NULL, *c;
 	int least = name.n <= 4 ? 2 : 3; /* to be undercut */

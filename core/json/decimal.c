@@ -58,8 +58,8 @@ bool json_decimal(struct str text, struct json_decimal *d)
 	return ok;
 }
 
-enum decimal_fit json_decimal_units(const struct json_decimal *d, int scale, int64_t max,
-	int64_t *v)
+enum decimal_fit json_decimal_units(
+	const struct json_decimal *d, int scale, int64_t max, int64_t *v)
 {
 	*v = 0;
 	if (!d->n)

@@ -4,9 +4,9 @@
 #ifndef CX_JSON_DECIMAL_H
 #define CX_JSON_DECIMAL_H
 
-#include "base/arena.h"
-
 #include <stdbool.h>
+
+#include "base/arena.h"
 
 struct json_decimal {
 	const char *digits;

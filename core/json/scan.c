@@ -12,12 +12,13 @@ static const uint8_t plain[256] = {[0x20 ... 0x21] = 1, [0x23 ... 0x5b] = 1, [0x
 
 int json_bad(struct json_scanner *s, const unsigned char *at, const char *pt, const char *en)
 {
-	return cx_fail(s->e, CX_E_BAD_JSON, NULL, CX_T("JSON inválido no byte %zu: %s",
-		"invalid JSON at byte %zu: %s"), (size_t)(at - s->src), CX_T(pt, en));
+	return cx_fail(s->e, CX_E_BAD_JSON, NULL,
+		CX_T("JSON inválido no byte %zu: %s", "invalid JSON at byte %zu: %s"),
+		(size_t)(at - s->src), CX_T(pt, en));
 }
 
-static const unsigned char *bad(struct json_scanner *s, const unsigned char *at, const char *pt,
-	const char *en)
+static const unsigned char *bad(
+	struct json_scanner *s, const unsigned char *at, const char *pt, const char *en)
 {
 	json_bad(s, at, pt, en);
 	return NULL;
@@ -98,8 +99,9 @@ static const unsigned char *escape(struct json_scanner *s, const unsigned char *
 		*escaped = JSON_ESCAPED_NUL;
 	if (v < 0xd800 || v > 0xdfff)
 		return p + 6;
-	int low = v < 0xdc00 && s->end - p >= 12 && p[6] == '\\' && p[7] == 'u' ?
-		hex4(p + 8, s->end) : -1;
+	int low = v < 0xdc00 && s->end - p >= 12 && p[6] == '\\' && p[7] == 'u'
+			  ? hex4(p + 8, s->end)
+			  : -1;
 	if (low < 0xdc00 || low > 0xdfff)
 		return bad(s, p, "metade de um par substituto UTF-16 sem a outra",
 			"half of a UTF-16 surrogate pair without the other");
@@ -167,7 +169,8 @@ static const unsigned char *number(struct json_scanner *s, const unsigned char *
 	bool zero = *p == '0';
 	while (is_digit(++p, end))
 		if (zero)
-			return bad(s, from, "zero à esquerda num número", "number with a leading zero");
+			return bad(s, from, "zero à esquerda num número",
+				"number with a leading zero");
 	*type = zero && *from == '-' ? JSON_NUMBER : JSON_INTEGER;
 	bool wide = p - from > 300;
 	if (p < end && *p == '.') {
@@ -349,8 +352,8 @@ static bool after_value(struct json_scanner *s, bool *more)
 				return false;
 			*more = true;
 		} else if (*s->p != (object ? '}' : ']')) {
-			return object ? bad(s, s->p, "falta ',' ou '}'", "',' or '}' is missing") :
-				bad(s, s->p, "falta ',' ou ']'", "',' or ']' is missing");
+			return object ? bad(s, s->p, "falta ',' ou '}'", "',' or '}' is missing")
+				      : bad(s, s->p, "falta ',' ou ']'", "',' or ']' is missing");
 		} else if (!close_container(s)) {
 			return false;
 		}
@@ -388,8 +391,8 @@ int json_scan_value(struct json_scanner *s)
 	return rc;
 }
 
-void json_scanner_init(struct json_scanner *s, struct json_doc *d, const char *src, size_t len,
-	struct cx_err *e)
+void json_scanner_init(
+	struct json_scanner *s, struct json_doc *d, const char *src, size_t len, struct cx_err *e)
 {
 	d->src = src;
 	d->n = 0;

@@ -51,8 +51,8 @@ static int split(struct json_scanner *s, struct json_items *items, uint32_t max)
 	return CX_OK;
 }
 
-int json_split_array(struct json_items *items, const char *src, size_t len, uint32_t max,
-	struct cx_err *e)
+int json_split_array(
+	struct json_items *items, const char *src, size_t len, uint32_t max, struct cx_err *e)
 {
 	struct json_doc d = {0};
 	struct json_scanner s;

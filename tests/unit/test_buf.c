@@ -118,8 +118,8 @@ static void arenas(void **state)
 static void ids(void **state)
 {
 	(void)state;
-	static const uint8_t max[ULID_BYTES] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+	static const uint8_t max[ULID_BYTES] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 	uint8_t id[ULID_BYTES], next[ULID_BYTES];
 	char text[ULID_TEXT], later[ULID_TEXT], hex[9];
 	ulid_text(max, text);
@@ -159,7 +159,8 @@ static void errors(void **state)
 	assert_string_equal(cx_err_name(12345), "internal");
 	assert_string_equal(cx_err_name(-12345), "internal");
 	assert_int_equal(problem_write(&b, &e), 422);
-	assert_string_equal(buf_cstr(&b), "{\"type\":\"urn:cxd:problem:invalid_field\","
+	assert_string_equal(buf_cstr(&b),
+		"{\"type\":\"urn:cxd:problem:invalid_field\","
 		"\"title\":\"Invalid field\",\"status\":422,\"detail\":\"at most 10\","
 		"\"code\":\"invalid_field\",\"field\":\"data.score\"}");
 	cx_lang = CX_PT;

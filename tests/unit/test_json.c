@@ -28,13 +28,14 @@ static void accepted_and_refused(void **state)
 		"\"\\uD834\\uDD1E\"", "\"\\uFFFF\"", "1.7976931348623157e308", "1e-400", "0e999999",
 		"[[],{},[{}]]", "{\"a\":1,\"b\":{\"a\":2}}", "{\"\":0}", "\"\xf4\x8f\xbf\xbf\""};
 	static const char *const bad[] = {"", " ", "{", "[", "[1", "[1,", "[1,]", "[,1]", "{,}",
-		"{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{a:1}", "{1:1}", "[1 2]", "01", "-", "-a", "1.",
-		".5", "1e", "1e+", "+1", "0x1", "NaN", "Infinity", "nul", "True", "'a'", "\"", "\"a",
-		"\"\\", "\"\\x\"", "\"\\u12\"", "\"\\u12g4\"", "\"\n\"", "\"\\ud800\"", "\"\\udc00\"",
-		"\"\\ud800\\u0041\"", "\"\\ud800x\"", "\"\xff\"", "\"\xc0\x80\"", "\"\xed\xa0\x80\"",
-		"\"\xf4\x90\x80\x80\"", "\"\xe0\x80\x80\"", "\"\xf0\x80\x80\x80\"", "\"\xe2\x82\"",
-		"\xef\xbb\xbf{}", "{} {}", "[]]", "}", "\f1", "1//", "{\"a\":1,\"a\":2}",
-		"{\"a\":1,\"\\u0061\":2}", "[{\"b\":0,\"a\":1,\"b\":1}]"};
+		"{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{a:1}", "{1:1}", "[1 2]", "01", "-", "-a",
+		"1.", ".5", "1e", "1e+", "+1", "0x1", "NaN", "Infinity", "nul", "True", "'a'", "\"",
+		"\"a", "\"\\", "\"\\x\"", "\"\\u12\"", "\"\\u12g4\"", "\"\n\"", "\"\\ud800\"",
+		"\"\\udc00\"", "\"\\ud800\\u0041\"", "\"\\ud800x\"", "\"\xff\"", "\"\xc0\x80\"",
+		"\"\xed\xa0\x80\"", "\"\xf4\x90\x80\x80\"", "\"\xe0\x80\x80\"",
+		"\"\xf0\x80\x80\x80\"", "\"\xe2\x82\"", "\xef\xbb\xbf{}", "{} {}", "[]]", "}",
+		"\f1", "1//", "{\"a\":1,\"a\":2}", "{\"a\":1,\"\\u0061\":2}",
+		"[{\"b\":0,\"a\":1,\"b\":1}]"};
 	for (size_t i = 0; i < sizeof good / sizeof *good; i++)
 		if (scan(good[i]) != CX_OK)
 			fail_msg("refused: %s (%s)", good[i], err.msg);
@@ -51,8 +52,8 @@ static void accepted_and_refused(void **state)
 static void limits(void **state)
 {
 	(void)state;
-	static const char *const wide[] = {"1e309", "-1e400", "1.8e308", "1e99999999999999999999",
-		"[123456789e301]"};
+	static const char *const wide[] = {
+		"1e309", "-1e400", "1.8e308", "1e99999999999999999999", "[123456789e301]"};
 	for (size_t i = 0; i < sizeof wide / sizeof *wide; i++)
 		assert_int_equal(scan(wide[i]), CX_E_NUMBER_RANGE);
 	char *big = malloc(400);
@@ -78,7 +79,8 @@ static void nodes(void **state)
 	(void)state;
 	struct arena a = {0};
 	int64_t v;
-	assert_int_equal(scan(" {\"a\" : [1,-0, 2.5], \"b\\u0062\":\"x\\ny\", \"\":{}, \"n\":\"\\u0000\"}"),
+	assert_int_equal(
+		scan(" {\"a\" : [1,-0, 2.5], \"b\\u0062\":\"x\\ny\", \"\":{}, \"n\":\"\\u0000\"}"),
 		CX_OK);
 	assert_int_equal(doc.nodes[0].count, 4);
 	assert_int_equal(doc.nodes[0].next, doc.n);
@@ -100,7 +102,7 @@ static void nodes(void **state)
 	assert_int_equal(json_get(&doc, 0, "b"), 0);
 	assert_int_equal(json_get(&doc, list, "a"), 0);
 	scan("[9223372036854775807,-9223372036854775808,9223372036854775808,-9223372036854775809,"
-		"18446744073709551617]");
+	     "18446744073709551617]");
 	assert_true(json_int64(&doc, 1, &v) && v == INT64_MAX);
 	assert_true(json_int64(&doc, 2, &v) && v == INT64_MIN);
 	assert_false(json_int64(&doc, 3, &v));
@@ -125,8 +127,9 @@ static void equality(void **state)
 		{"-0", "0"}, {"0.0e5", "0"}, {"0.001", "1E-3"}, {"120.50", "1.205e+2"},
 		{"{\"a\":1,\"b\":2}", "{ \"b\":2.0, \"a\" : 1}"}, {"\"\\u0061\\/\"", "\"a/\""},
 		{"\"\\u00e9\"", "\"\xc3\xa9\""}, {"\"\\uD834\\uDD1E\"", "\"\xf0\x9d\x84\x9e\""},
-		{"\"\\u007f\"", "\"\x7f\""}, {"\"\\n\"", "\"\\u000a\""}, {"\"\\\"\"", "\"\\u0022\""},
-		{"[ ]", "[]"}, {"{ }", "{}"}, {"{\"\\u0062\":1,\"a\":2}", "{\"a\":2,\"b\":1}"}};
+		{"\"\\u007f\"", "\"\x7f\""}, {"\"\\n\"", "\"\\u000a\""},
+		{"\"\\\"\"", "\"\\u0022\""}, {"[ ]", "[]"}, {"{ }", "{}"},
+		{"{\"\\u0062\":1,\"a\":2}", "{\"a\":2,\"b\":1}"}};
 	static const char *const other[][2] = {{"9007199254740993", "9007199254740992"},
 		{"0.1", "0.10000000000000001"}, {"1", "\"1\""}, {"1", "-1"}, {"null", "\"null\""},
 		{"[1,2]", "[2,1]"}, {"{\"a\":null}", "{}"}, {"[]", "{}"}, {"\"a\"", "\"A\""},
@@ -239,13 +242,13 @@ static void decimals(void **state)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct str s = {rows[i].text, (uint32_t)strlen(rows[i].text)};
 		assert_true(json_decimal(s, &d));
-		assert_int_equal(json_decimal_units(&d, rows[i].scale, 9007199254740991, &v),
-			rows[i].fit);
+		assert_int_equal(
+			json_decimal_units(&d, rows[i].scale, 9007199254740991, &v), rows[i].fit);
 		if (rows[i].fit == DECIMAL_FITS)
 			assert_int_equal(v, rows[i].v);
 	}
-	static const char *const bad[] = {"", "-", "a", "1.", ".5", "1.2.3", "1e", "1e+", "1,5", "1 ",
-		"--1", "1e99999999999999999"};
+	static const char *const bad[] = {"", "-", "a", "1.", ".5", "1.2.3", "1e", "1e+", "1,5",
+		"1 ", "--1", "1e99999999999999999"};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		assert_false(json_decimal((struct str){bad[i], (uint32_t)strlen(bad[i])}, &d));
 }
@@ -311,7 +314,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(accepted_and_refused),
 		cmocka_unit_test(limits), cmocka_unit_test(nodes), cmocka_unit_test(equality),
-		cmocka_unit_test(many_members), cmocka_unit_test(batches), cmocka_unit_test(decimals),
-		cmocka_unit_test(suite)};
+		cmocka_unit_test(many_members), cmocka_unit_test(batches),
+		cmocka_unit_test(decimals), cmocka_unit_test(suite)};
 	return cmocka_run_group_tests(tests, NULL, tidy);
 }
