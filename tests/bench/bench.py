@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 import services
-from services import HERE, WORK, Cxd, Peer, load
+from services import HERE, ROOT, WORK, Cxd, Peer, load
 
 README = HERE / "README.md"
 MARKS = ("<!-- results: begin -->", "<!-- results: end -->")
@@ -131,6 +131,7 @@ def main():
                    default=[1, 8, 64], metavar="1,8,64")
     p.add_argument("--tcp", action="store_true", help="loopback TCP instead of the Unix socket")
     p.add_argument("--only", choices=["cxd", "peer", "batches"], help="a part of it")
+    p.add_argument("--cxd", type=Path, default=ROOT / "build" / "cxd", help="another build of it")
     p.add_argument("--write", action="store_true", help="put the results into README.md")
     p.add_argument("--json", type=Path, help="keep every single result here")
     options = p.parse_args()

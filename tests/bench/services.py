@@ -126,10 +126,10 @@ class Service:
 
 class Cxd(Service):
     key, name = "cxd", "cxd"
-    binary = ROOT / "build" / "cxd"
 
     def missing(self):
-        return None if self.binary.exists() else "build/cxd is not there: make build"
+        binary = self.options.cxd
+        return None if binary.exists() else f"{binary} is not there: make build"
 
     def command(self):
         conf = self.folder / "cxd.ini"
@@ -145,7 +145,7 @@ enable = demo
 [log]
 level = warn
 """)
-        return [str(self.binary), "--conf", str(conf), "serve"]
+        return [str(self.options.cxd.resolve()), "--conf", str(conf), "serve"]
 
     def kept(self):
         """As the figures tell it: orders and answers."""
