@@ -221,55 +221,6 @@ int store_set_fold(struct store *s, int cube, int set, int32_t day, struct str g
 		ARG_INT("day", day), ARG_STR("grp", group)), e);
 }
 
-/* ---- the dictionary ---- */
-
-static const char ident_key[] = "ident_next";
-
-int store_ident_find(struct store *s, const uint8_t hash[16], uint32_t *id, struct cx_err *e)
-{
-	int64_t found;
-	int rc = st_int(s, ST_IDENT_FIND, ARGS(ARG_BLOB("hash", hash, 16)), &found, e);
-	if (rc == 1)
-		*id = (uint32_t)found;
-	return rc;
-}
-
-static int ident_load(struct store *s, struct cx_err *e)
-{
-	struct buf b = {0};
-	int rc = store_meta_get(s, ident_key, &b, e);
-	s->ident_next = 1;
-	if (rc == 1 && b.len == sizeof s->ident_next)
-		memcpy(&s->ident_next, b.p, b.len);
-	s->ident_kept = s->ident_next;
-	buf_free(&b);
-	return rc < 0 ? rc : CX_OK;
-}
-
-int store_ident_add(struct store *s, const uint8_t hash[16], uint32_t *id, struct cx_err *e)
-{
-	int rc = s->ident_next ? CX_OK : ident_load(s, e);
-	if (rc != CX_OK)
-		return rc;
-	if (s->ident_next == UINT32_MAX)
-		return cx_fail(e, CX_E_STORE_FAILED, NULL, CX_T("acabaram os números de pessoas e coisas",
-			"there are no more numbers for people and things"));
-	rc = st_run(s, ST_IDENT_ADD, ARGS(ARG_BLOB("hash", hash, 16), ARG_INT("id", s->ident_next)), e);
-	if (rc == CX_OK)
-		*id = s->ident_next++; /* a number of a batch that is undone stays unused */
-	return rc;
-}
-
-int store_ident_keep(struct store *s, struct cx_err *e)
-{
-	if (s->ident_next == s->ident_kept)
-		return CX_OK;
-	int rc = store_meta_set(s, ident_key, &s->ident_next, sizeof s->ident_next, e);
-	if (rc == CX_OK)
-		s->ident_kept = s->ident_next;
-	return rc;
-}
-
 /* ---- exclusions ---- */
 
 int store_exclude(struct store *s, const char *plugin, const char *kpi, const char *measure,

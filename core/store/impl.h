@@ -20,7 +20,7 @@ struct store {
 	enum store_mode mode;
 	struct drv_stmt *st[ST_COUNT];
 	int64_t batch; /* differs from batch to batch, also across restarts */
-	uint32_t ident_next, ident_kept; /* the next free id, and what meta says */
+	struct idents *idents; /* writer: ident.c */
 	int ripe_cube, ripe_set;         /* how far store_set_ripe has looked */
 	int32_t ripe_day;
 	struct buf ripe_group;
@@ -38,6 +38,9 @@ int st_int(struct store *s, enum st_id id, const struct drv_arg *args, int n, in
 		(int)(sizeof((struct drv_arg[]){__VA_ARGS__}) / sizeof(struct drv_arg))
 
 int store_ident_keep(struct store *s, struct cx_err *e); /* before COMMIT */
+void store_ident_done(struct store *s);                  /* after it */
+void store_ident_undone(struct store *s);                /* after a rollback, of whatever part */
+void store_ident_free(struct store *s);
 int store_migrate(struct drv *d, enum store_mode mode, struct cx_err *e);
 
 #endif

@@ -114,6 +114,7 @@ void store_close(struct store *s)
 	for (int i = 0; i < ST_COUNT; i++)
 		drv_drop(s->st[i]);
 	drv_close(s->d);
+	store_ident_free(s);
 	buf_free(&s->ripe_group);
 	free(s);
 }
@@ -128,17 +129,20 @@ int store_begin(struct store *s, struct cx_err *e)
 
 int store_commit(struct store *s, struct cx_err *e)
 {
-	int rc = s->mode == STORE_WRITE ? store_ident_keep(s, e) : CX_OK;
-	if (rc != CX_OK) {
-		drv_rollback(s->d);
-		return rc;
-	}
-	return drv_commit(s->d, e);
+	int rc = store_ident_keep(s, e);
+	if (rc == CX_OK)
+		rc = drv_commit(s->d, e);
+	if (rc == CX_OK)
+		store_ident_done(s);
+	else
+		store_rollback(s);
+	return rc;
 }
 
 void store_rollback(struct store *s)
 {
 	drv_rollback(s->d);
+	store_ident_undone(s);
 }
 
 bool store_in_batch(struct store *s)
@@ -158,6 +162,7 @@ int store_release(struct store *s, struct cx_err *e)
 
 int store_rewind(struct store *s, struct cx_err *e)
 {
+	store_ident_undone(s);
 	return drv_rewind(s->d, e);
 }
 

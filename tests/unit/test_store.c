@@ -344,6 +344,59 @@ static void numbers_outlive_a_restart(void **state)
 	assert_int_equal(store_ident_find(s, y, &id, &e), 0);
 }
 
+static void hash_of(uint8_t hash[16], uint32_t i)
+{
+	uint64_t x = (i + 1) * 0x9e3779b97f4a7c15u, y = x ^ (x >> 29);
+	memcpy(hash, &x, 8);
+	memcpy(hash + 8, &y, 8);
+}
+
+static void many_numbers_are_moved(void **state)
+{
+	enum { MANY = 40000, BATCH = 500 };
+	uint8_t hash[16];
+	uint32_t id, *ids = calloc(MANY, sizeof *ids);
+	struct store *r;
+	(void)state;
+	for (uint32_t i = 0; i < MANY;) {
+		OK(store_begin(s, &e));
+		for (uint32_t end = i + BATCH; i < end; i++) {
+			hash_of(hash, i);
+			assert_int_equal(store_ident_find(s, hash, &id, &e), 0);
+			OK(store_ident_add(s, hash, &ids[i], &e));
+		}
+		if (i % 4000 == 0) { /* a batch is undone now and then, also during a move */
+			store_rollback(s);
+			i -= BATCH;
+			OK(store_begin(s, &e));
+			for (uint32_t end = i + BATCH; i < end; i++) {
+				hash_of(hash, i);
+				OK(store_mark(s, &e));
+				OK(store_ident_add(s, hash, &ids[i], &e));
+				OK(i % 7 ? store_release(s, &e) : store_rewind(s, &e));
+				if (i % 7 == 0)
+					OK(store_ident_add(s, hash, &ids[i], &e));
+			}
+		}
+		OK(store_commit(s, &e));
+	}
+	char out[20];
+	OK(first_column("SELECT count(*) FROM ident", out, sizeof out));
+	assert_true(atoi(out) > 10000);
+	OK(store_open(&r, "sqlite:", dir, STORE_READ, &e));
+	for (uint32_t i = 0; i < MANY; i += i % 1000 ? 1 : 13) {
+		hash_of(hash, i);
+		assert_int_equal(store_ident_find(s, hash, &id, &e), 1);
+		assert_int_equal(id, ids[i]);
+		if (i % 1000 == 0) {
+			assert_int_equal(store_ident_find(r, hash, &id, &e), 1);
+			assert_int_equal(id, ids[i]);
+		}
+	}
+	store_close(r);
+	free(ids);
+}
+
 static int show_plugin(void *ctx, const char *plugin, const char *hash)
 {
 	buf_printf(ctx, "%s:%s ", plugin, hash);
@@ -549,7 +602,8 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, make, clear)
 	const struct CMUnitTest tests[] = {T(an_event_is_stored_once), T(the_log_is_read_in_order),
 		T(events_are_found_by_place), T(a_type_has_a_view), T(cells_are_kept), T(sets_fold),
-		T(numbers_outlive_a_restart), T(plugins_are_kept), T(tokens_and_answers_are_kept),
+		T(numbers_outlive_a_restart), T(many_numbers_are_moved),
+		T(plugins_are_kept), T(tokens_and_answers_are_kept),
 		T(marks_nest), T(a_reader_sees_one_state), T(a_newer_schema_is_refused), T(upkeep),
 		T(callbacks_may_read_too)};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -69,11 +69,15 @@ CREATE TABLE set_blob (
 	value BLOB NOT NULL,
 	PRIMARY KEY (cube, setno, day, grp)
 ) STRICT, WITHOUT ROWID;
--- The dictionary: keyed hash of a text → its number. No text is kept.
+-- The dictionary: keyed hash of a text → its number. No text is kept. New ones wait in ident_new.
 CREATE TABLE ident (
 	hash BLOB PRIMARY KEY,
 	id   INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE ident_new (
+	id   INTEGER PRIMARY KEY,
+	hash BLOB NOT NULL
+) STRICT;
 -- Events a measure had to leave out.
 CREATE TABLE exclusion (
 	kpi     TEXT NOT NULL,
