@@ -322,7 +322,8 @@ static int by_place(const void *x, const void *y)
 
 static int write_cells(struct cells *c, struct cx_err *e)
 {
-	qsort(c->dirty, c->ndirty, sizeof(struct cell *), by_place);
+	if (c->ndirty)
+		qsort(c->dirty, c->ndirty, sizeof(struct cell *), by_place);
 	for (size_t i = 0; i < c->ndirty; i++) {
 		struct cell *cell = c->dirty[i];
 		if (!cell->exists)
@@ -365,7 +366,8 @@ static int write_sets(struct cells *c, struct cx_err *e)
 		}
 		c->seen[n++] = c->changes[i];
 	}
-	qsort(c->seen, n, sizeof *c->seen, by_row);
+	if (n)
+		qsort(c->seen, n, sizeof *c->seen, by_row);
 	for (size_t i = 0, next; i < n; i = next) {
 		const struct change *ch = &c->seen[i];
 		for (next = i + 1; next < n && by_row(ch, &c->seen[next]) == 0;)

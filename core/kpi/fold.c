@@ -5,7 +5,7 @@
 #include "kpi/cells_own.h"
 #include "kpi/set.h"
 
-enum { RIPE = 32 }; /* fewer rows are cheaper than a blob */
+enum { RIPE = 4 }; /* a blob takes less room than so many rows */
 
 struct folded {
 	struct str group;

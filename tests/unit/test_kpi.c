@@ -125,7 +125,8 @@ static void fill_store(int64_t start)
 			cells = cells_new(store, 1000, where, NULL);
 		}
 		ok(store_begin(store, &err));
-		ok(cells_fold_one(cells, tz_day(start) + rnd(DAYS), &err));
+		for (int i = rnd(20); i > 0; i--)
+			ok(cells_fold_one(cells, tz_day(start) + rnd(DAYS), &err));
 		ok(store_commit(store, &err));
 		arena_reset(&arena);
 	}
@@ -262,6 +263,8 @@ static void give(struct asked *a, const char *name, const char *value)
 static void random_time(int64_t start, char out[TZ_TEXT], int64_t *ms)
 {
 	*ms = start + (int64_t)rnd(DAYS * 86400) * 1000;
+	if (rnd(3) == 0) /* just when something happened */
+		*ms = log_[rnd(nlog)].time + rnd(2);
 	if (rnd(2)) { /* a whole day, said as a date */
 		*ms = tz_day_start(tz_day(*ms));
 		tz_day_text(tz_day(*ms), out);
