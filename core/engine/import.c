@@ -19,6 +19,8 @@ static int read_args(struct import_run *r, int argc, char **argv)
 	for (int i = 0; i < argc; i++) {
 		if (strcmp(argv[i], "--live") == 0)
 			r->live = true;
+		else if (strcmp(argv[i], "--json") == 0)
+			r->json = true;
 		else if (strcmp(argv[i], "--update") == 0)
 			return usage(CX_T("--update (correções) não existe nesta versão",
 				"--update (corrections) is not available in this version"));

@@ -32,7 +32,7 @@ struct import_run {
 	struct import im;
 	struct scratch *scratch;
 	const char *name, *dir;
-	bool live, tty;
+	bool live, json, tty;
 	struct cx_err e;
 	/* rows */
 	struct origin at;      /* of what is being mapped */

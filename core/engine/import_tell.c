@@ -121,6 +121,22 @@ void tell_refused(struct import_run *r, struct origin of, const char *id, const 
 	buf_free(&b);
 }
 
+static void counts_json(struct import_run *r, int64_t us)
+{
+	struct buf b = {0};
+	jw_obj(&b);
+	jw_kstr(&b, "import", r->name);
+	jw_kint(&b, "events", r->accepted + r->duplicates + r->refused);
+	jw_kint(&b, "new", r->accepted);
+	jw_kint(&b, "already_there", r->duplicates);
+	jw_kint(&b, "refused", r->refused);
+	jw_kint(&b, "changed", r->changed);
+	jw_kint(&b, "took_ms", us / 1000);
+	jw_obj_end(&b);
+	puts(buf_cstr(&b));
+	buf_free(&b);
+}
+
 static void counts(struct import_run *r, int64_t us)
 {
 	char all[32], in[32], there[32], refused[32], rate[32];
@@ -144,7 +160,9 @@ int tell_end(struct import_run *r, int rc)
 	wipe(r);
 	if (rc != CX_OK)
 		fprintf(stderr, "cxd import: %s\n", r->e.msg);
-	if (rc == CX_OK || r->accepted)
+	if (r->json)
+		counts_json(r, us);
+	else if (rc == CX_OK || r->accepted)
 		counts(r, us);
 	if (r->refused_file)
 		fprintf(stderr, CX_T("%s: recusas em %s\n", "%s: refusals in %s\n"), r->name,
