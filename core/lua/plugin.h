@@ -64,6 +64,7 @@ struct plugin {
 	struct plugin_import *imports;
 	int nimports;
 	struct isolate_limits limits;
+	struct plugin_run *run; /* private to lua/: bind.h */
 };
 
 /* What happens to one event type, worked out once. */
@@ -80,7 +81,8 @@ struct type_plan {
 		const struct plugin_on *on;
 	} *ons;
 	int nons;
-	int *at_slots; /* distinct store_place_slot of its measures, with the field each reads */
+	int *at_slots; /* distinct store_place_slot of its measures, with the field each reads; the
+	                * engine fills them in (-1 until then) */
 	int *at_fields;
 	int nat;
 };
@@ -92,6 +94,8 @@ struct plugin_set {
 	int nplans;
 	const struct conf *conf;
 	struct blame *blame;
+	struct arena texts; /* of derived fields: live until the next event from outside */
+	int depth;          /* calls of plugin code under way, one inside another */
 };
 
 /* Sources on disk: every enabled folder of [plugins] path with a plugin.lua. Reads only. */
@@ -116,13 +120,18 @@ const struct kpi *plugin_set_kpi(const struct plugin_set *set, const char *id, s
 int plugin_push(struct plugin *p, int handle, struct lua_fail *f);
 
 /* Calls; each is budgeted, -1 with f filled. A spoiled isolate is loaded anew first. */
-/* Computes the derived fields of ev; failures are told one by one and leave the field null. */
+/* Computes the derived fields of ev; failures are told one by one and leave the field null. Texts
+ * it makes live until the first plugin_derive() of the next event that no plugin emitted. */
 int plugin_derive(struct plugin *p, struct event *ev,
 	void (*failed)(void *ctx, const char *handler, const struct lua_fail *f), void *ctx);
 int plugin_where(struct plugin *p, const struct measure *m, struct event *ev, bool *yes,
 	struct lua_fail *f);
 int plugin_formula(struct plugin *p, const struct kpi *k, const struct kpi_measured *m,
 	double *value, bool *null, struct lua_fail *f);
+/* The KPI's interval: low and high, and what the method is called ("" = not said); *none: there is
+ * no interval, or none for these figures. */
+int plugin_interval(struct plugin *p, const struct kpi *k, const struct kpi_measured *m,
+	double *low, double *high, char method[16], bool *none, struct lua_fail *f);
 
 struct tx { /* what a reaction may do: the engine fills it */
 	void *ctx;

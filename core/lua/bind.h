@@ -1,0 +1,114 @@
+/* bind.h — what lua/plugin.h keeps to itself: a plugin's run-time state, and the pieces it is made
+ * of: define.c (declarations), resolve.c (names between plugins), event_bind.c (`e`), tx_bind.c
+ * (`tx`), formula_bind.c (`m`), cx_bind.c (functions behind cx).
+ * Flow:   every run of plugin code is one isolate_call() of run_dispatch() (plugin.c), which pushes
+ *         the function and what it may see. A slot per nesting level says which event, tx and
+ *         measures are alive; a value that outlives its call finds its slot moved on and says so.
+ * Owns:   a plugin its run; Lua values only by reference numbers that are valid for one isolate. */
+#ifndef CX_LUA_BIND_H
+#define CX_LUA_BIND_H
+
+#include <lauxlib.h>
+
+#include "lua/plugin.h"
+#include "lua/value.h"
+
+enum { RUN_SLOTS = 40, RUN_LABEL = 96, RUN_DERIVES = 256 };
+
+enum derive_state { DERIVE_TO_DO, DERIVE_UNDER_WAY, DERIVE_DONE, DERIVE_FAILED };
+enum use { USE_REACT, USE_DERIVE, USE_MEASURE };
+struct slot {
+	struct event *ev;
+	uint64_t event_gen; /* of the `e` made for this event */
+	uint64_t call_gen;  /* of this call's tx and m */
+	bool live;
+	int ref; /* registry: the `e` of event_gen, LUA_NOREF none */
+	/* what makes it the same event when the next function is called */
+	struct event *same;
+	const char *id;
+	int64_t seq, time_ms;
+	uint8_t digest[EVENT_DIGEST];
+	/* of the call */
+	enum use use;
+	const struct measure *m;             /* USE_MEASURE */
+	int personal;                        /* field a measure wanted to read, -1 none */
+	const struct plugin_derive *derives; /* USE_DERIVE: those of the type */
+	int nderives;
+	uint8_t derived[RUN_DERIVES]; /* enum derive_state */
+	struct tx *tx;
+	const struct kpi *kpi; /* formula, interval */
+	const struct kpi_measured *measured;
+};
+
+struct plugin_run {
+	struct plugin *p;
+	struct plugin_set *set;
+	char *file; /* of cx.plugin */
+	int line;
+	char **wants; /* parallel to p->depends */
+	char (*labels)[RUN_LABEL]; /* of handles, from 1 */
+	int nhandles;
+	int handles_ref; /* registry: table of functions */
+	char *config; /* values in force as text: part of the identity */
+	struct isolate_file *files;
+	struct arena kept; /* texts of defaults */
+	struct slot slots[RUN_SLOTS];
+	int depth;
+	uint64_t gen;
+	struct arena scratch; /* of one tx call */
+	struct buf json;
+};
+
+/* define.c */
+void plugin_mistake(struct plugin *p, const char *file, int line, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+/* Runs plugin.lua in a new isolate. again: only the functions, the definitions stand. */
+int define_load(struct plugin *p, bool again, struct lua_fail *f);
+/* declared.c: on the stack: a struct collect and what finish() of runtime/declare.lua returned. */
+struct collect {
+	struct plugin *p;
+	bool again;
+	int handles; /* stack index of the table of functions */
+	int n;
+};
+int declared_collect(lua_State *L);
+void declared_drop(struct plugin *p); /* frees what was declared */
+void sha256_text(const void *data, size_t n, char hex[65]); /* sources.c */
+
+/* resolve.c: after every plugin is loaded: names between plugins; what is wrong fails its plugin.
+ * plans.c: then what happens to each type. */
+void resolve_set(struct plugin_set *set);
+void plans_build(struct plugin_set *set, struct plugin **order);
+void plans_free(struct plugin_set *set);
+/* resolve_kpi.c: types, fields, dimensions of one KPI; mistakes go to p. */
+void resolve_kpi(struct plugin *p, struct kpi *k);
+/* Is this type name the plugin's own or of one it depends on? NULL: no; *owner: whose it is. */
+const struct event_type *resolve_type(struct plugin *p, const char *name, struct plugin **owner);
+
+/* version.c: semver; a constraint is ">= 1.0", "^1", "~1.2", "1.2", several of them, or "*". */
+bool version_constraint(const char *text);
+bool version_satisfies(const char *version, const char *constraint);
+
+/* cx_bind.c: pushes the table of host functions for runtime/declare.lua. */
+void cx_push_host(lua_State *L, struct plugin_run *run);
+
+struct plugin_run *run_of(lua_State *L); /* define.c */
+
+/* event_bind.c */
+void event_bind_setup(lua_State *L);
+void event_push(lua_State *L, struct plugin_run *run, int slot); /* the slot's `e` */
+/* Lua value → a field's value as derives and tx:emit give it; false: *why says what is wrong. */
+bool event_value(lua_State *L, int index, const struct field *f, const char *currency,
+	struct arena *a, struct value *v, const char **why);
+int event_derive_one(lua_State *L, struct plugin_run *run, int slot, int i);
+/* Runs m's where over made-up events; false: it reads the personal field *field. f: a budget was
+ * exceeded. */
+bool event_probe(struct plugin *p, const struct measure *m, int *field, struct lua_fail *f);
+
+/* tx_bind.c, formula_bind.c */
+void tx_bind_setup(lua_State *L);
+void tx_push(lua_State *L, struct plugin_run *run, int slot);
+void formula_bind_setup(lua_State *L);
+void formula_push(lua_State *L, struct plugin_run *run, int slot);
+
+#endif

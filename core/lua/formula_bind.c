@@ -1,0 +1,192 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/nearest.h"
+#include "lua/bind.h"
+
+#define M_NAME "cx.measures"
+#define SET_NAME "cx.set"
+
+struct m_ud {
+	struct plugin_run *run;
+	int slot;
+	uint64_t gen;
+};
+
+struct set_ud {
+	struct plugin_run *run;
+	int slot, level;
+	uint64_t gen;
+	const struct kset *set; /* the query's, or own */
+	struct kset *own;
+	char name[64]; /* of the measure, or "a & b" */
+};
+
+static bool alive(const struct plugin_run *run, int at, uint64_t gen)
+{
+	return run->slots[at].live && run->slots[at].call_gen == gen;
+}
+
+static struct set_ud *new_set(lua_State *L, struct plugin_run *run, int at, const char *name)
+{
+	struct set_ud *s = lua_newuserdatauv(L, sizeof *s, 0);
+	*s = (struct set_ud){.run = run, .slot = at, .level = 1, .gen = run->slots[at].call_gen};
+	snprintf(s->name, sizeof s->name, "%s", name);
+	luaL_setmetatable(L, SET_NAME);
+	return s;
+}
+
+static int later(lua_State *L)
+{
+	return luaL_error(L, "m:%s is not available in this version",
+		lua_tostring(L, lua_upvalueindex(1)));
+}
+
+static int m_index(lua_State *L)
+{
+	struct m_ud *u = luaL_checkudata(L, 1, M_NAME);
+	const char *key = luaL_checkstring(L, 2);
+	if (!alive(u->run, u->slot, u->gen))
+		return luaL_error(L, "m is over: measures can be read until the formula returns");
+	const struct slot *s = &u->run->slots[u->slot];
+	const struct kpi *k = s->kpi;
+	for (int i = 0; i < k->nmeasures; i++) {
+		const struct measure *m = &k->measures[i];
+		if (strcmp(m->name, key) != 0)
+			continue;
+		if (m->kind != MEASURE_DISTINCT) {
+			lua_pushinteger(L, s->measured[i].i);
+			return 1;
+		}
+		struct set_ud *set = new_set(L, u->run, u->slot, m->name);
+		set->set = s->measured[i].set;
+		set->level = m->times;
+		return 1;
+	}
+	if (strcmp(key, "shift") == 0 || strcmp(key, "before") == 0) {
+		lua_pushvalue(L, 2);
+		lua_pushcclosure(L, later, 1);
+		return 1;
+	}
+	struct nearest n = {.word = key};
+	for (int i = 0; i < k->nmeasures; i++)
+		nearest_try(&n, k->measures[i].name);
+	return luaL_error(L, "kpi \"%s\" has no measure \"%s\"%s%s%s", k->id, key,
+		n.best ? ", did you mean \"" : "", n.best ? n.best : "", n.best ? "\"?" : "");
+}
+
+static int m_newindex(lua_State *L)
+{
+	return luaL_error(L, "measures are read-only");
+}
+
+/* ---- sets ---- */
+
+static struct set_ud *check_set(lua_State *L, int index)
+{
+	struct set_ud *s = luaL_testudata(L, index, SET_NAME);
+	if (s && !alive(s->run, s->slot, s->gen))
+		luaL_error(L, "set \"%s\" is over: it can be used until the formula returns", s->name);
+	return s;
+}
+
+static int set_wrong(lua_State *L)
+{
+	struct set_ud *s = luaL_testudata(L, 1, SET_NAME);
+	if (!s)
+		s = luaL_testudata(L, 2, SET_NAME);
+	return luaL_error(L, "measure \"%s\" is a set: use #, &, | and -, as in #m.%s",
+		s ? s->name : "?", s ? s->name : "?");
+}
+
+static int set_len(lua_State *L)
+{
+	struct set_ud *s = check_set(L, 1);
+	if (!s)
+		return set_wrong(L);
+	lua_pushinteger(L, s->set ? (lua_Integer)kset_count(s->set, s->level) : 0);
+	return 1;
+}
+
+/* A one-level set to combine; *made: to be freed. An absent set is an empty one. */
+static const struct kset *plain(const struct set_ud *s, struct kset **made)
+{
+	*made = NULL;
+	if (s->set && s->level == 1)
+		return s->set;
+	*made = s->set ? kset_top(s->set) : kset_new(1);
+	return *made;
+}
+
+static int combine(lua_State *L, enum kset_op op, const char *sign)
+{
+	struct set_ud *a = check_set(L, 1), *b = check_set(L, 2);
+	if (!a || !b)
+		return set_wrong(L);
+	char name[64];
+	if (snprintf(name, sizeof name, "%s %s %s", a->name, sign, b->name) >= (int)sizeof name)
+		memcpy(name + sizeof name - 4, "...", 4);
+	struct set_ud *out = new_set(L, a->run, a->slot, name);
+	struct kset *free_a, *free_b;
+	const struct kset *x = plain(a, &free_a), *y = plain(b, &free_b);
+	out->set = out->own = kset_combine(x, y, op);
+	kset_free(free_a);
+	kset_free(free_b);
+	return 1;
+}
+
+static int set_and(lua_State *L)
+{
+	return combine(L, KSET_AND, "&");
+}
+
+static int set_or(lua_State *L)
+{
+	return combine(L, KSET_OR, "|");
+}
+
+static int set_minus(lua_State *L)
+{
+	return combine(L, KSET_MINUS, "-");
+}
+
+static int set_gc(lua_State *L)
+{
+	struct set_ud *s = lua_touserdata(L, 1);
+	kset_free(s->own);
+	s->own = NULL;
+	s->set = NULL;
+	return 0;
+}
+
+void formula_bind_setup(lua_State *L)
+{
+	static const luaL_Reg m_meta[] = {{"__index", m_index}, {"__newindex", m_newindex},
+		{NULL, NULL}};
+	static const luaL_Reg set_meta[] = {{"__len", set_len}, {"__band", set_and},
+		{"__bor", set_or}, {"__sub", set_minus}, {"__gc", set_gc}, {NULL, NULL}};
+	static const char *const refused[] = {"__add", "__mul", "__div", "__mod", "__pow", "__unm",
+		"__idiv", "__bxor", "__shl", "__shr", "__bnot", "__concat", "__eq", "__lt", "__le",
+		"__index", "__newindex", "__call"};
+	luaL_newmetatable(L, M_NAME);
+	luaL_setfuncs(L, m_meta, 0);
+	lua_pushboolean(L, 0);
+	lua_setfield(L, -2, "__metatable");
+	luaL_newmetatable(L, SET_NAME);
+	luaL_setfuncs(L, set_meta, 0);
+	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+		lua_pushcfunction(L, set_wrong);
+		lua_setfield(L, -2, refused[i]);
+	}
+	lua_pushboolean(L, 0);
+	lua_setfield(L, -2, "__metatable");
+	lua_pop(L, 2);
+}
+
+void formula_push(lua_State *L, struct plugin_run *run, int at)
+{
+	struct m_ud *u = lua_newuserdatauv(L, sizeof *u, 0);
+	*u = (struct m_ud){run, at, run->slots[at].call_gen};
+	luaL_setmetatable(L, M_NAME);
+}

@@ -1,0 +1,423 @@
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lua/bind.h"
+
+/* ---- the set ---- */
+
+static void plugin_free(struct plugin *p)
+{
+	struct plugin_run *run = p->run;
+	declared_drop(p);
+	isolate_free(p->iso);
+	for (int i = 0; i < p->nerrors; i++) {
+		free(p->errors[i].file);
+		free(p->errors[i].message);
+	}
+	free(p->errors);
+	for (int i = 0; i < p->nfiles; i++) {
+		free(p->files[i].path);
+		free(p->files[i].text);
+	}
+	free(p->files);
+	for (int i = 0; i < p->ndepends; i++) {
+		free(p->depends[i]);
+		free(run->wants[i]);
+	}
+	free(p->depends);
+	free(run->wants);
+	free(run->labels);
+	free(run->files);
+	free(run->file);
+	free(run->config);
+	arena_free(&run->kept);
+	arena_free(&run->scratch);
+	buf_free(&run->json);
+	free(run);
+	free(p->name);
+	free(p->version);
+	free(p->title);
+	free(p);
+}
+
+static struct plugin *plugin_new(struct plugin_set *set, struct plugin_sources *s)
+{
+	const struct conf *c = set->conf;
+	struct plugin *p = xcalloc(1, sizeof *p);
+	p->name = s->name;
+	p->files = s->files;
+	p->nfiles = s->nfiles;
+	memcpy(p->hash, s->hash, sizeof p->hash);
+	p->limits = (struct isolate_limits){.memory = (size_t)c->lua_memory,
+		.load_ms = (int)c->lua_load, .handler_ms = (int)c->lua_handler,
+		.formula_ms = (int)c->lua_formula, .script_ms = (int)c->lua_script};
+	p->run = xcalloc(1, sizeof *p->run);
+	p->run->p = p;
+	p->run->set = set;
+	return p;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp((*(struct plugin *const *)a)->name, (*(struct plugin *const *)b)->name);
+}
+
+int plugin_set_load(struct plugin_set *set, const struct conf *c, struct plugin_sources *v, int n,
+	const char *const *off, int noff, struct blame *blame)
+{
+	*set = (struct plugin_set){.conf = c, .blame = blame, .n = n};
+	set->v = xcalloc((size_t)n + 1, sizeof(struct plugin *));
+	for (int i = 0; i < n; i++) {
+		struct plugin *p = set->v[i] = plugin_new(set, &v[i]);
+		struct lua_fail f;
+		bool left_out = false;
+		for (int k = 0; k < noff; k++)
+			left_out = left_out || strcmp(off[k], p->name) == 0;
+		if (left_out) {
+			char file[160];
+			snprintf(file, sizeof file, "plugins/%s/plugin.lua", p->name);
+			plugin_mistake(p, file, 0, "plugin: left out of this run, because its code "
+				"ended the engine before");
+		} else {
+			define_load(p, false, &f);
+		}
+	}
+	free(v);
+	qsort(set->v, (size_t)n, sizeof(struct plugin *), by_name);
+	resolve_set(set);
+	return CX_OK;
+}
+
+void plugin_set_free(struct plugin_set *set)
+{
+	plans_free(set);
+	for (int i = 0; i < set->n; i++)
+		plugin_free(set->v[i]);
+	free(set->v);
+	arena_free(&set->texts);
+	*set = (struct plugin_set){0};
+}
+
+struct plugin *plugin_set_find(const struct plugin_set *set, const char *name)
+{
+	int lo = 0, hi = set->n;
+	while (lo < hi) {
+		int mid = (lo + hi) / 2, c = strcmp(set->v[mid]->name, name);
+		if (c == 0)
+			return set->v[mid];
+		if (c < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return NULL;
+}
+
+const struct type_plan *plugin_set_type(const struct plugin_set *set, struct str type)
+{
+	int lo = 0, hi = set->nplans;
+	while (lo < hi) {
+		int mid = (lo + hi) / 2;
+		const char *name = set->plans[mid].type->name;
+		int c = strncmp(name, type.p, type.n);
+		if (c == 0 && name[type.n])
+			c = 1;
+		if (c == 0)
+			return &set->plans[mid];
+		if (c < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return NULL;
+}
+
+const struct kpi *plugin_set_kpi(const struct plugin_set *set, const char *id, struct plugin **owner)
+{
+	for (int i = 0; i < set->n; i++)
+		for (int k = 0; k < set->v[i]->nkpis; k++)
+			if (strcmp(set->v[i]->kpis[k]->id, id) == 0) {
+				if (owner)
+					*owner = set->v[i];
+				return set->v[i]->kpis[k];
+			}
+	return NULL;
+}
+
+/* ---- calls ---- */
+
+enum what { CALL_WHERE, CALL_DERIVE, CALL_REACT, CALL_FORMULA, CALL_INTERVAL };
+struct call {
+	struct plugin_run *run;
+	enum what what;
+	int slot, handle;
+	bool yes, null;
+	double value, high;
+	char *method;
+};
+
+static void take_number(lua_State *L, struct call *c)
+{
+	if (lua_isnil(L, -1)) {
+		c->null = true;
+	} else if (lua_type(L, -1) == LUA_TNUMBER) {
+		c->value = lua_tonumber(L, -1);
+		c->null = !isfinite(c->value);
+	} else {
+		luaL_error(L, "the formula must return a number or nil, it returned %s",
+			luaL_testudata(L, -1, "cx.set") ? "a set (use # for its size)"
+				: luaL_typename(L, -1));
+	}
+}
+
+static void take_interval(lua_State *L, struct call *c)
+{
+	c->null = lua_isnil(L, -1);
+	if (c->null)
+		return;
+	if (!lua_istable(L, -1))
+		luaL_error(L, "interval must return { low =, high = } or nil, it returned %s",
+			luaL_typename(L, -1));
+	int low = lua_getfield(L, -1, "low"), high = lua_getfield(L, -2, "high");
+	if (low != LUA_TNUMBER || high != LUA_TNUMBER)
+		luaL_error(L, "interval must return low and high as numbers");
+	c->value = lua_tonumber(L, -2);
+	c->high = lua_tonumber(L, -1);
+	c->null = !isfinite(c->value) || !isfinite(c->high);
+	if (lua_getfield(L, -3, "method") == LUA_TSTRING)
+		snprintf(c->method, 16, "%s", lua_tostring(L, -1));
+}
+
+static int dispatch(lua_State *L)
+{
+	struct call *c = lua_touserdata(L, 1);
+	struct plugin_run *run = c->run;
+	if (c->what == CALL_DERIVE)
+		return event_derive_one(L, run, c->slot, c->handle);
+	lua_rawgeti(L, LUA_REGISTRYINDEX, run->handles_ref);
+	lua_rawgeti(L, -1, c->handle);
+	switch (c->what) {
+	case CALL_WHERE:
+		event_push(L, run, c->slot);
+		lua_call(L, 1, 1);
+		c->yes = lua_toboolean(L, -1);
+		break;
+	case CALL_REACT:
+		event_push(L, run, c->slot);
+		tx_push(L, run, c->slot);
+		lua_call(L, 2, 0);
+		break;
+	default:
+		formula_push(L, run, c->slot);
+		lua_call(L, 1, 1);
+		if (c->what == CALL_FORMULA)
+			take_number(L, c);
+		else
+			take_interval(L, c);
+	}
+	return 0;
+}
+
+static int refuse(struct plugin *p, struct lua_fail *f, const char *why)
+{
+	memset(f, 0, sizeof *f);
+	snprintf(f->file, sizeof f->file, "plugins/%s/plugin.lua", p->name);
+	snprintf(f->msg, sizeof f->msg, "%s", why);
+	return -1;
+}
+
+/* An isolate that was stopped is loaded anew, unless its own call is still under way below. */
+static int ready(struct plugin *p, struct lua_fail *f)
+{
+	if (p->state != PLUGIN_RUNNING || !p->iso)
+		return refuse(p, f, "the plugin is not running");
+	if (p->run->depth >= RUN_SLOTS)
+		return refuse(p, f, "calls inside calls, too deep");
+	if (!isolate_spoiled(p->iso))
+		return 0;
+	if (p->run->depth > 0)
+		return refuse(p, f, "the plugin was stopped in this very job");
+	return define_load(p, true, f);
+}
+
+/* Is what the slot held before the same event, so that its `e` can be used again? The struct is
+ * the caller's and may be filled with the next event; its text and numbers tell. */
+static bool same_event(const struct slot *s, const struct event *ev)
+{
+	return s->same == ev && s->id == ev->id.p && s->seq == ev->seq && s->time_ms == ev->time_ms &&
+		memcmp(s->digest, ev->digest, EVENT_DIGEST) == 0;
+}
+
+static int begin(struct plugin *p, struct event *ev, enum use use)
+{
+	struct plugin_run *run = p->run;
+	int at = run->depth++;
+	struct slot *s = &run->slots[at];
+	run->set->depth++;
+	s->live = true;
+	s->use = use;
+	s->call_gen = ++run->gen;
+	s->personal = -1;
+	if (ev && !same_event(s, ev)) {
+		if (s->ref != LUA_NOREF)
+			luaL_unref(isolate_state(p->iso), LUA_REGISTRYINDEX, s->ref);
+		s->ref = LUA_NOREF;
+		s->event_gen = run->gen;
+		s->same = ev;
+		s->id = ev->id.p;
+		s->seq = ev->seq;
+		s->time_ms = ev->time_ms;
+		memcpy(s->digest, ev->digest, EVENT_DIGEST);
+	}
+	s->ev = ev;
+	return at;
+}
+
+static void end(struct plugin *p)
+{
+	p->run->slots[--p->run->depth].live = false;
+	p->run->set->depth--;
+}
+
+static int call(struct plugin *p, struct call *c, int budget_ms, const char *label,
+	struct lua_fail *f)
+{
+	lua_State *L = isolate_state(p->iso);
+	lua_pushcfunction(L, dispatch);
+	lua_pushlightuserdata(L, c);
+	return isolate_call(p->iso, 1, 0, budget_ms, label, f);
+}
+
+/* A mistake without a place in plugin code (`return cx.day(x)` leaves no frame behind) is told at
+ * the declaration. */
+static int placed(int rc, const char *file, int line, struct lua_fail *f)
+{
+	if (rc < 0 && !f->file[0]) {
+		snprintf(f->file, sizeof f->file, "%s", file);
+		f->line = line;
+	}
+	return rc;
+}
+
+int plugin_push(struct plugin *p, int handle, struct lua_fail *f)
+{
+	if (ready(p, f) < 0)
+		return -1;
+	lua_State *L = isolate_state(p->iso);
+	lua_rawgeti(L, LUA_REGISTRYINDEX, p->run->handles_ref);
+	lua_rawgeti(L, -1, handle);
+	lua_remove(L, -2);
+	return 0;
+}
+
+int plugin_where(struct plugin *p, const struct measure *m, struct event *ev, bool *yes,
+	struct lua_fail *f)
+{
+	*yes = true;
+	if (m->where == 0)
+		return 0;
+	if (ready(p, f) < 0)
+		return -1;
+	struct call c = {.run = p->run, .what = CALL_WHERE, .handle = m->where};
+	c.slot = begin(p, ev, USE_MEASURE);
+	p->run->slots[c.slot].m = m;
+	int rc = call(p, &c, p->limits.handler_ms, p->run->labels[m->where], f);
+	end(p);
+	*yes = c.yes;
+	return placed(rc, m->kpi->file, m->kpi->line, f);
+}
+
+int plugin_derive(struct plugin *p, struct event *ev,
+	void (*failed)(void *ctx, const char *handler, const struct lua_fail *f), void *ctx)
+{
+	struct lua_fail f;
+	int first = 0, n = 0, rc = 0;
+	if (p->run->set->depth == 0)
+		arena_reset(&p->run->set->texts);
+	while (first < p->nderives && p->derives[first].type != ev->type)
+		first++;
+	while (first + n < p->nderives && p->derives[first + n].type == ev->type)
+		n++;
+	for (int i = 0; i < n; i++) {
+		const char *label = p->run->labels[p->derives[first + i].handler];
+		if (ready(p, &f) < 0) {
+			failed(ctx, label, &f);
+			rc = -1;
+			continue;
+		}
+		struct call c = {.run = p->run, .what = CALL_DERIVE, .handle = i};
+		c.slot = begin(p, ev, USE_DERIVE);
+		struct slot *s = &p->run->slots[c.slot];
+		s->derives = &p->derives[first];
+		s->nderives = n;
+		for (int k = 0; k < n; k++) /* what an outer one that failed left under way is new */
+			if (i == 0 || s->derived[k] == DERIVE_UNDER_WAY)
+				s->derived[k] = DERIVE_TO_DO;
+		if (s->derived[i] == DERIVE_TO_DO &&
+			call(p, &c, p->limits.handler_ms, label, &f) < 0) {
+			placed(-1, ev->type->file, ev->type->line, &f);
+			failed(ctx, label, &f);
+			s->derived[i] = DERIVE_FAILED;
+			rc = -1;
+		}
+		end(p);
+	}
+	return rc;
+}
+
+static int call_measured(struct plugin *p, struct call *c, const struct kpi *k,
+	const struct kpi_measured *m, struct lua_fail *f)
+{
+	if (ready(p, f) < 0)
+		return -1;
+	c->run = p->run;
+	c->slot = begin(p, NULL, USE_MEASURE);
+	p->run->slots[c->slot].kpi = k;
+	p->run->slots[c->slot].measured = m;
+	int rc = call(p, c, p->limits.formula_ms, p->run->labels[c->handle], f);
+	end(p);
+	return placed(rc, k->file, k->line, f);
+}
+
+int plugin_formula(struct plugin *p, const struct kpi *k, const struct kpi_measured *m,
+	double *value, bool *null, struct lua_fail *f)
+{
+	struct call c = {.what = CALL_FORMULA, .handle = k->formula};
+	int rc = call_measured(p, &c, k, m, f);
+	*null = rc < 0 || c.null;
+	*value = *null ? 0 : c.value;
+	return rc;
+}
+
+int plugin_interval(struct plugin *p, const struct kpi *k, const struct kpi_measured *m,
+	double *low, double *high, char method[16], bool *none, struct lua_fail *f)
+{
+	struct call c = {.what = CALL_INTERVAL, .handle = k->interval, .method = method};
+	method[0] = 0;
+	*none = true;
+	*low = *high = 0;
+	if (!k->interval)
+		return 0;
+	int rc = call_measured(p, &c, k, m, f);
+	*none = rc < 0 || c.null;
+	if (!*none) {
+		*low = c.value;
+		*high = c.high;
+	}
+	return rc;
+}
+
+int plugin_react(struct plugin *p, const struct plugin_on *on, struct event *ev, struct tx *tx,
+	struct lua_fail *f)
+{
+	if (ready(p, f) < 0)
+		return -1;
+	struct call c = {.run = p->run, .what = CALL_REACT, .handle = on->handler};
+	c.slot = begin(p, ev, USE_REACT);
+	p->run->slots[c.slot].tx = tx;
+	int rc = call(p, &c, p->limits.handler_ms, p->run->labels[on->handler], f);
+	end(p);
+	return placed(rc, on->file, on->line, f);
+}

@@ -1,0 +1,411 @@
+-- declare.lua — the `cx` table of plugins: every declaration, and every check that needs one plugin
+-- only (what crosses plugins is core/lua/resolve.c).
+-- Flow:   core/lua/define.c runs this chunk with the host's functions, cx.stats and fields.lua before
+--         plugin.lua; declarations are checked as they are made and kept as plain tables;
+--         finish() hands them over with all mistakes.
+-- Owns:   copies of everything a plugin passed in: changing a table after declaring changes nothing.
+-- Errors: mistakes are collected, loading goes on; after loading the same call raises.
+-- Every library function is captured here: plugin code may do to its globals what it likes.
+local host, stats, c = ...
+local type, next, error, select, tostring, setmetatable = type, next, error, select, tostring, setmetatable
+local math_type, format, match, find, sort = math.type, string.format, string.match, string.find, table.sort
+local position, report, only_loading, options = c.position, c.report, c.only_loading, c.options
+local sorted, length, suggest, checks, snake = c.sorted, c.length, c.suggest, c.checks, c.snake
+local one_of, body_table, declaration, fields = c.one_of, c.body_table, c.declaration, c.fields
+local LATER = c.later
+
+local plugin -- what cx.plugin declared
+local events, kpis, ons, imports = {}, {}, {}, {}
+
+------------------------------------------------------------------------------------------- plugin
+local values, known = {}, {} -- cx.config: values, and the names declared
+
+local function config(pos, spec)
+  local out = {}
+  fields(pos, "plugin: config", spec, false, out)
+  for _, f in next, out do known[f.name] = f end
+  for i = 1, #out do
+    values[out[i].name] = out[i].default
+  end
+  local names = sorted(known)
+  for _, entry in next, host.conf do
+    local at = { file = host.conf_file, line = entry.line }
+    local f = known[entry.key]
+    local label = format("[plugin:%s] %s", host.name, entry.key)
+    if f then
+      local v = c.value_of(at, label, "value", f, entry.value, true)
+      if v ~= nil then values[f.name] = v end
+    else
+      report(at, "%s: the plugin declares no such key%s", label, suggest(entry.key, names))
+    end
+  end
+  for i = 1, #out do
+    local f = out[i]
+    local v = values[f.name]
+    if f.required and v == nil then
+      report({ file = host.conf_file, line = 0 }, "[plugin:%s] %s: is required", host.name, f.name)
+    elseif f.kind == "money" and v then
+      values[f.name] = { amount = v, currency = f.currency or host.currency }
+    end
+  end
+end
+
+local PLUGIN_RULES = {
+  name = "text", version = "text", api = "any", title = "title", depends = "table", config = "table",
+  permissions = "table",
+}
+local PERMISSIONS = { webhook = "table", mail = "boolean" }
+
+local function declare_plugin(spec)
+  only_loading("plugin")
+  local pos = position()
+  if not body_table(pos, "cx.plugin", spec) then return end
+  if plugin then
+    report(pos, "plugin: declared twice (first at %s:%d)", plugin.file, plugin.line)
+    return
+  end
+  local o = options(pos, "plugin", spec, PLUGIN_RULES)
+  plugin = { file = pos.file, line = pos.line, name = o.name, version = o.version, title = o.title, depends = {} }
+  if spec.name == nil then
+    report(pos, "plugin: name is missing")
+  elseif o.name and o.name ~= host.name then
+    report(pos, 'plugin: name "%s" is not that of its folder, "%s"', o.name, host.name)
+  end
+  if spec.version == nil then
+    report(pos, "plugin: version is missing")
+  elseif o.version and not match(o.version, "^%d+%.%d+%.%d+$")
+    and not match(o.version, "^%d+%.%d+%.%d+[%-+][%w%.%-+]+$") then
+    report(pos, 'plugin: version must be three numbers as "1.4.0"')
+    plugin.version = nil
+  end
+  if spec.api ~= 1 then report(pos, "plugin: api must be 1") end
+  for _, name in next, sorted(o.depends or {}) do
+    local want = o.depends[name]
+    if type(name) ~= "string" or type(want) ~= "string" then
+      report(pos, 'plugin: depends: write { voc = ">= 1.0" }')
+    elseif not host.constraint(want) then
+      report(pos, 'plugin: depends: "%s": cannot read "%s", write ">= 1.0", "^1" or "1.2"', name, want)
+    elseif name == host.name then
+      report(pos, "plugin: depends: on itself")
+    else
+      plugin.depends[#plugin.depends + 1] = { name = name, want = want }
+    end
+  end
+  local allowed = options(pos, "plugin: permissions", o.permissions or {}, PERMISSIONS)
+  for i = 1, length(allowed.webhook or {}) do
+    local url = allowed.webhook[i]
+    if type(url) ~= "string" or not match(url, "^https?://[%w%.%-:]+/") then
+      report(pos, "plugin: permissions: webhook %d must be scheme, host and path as https://host/path/", i)
+    end
+  end
+  config(pos, o.config)
+end
+
+------------------------------------------------------------------------------------------- events
+local EVENT_RULES = { title = "title", fields = "table", derive = "table", open = "boolean", replaces = LATER }
+
+local function declare_event(pos, name, spec)
+  local label = format('event "%s"', name)
+  if not body_table(pos, label, spec) then return end
+  if not match(name, "^%l[%l%d_]*%.%l[%l%d_%.]*$") or find(name, "%.%.") or find(name, "%.$") or #name > 120 then
+    report(pos, '%s: the name must be noun.verb_past as "visit.rated"', label)
+  end
+  local o = options(pos, label, spec, EVENT_RULES)
+  local e = { name = name, file = pos.file, line = pos.line, title = o.title, open = o.open or false, fields = {} }
+  fields(pos, label, o.fields, false, e.fields)
+  e.declared = #e.fields
+  fields(pos, label, o.derive, true, e.fields)
+  if #e.fields > 250 then report(pos, "%s: at most 250 fields", label) end
+  if events[name] then
+    report(pos, "%s: declared twice (first at %s:%d)", label, events[name].file, events[name].line)
+    return
+  end
+  events[name] = e
+end
+
+---------------------------------------------------------------------------------------------- KPIs
+local unavailable = {} -- returned by everything that does not exist yet; takes any use
+setmetatable(unavailable, {
+  __call = function() return unavailable end, __index = function() return unavailable end,
+  __newindex = function() end, __concat = function() return "" end, __metatable = false,
+})
+
+local MEASURE_RULES = { where = "function", at = "text", latest = LATER, first = LATER }
+local DISTINCT_RULES = { where = "function", at = "text", latest = LATER, first = LATER, times = "integer", days = "boolean" }
+
+local function measure_kind(kind)
+  return function(what, ...)
+    only_loading(kind)
+    local m = { measure = kind, type = what, args = { n = select("#", ...), ... } }
+    local token = setmetatable({}, { __metatable = false, __name = "cx." .. kind })
+    c.remember(token, m)
+    return token
+  end
+end
+
+local function measure(pos, label, name, token)
+  label = format('%s: measure "%s"', label, tostring(name))
+  if token == unavailable then return nil end
+  local raw = c.recall(token)
+  if not snake(name) then
+    report(pos, "%s: the name must be snake_case, at most 60 letters", label)
+    return nil
+  elseif name == "shift" or name == "before" then
+    report(pos, "%s: the name is taken by m:%s", label, name)
+    return nil
+  elseif not raw or not raw.measure then
+    report(pos, "%s: must be a measure as cx.count(…)", label)
+    return nil
+  elseif type(raw.type) ~= "string" then
+    report(pos, "%s: cx.%s needs an event type first", label, raw.measure)
+    return nil
+  end
+  local m = { name = name, kind = raw.measure, type = raw.type, times = 1, days = false }
+  local args, i = raw.args, 1
+  if type(args[i]) == "string" then
+    m.field, i = args[i], i + 1
+  elseif m.kind ~= "count" then
+    report(pos, '%s: cx.%s needs a field: cx.%s("%s", "field")', label, m.kind, m.kind, m.type)
+    return nil
+  end
+  local last = args[i]
+  if type(last) == "function" then
+    m.where = last
+  elseif checks.table(last) and last ~= unavailable then
+    local o = options(pos, label, last, m.kind == "distinct" and DISTINCT_RULES or MEASURE_RULES)
+    m.where, m.at, m.times, m.days = o.where, o.at, o.times or 1, o.days or false
+    if m.times < 1 or m.times > 16 then
+      report(pos, "%s: times must be between 1 and 16", label)
+      m.times = 1
+    end
+  elseif last ~= nil then
+    report(pos, "%s: after the type comes a field name, a function or a table of options", label)
+  end
+  if args.n > i then report(pos, "%s: too many arguments", label) end
+  return m
+end
+
+local KPI_RULES = {
+  title = "title", format = one_of("points", "%", "money", "number", "integer", "duration"),
+  better = one_of("higher", "lower"), target = "number", tier = one_of("strategic", "tactical", "operational"),
+  owner = "kebab", by = "table", measures = "table", formula = "function", interval = "function", replaces = LATER,
+}
+
+local function dimensions(pos, label, spec)
+  local by, seen = {}, {}
+  local n = length(spec)
+  for _, k in next, sorted(spec) do
+    if math_type(k) ~= "integer" or k < 1 or k > n then
+      report(pos, '%s: by must be a list as { "unit", "channel" }', label)
+      return by
+    end
+  end
+  for i = 1, n do
+    local name = spec[i]
+    if type(name) ~= "string" then
+      report(pos, "%s: by: dimension %d must be a name", label, i)
+    elseif seen[name] then
+      report(pos, '%s: by: "%s" is given twice', label, name)
+    else
+      seen[name] = true
+      by[#by + 1] = name
+    end
+  end
+  if #by > host.max_dims then report(pos, "%s: by: at most %d dimensions", label, host.max_dims) end
+  return by
+end
+
+local function declare_kpi(pos, id, spec)
+  local label = format('kpi "%s"', id)
+  if not body_table(pos, label, spec) then return end
+  if not checks.kebab(id) or #id > 100 then report(pos, '%s: the id must be lower-kebab as "visit-nps"', label) end
+  local o = options(pos, label, spec, KPI_RULES)
+  local k = { id = id, file = pos.file, line = pos.line, title = o.title, format = o.format, better = o.better,
+    target = o.target, tier = o.tier, owner = o.owner, formula = o.formula, interval = o.interval,
+    by = dimensions(pos, label, o.by or {}), measures = {} }
+  for _, name in next, sorted(o.measures or {}) do
+    local m = measure(pos, label, name, o.measures[name])
+    if m then k.measures[#k.measures + 1] = m end
+  end
+  if spec.measures == nil or (o.measures and next(o.measures) == nil) then
+    report(pos, "%s: needs measures", label)
+  end
+  if spec.formula == nil then report(pos, "%s: formula is missing", label) end
+  if kpis[id] then
+    report(pos, "%s: declared twice (first at %s:%d)", label, kpis[id].file, kpis[id].line)
+    return
+  end
+  kpis[id] = k
+end
+
+------------------------------------------------------------------------------- reactions, importers
+local function declare_on(pos, name, fn)
+  if type(fn) ~= "function" then
+    report(pos, 'on "%s": needs a function: cx.on "%s" (function(e, tx) … end)', name, name)
+    return
+  end
+  ons[#ons + 1] = { type = name, handler = fn, file = pos.file, line = pos.line, order = #ons }
+end
+
+local IMPORT_RULES = { title = "title", tables = "table", events = "table", generate = "function" }
+local TABLE_RULES = {
+  file = "text", encoding = "text",
+  delimiter = function(v) return type(v) == "string" and #v == 1, "one character" end,
+}
+local PART_RULES = { sql = "text", map = "function" }
+
+local function import_tables(pos, label, spec)
+  local out = {}
+  for _, name in next, sorted(spec) do
+    local v = spec[name]
+    local at = format('%s: table "%s"', label, tostring(name))
+    if not snake(name) then
+      report(pos, "%s: the name must be snake_case", at)
+    elseif checks.text(v) then
+      out[name] = v
+    elseif checks.table(v) then
+      out[name] = options(pos, at, v, TABLE_RULES)
+      if v.file == nil then report(pos, "%s: file is missing", at) end
+    else
+      report(pos, "%s: must be a file name or { file = … }", at)
+    end
+  end
+  return out
+end
+
+local function declare_import(pos, id, spec)
+  local label = format('import "%s"', id)
+  if not body_table(pos, label, spec) then return end
+  if not checks.kebab(id) then report(pos, "%s: the id must be lower-kebab", label) end
+  local o = options(pos, label, spec, IMPORT_RULES)
+  local out = { title = o.title, generate = o.generate }
+  if spec.generate ~= nil then
+    if spec.tables ~= nil or spec.events ~= nil then report(pos, "%s: generate stands instead of tables and events", label) end
+  elseif spec.tables == nil or spec.events == nil then
+    report(pos, "%s: needs tables and events, or generate", label)
+  else
+    out.tables, out.events = import_tables(pos, label, o.tables or {}), {}
+    for i = 1, length(o.events or {}) do
+      local part = o.events[i]
+      local at = format("%s: events[%d]", label, i)
+      if body_table(pos, at, part) then
+        out.events[i] = options(pos, at, part, PART_RULES)
+        if part.sql == nil then report(pos, "%s: sql is missing", at) end
+        if part.map == nil then report(pos, "%s: map is missing", at) end
+      end
+    end
+    if o.events and #out.events == 0 then report(pos, "%s: events is empty", label) end
+  end
+  if imports[id] then
+    report(pos, "%s: declared twice (first at %s:%d)", label, imports[id].file, imports[id].line)
+    return
+  end
+  imports[id] = { id = id, spec = out, file = pos.file, line = pos.line }
+end
+
+------------------------------------------------------------------------------- what is not there yet
+local later_used, parts = false, {}
+
+local function later(word)
+  return function(what)
+    later_used = true
+    report(position(), "cx.%s%s is not available in this version", word,
+      type(what) == "string" and format(' "%s"', what) or "")
+    return unavailable
+  end
+end
+
+-- Parts of such declarations: reported only where no whole one is.
+local function part(word)
+  return function(what)
+    only_loading(word)
+    parts[#parts + 1] = { pos = position(), word = word, what = type(what) == "string" and format(' "%s"', what) or "" }
+    return unavailable
+  end
+end
+
+--------------------------------------------------------------------------------------------- the table
+local function read_only(what, t, missing)
+  setmetatable(t, { __index = missing })
+  return setmetatable({}, {
+    __index = t, __metatable = false, __name = what,
+    __newindex = function(_, k) error(format("%s is read-only (%s)", what, tostring(k)), 2) end,
+    __pairs = function()
+      local copy = {}
+      for k, v in next, t do copy[k] = v end
+      return next, copy, nil
+    end,
+  })
+end
+
+local cx = {
+  plugin = declare_plugin,
+  event = declaration("event", declare_event), kpi = declaration("kpi", declare_kpi),
+  on = declaration("on", declare_on), import = declaration("import", declare_import),
+  count = measure_kind "count", sum = measure_kind "sum", distinct = measure_kind "distinct",
+  day = host.day, blank = host.blank, null = host.null,
+  stage = part "stage", done = part "done", all = part "all", item = part "item",
+  script = function()
+    report(position(), "cx.script is for the scripts folder, not for a plugin")
+    return unavailable
+  end,
+}
+for _, kind in next, { "integer", "decimal", "boolean", "text", "choice", "time", "duration", "money" } do
+  cx[kind] = c.field_kind(kind)
+end
+for _, word in next, { "journey", "sop", "plan", "review", "record", "timer", "histogram" } do
+  cx[word] = later(word)
+end
+
+local LATER_STATS = { poisson = 1, nps_difference = 1, two_proportions = 1, welch = 1, xmr = 1, nelson = 1, decompose = 1 }
+local stat_names = sorted(stats)
+cx.stats = read_only("cx.stats", stats, function(_, k)
+  if LATER_STATS[k] then error(format("cx.stats.%s is not available in this version", k), 2) end
+  error(format("cx.stats.%s does not exist%s", tostring(k), suggest(k, stat_names)), 2)
+end)
+cx.config = read_only("cx.config", values, function(_, k)
+  if known[k] then return nil end
+  if not plugin then error("cx.config is there after cx.plugin { … }", 2) end
+  error(format("cx.config.%s is not declared in cx.plugin%s", tostring(k), suggest(k, sorted(known))), 2)
+end)
+local cx_names = sorted(cx)
+local public = read_only("cx", cx, function(_, k)
+  local message = format("cx.%s does not exist%s", tostring(k), suggest(k, cx_names))
+  if not c.loading() then error(message, 2) end
+  report(position(), "%s", message)
+  return unavailable
+end)
+
+local function list(t)
+  local out = {}
+  for i, k in next, sorted(t) do out[i] = t[k] end
+  return out
+end
+
+-- Everything declared, in an order that does not depend on how the plugin ran through its tables:
+-- handles are numbered by it, and must come out the same when the plugin is loaded again.
+local function finish(complete)
+  if not later_used then
+    for _, p in next, parts do report(p.pos, "cx.%s%s is not available in this version", p.word, p.what) end
+  end
+  if complete and not plugin then
+    report({ file = format("plugins/%s/plugin.lua", host.name), line = 1 }, 'plugin: cx.plugin { name = "%s", … } is missing',
+      host.name)
+  end
+  sort(ons, function(a, b)
+    if a.type ~= b.type then return a.type < b.type end
+    if a.file ~= b.file then return a.file < b.file end
+    if a.line ~= b.line then return a.line < b.line end
+    return a.order < b.order
+  end)
+  local text = ""
+  for _, k in next, sorted(values) do
+    local v = values[k]
+    if type(v) == "table" then v = v.amount .. v.currency end
+    text = format("%s%s=%s\n", text, k, tostring(v))
+  end
+  return { plugin = plugin, events = list(events), kpis = list(kpis), ons = ons, imports = list(imports),
+    config = text, mistakes = c.close() }
+end
+
+return public, finish

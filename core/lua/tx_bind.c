@@ -1,0 +1,315 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/tz.h"
+#include "conf/nearest.h"
+#include "lua/bind.h"
+
+#define TX_NAME "cx.tx"
+
+struct tx_ud {
+	struct plugin_run *run;
+	int slot;
+	uint64_t gen;
+};
+
+static struct slot *slot_of(lua_State *L, const char *what)
+{
+	struct tx_ud *u = luaL_testudata(L, 1, TX_NAME);
+	if (!u)
+		luaL_error(L, "write tx:%s(…), with a colon", what);
+	struct slot *s = &u->run->slots[u->slot];
+	if (!s->live || s->call_gen != u->gen)
+		luaL_error(L, "tx:%s outside its job: tx is there until the reaction returns", what);
+	if (L != isolate_state(u->run->p->iso)) /* the job would go on inside the coroutine */
+		luaL_error(L, "tx:%s is not available inside a coroutine", what);
+	return s;
+}
+
+static void raise(lua_State *L, const char *what, const struct cx_err *e)
+{
+	if (e->field[0])
+		luaL_error(L, "tx:%s: %s: %s", what, e->field, e->msg);
+	luaL_error(L, "tx:%s: %s", what, e->msg);
+}
+
+/* ---- emit ---- */
+
+static void emit_time(lua_State *L, struct buf *b)
+{
+	int isint = 0;
+	lua_Integer ms = lua_type(L, -1) == LUA_TNUMBER ? lua_tointegerx(L, -1, &isint) : 0;
+	if (isint && ms >= TZ_MS_MIN && ms <= TZ_MS_MAX) {
+		char text[TZ_TEXT];
+		tz_format(ms, text);
+		jw_str(b, text);
+	} else if (lua_type(L, -1) == LUA_TSTRING) {
+		jw_str(b, lua_tostring(L, -1));
+	} else {
+		luaL_error(L, "tx:emit: time must be integer ms or RFC 3339 text");
+	}
+}
+
+/* One field as JSON: in its kind where the type declares it, so that a Lua time or decimal comes
+ * out as the API takes it in. A text goes as it is and is read by the kind, as from outside. */
+static void emit_field(lua_State *L, struct plugin_run *run, const struct event_type *t,
+	const char *name, struct buf *b)
+{
+	struct cx_err e;
+	struct value v;
+	const char *why;
+	int i = event_type_field(t, name, strlen(name));
+	const struct field *f = i >= 0 ? &t->fields[i] : NULL;
+	int top = lua_gettop(L);
+	jw_key(b, name);
+	if (!f || lua_type(L, top) == LUA_TSTRING || lua_islightuserdata(L, top)) {
+		if (lua_to_json(L, top, b, &e) < 0)
+			luaL_error(L, "tx:emit: data.%s: %s", name, e.msg);
+		return;
+	}
+	if (!event_value(L, top, f, run->set->conf->company_currency, &run->scratch, &v, &why))
+		luaL_error(L, "tx:emit: data.%s must be %s, got %s", name, field_kind_name(f->kind), why);
+	value_json(b, v, f);
+}
+
+static void emit_data(lua_State *L, struct plugin_run *run, const struct event_type *t,
+	struct buf *b)
+{
+	if (!lua_istable(L, -1))
+		luaL_error(L, "tx:emit: data must be a table");
+	int table = lua_gettop(L);
+	jw_obj(b);
+	lua_pushnil(L);
+	while (lua_next(L, table)) {
+		if (lua_type(L, -2) != LUA_TSTRING)
+			luaL_error(L, "tx:emit: data has a value without a name");
+		emit_field(L, run, t, lua_tostring(L, -2), b);
+		lua_pop(L, 1);
+	}
+	jw_obj_end(b);
+}
+
+static const struct event_type *emit_type(lua_State *L, struct plugin_run *run)
+{
+	struct plugin *owner;
+	lua_pushliteral(L, "type");
+	if (lua_rawget(L, 2) != LUA_TSTRING)
+		luaL_error(L, "tx:emit needs a type: tx:emit { type = \"…\", data = { … } }");
+	const char *name = lua_tostring(L, -1);
+	const struct event_type *t = resolve_type(run->p, name, &owner);
+	if (!t && owner)
+		luaL_error(L, "tx:emit: event \"%s\" belongs to plugin \"%s\": add it to depends", name,
+			owner->name);
+	if (!t)
+		luaL_error(L, "tx:emit: no plugin declares event \"%s\"", name);
+	lua_pop(L, 1);
+	return t;
+}
+
+static int tx_emit(lua_State *L)
+{
+	static const char *const keys[] = {"type", "subject", "unit", "actor", "time", "data"};
+	struct slot *s = slot_of(L, "emit");
+	struct plugin_run *run = ((struct tx_ud *)lua_touserdata(L, 1))->run;
+	luaL_argcheck(L, lua_istable(L, 2), 2, "tx:emit { type = \"…\", data = { … } }");
+	lua_settop(L, 2);
+	const struct event_type *t = emit_type(L, run);
+	struct buf *b = &run->json;
+	buf_clear(b);
+	jw_obj(b);
+	lua_pushnil(L);
+	while (lua_next(L, 2)) {
+		const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
+		int k = 0;
+		while (k < 6 && strcmp(keys[k], key) != 0)
+			k++;
+		if (k == 6) {
+			struct nearest n = {.word = key};
+			for (k = 0; k < 6; k++)
+				nearest_try(&n, keys[k]);
+			luaL_error(L, "tx:emit: unknown option \"%s\"%s%s%s", key,
+				n.best ? ", did you mean \"" : "", n.best ? n.best : "",
+				n.best ? "\"?" : "");
+		}
+		jw_key(b, key);
+		if (k == 5) {
+			emit_data(L, run, t, b);
+		} else if (k == 4) {
+			emit_time(L, b);
+		} else {
+			size_t len;
+			const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &len) : NULL;
+			if (!text || !json_utf8(text, len))
+				luaL_error(L, "tx:emit: %s must be a text", key);
+			jw_strn(b, text, len);
+		}
+		lua_pop(L, 1);
+	}
+	jw_obj_end(b);
+	struct cx_err e = {0};
+	/* The event's own functions may come back here and use the buffer: it gets its own copy. */
+	struct str json = {lua_pushlstring(L, b->p, b->len), (uint32_t)b->len};
+	int rc = s->tx->emit ? s->tx->emit(s->tx->ctx, s->ev, json, &e)
+		: cx_fail(&e, CX_E_NOT_IMPLEMENTED, NULL, "not available here");
+	if (rc < 0)
+		raise(L, "emit", &e);
+	return 0;
+}
+
+/* ---- the others ---- */
+
+static uint64_t splitmix64(uint64_t *state) /* Steele, Lea, Flood 2014 */
+{
+	uint64_t z = (*state += 0x9e3779b97f4a7c15ULL);
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+	return z ^ (z >> 31);
+}
+
+static int tx_random(lua_State *L)
+{
+	struct slot *s = slot_of(L, "random");
+	uint64_t *state = s->tx->random;
+	if (!state)
+		return luaL_error(L, "tx:random is not available here");
+	if (lua_isnoneornil(L, 2)) {
+		lua_pushnumber(L, (double)(splitmix64(state) >> 11) * 0x1p-53);
+		return 1;
+	}
+	lua_Integer low = 1, high = luaL_checkinteger(L, 2);
+	if (!lua_isnoneornil(L, 3)) {
+		low = high;
+		high = luaL_checkinteger(L, 3);
+	}
+	if (low > high)
+		return luaL_error(L, "tx:random: the interval is empty");
+	uint64_t range = (uint64_t)high - (uint64_t)low, x = splitmix64(state);
+	if (range < UINT64_MAX) { /* what would favour some values is drawn again */
+		uint64_t n = range + 1, limit = UINT64_MAX - (UINT64_MAX % n + 1) % n;
+		while (x > limit)
+			x = splitmix64(state);
+		x %= n;
+	}
+	lua_pushinteger(L, (lua_Integer)((uint64_t)low + x));
+	return 1;
+}
+
+static int tx_log(lua_State *L)
+{
+	static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
+	struct slot *s = slot_of(L, "log");
+	struct plugin_run *run = ((struct tx_ud *)lua_touserdata(L, 1))->run;
+	const char *word = luaL_checkstring(L, 2);
+	int level = 0;
+	while (levels[level] && strcmp(levels[level], word) != 0)
+		level++;
+	if (!levels[level])
+		return luaL_error(L, "tx:log: level must be error, warn, info or debug");
+	const char *text = luaL_checkstring(L, 3);
+	if (!lua_isnoneornil(L, 4)) {
+		struct cx_err e = {0};
+		struct buf *b = &run->json;
+		buf_clear(b);
+		if (lua_to_json(L, 4, b, &e) < 0)
+			raise(L, "log", &e);
+		text = lua_pushfstring(L, "%s %s", text, buf_cstr(b));
+	}
+	if (s->tx->log)
+		s->tx->log(s->tx->ctx, run->p->name, level, text);
+	return 0;
+}
+
+static int tx_kpi(lua_State *L)
+{
+	struct slot *s = slot_of(L, "kpi");
+	struct plugin_run *run = ((struct tx_ud *)lua_touserdata(L, 1))->run;
+	const char *id = luaL_checkstring(L, 2);
+	struct cx_err e = {0};
+	struct kpi_param *params = NULL;
+	int n = 0, rc = 0;
+	arena_reset(&run->scratch);
+	if (!lua_isnoneornil(L, 3))
+		rc = lua_to_params(L, 3, &params, &n, &run->scratch, &e);
+	buf_clear(&run->json);
+	if (rc >= 0)
+		rc = s->tx->kpi ? s->tx->kpi(s->tx->ctx, id, params, n, &run->json, &e)
+			: cx_fail(&e, CX_E_NOT_IMPLEMENTED, NULL, "not available here");
+	if (rc < 0)
+		raise(L, "kpi", &e);
+	lua_push_json(L, run->json.p, run->json.len);
+	return 1;
+}
+
+static int tx_later(lua_State *L)
+{
+	return luaL_error(L, "tx:%s is not available in this version",
+		lua_tostring(L, lua_upvalueindex(1)));
+}
+
+static const char *const later[] = {"record", "journey", "sop", "propose", "notify", "webhook", "mail",
+	"after", "friction", "inbox", "outbox", "plans", "frictions"};
+enum { LATER = sizeof later / sizeof *later };
+static const luaL_Reg methods[] = {{"emit", tx_emit}, {"random", tx_random}, {"log", tx_log},
+	{"kpi", tx_kpi}, {NULL, NULL}};
+
+static int tx_index(lua_State *L)
+{
+	struct tx_ud *u = luaL_checkudata(L, 1, TX_NAME);
+	const char *key = luaL_checkstring(L, 2);
+	lua_pushvalue(L, 2);
+	if (lua_rawget(L, lua_upvalueindex(1)) == LUA_TFUNCTION)
+		return 1; /* says itself when it is used outside a job */
+	struct slot *s = &u->run->slots[u->slot];
+	bool now = strcmp(key, "now") == 0;
+	if (now || strcmp(key, "past") == 0) {
+		if (!s->live || s->call_gen != u->gen)
+			return luaL_error(L, "tx.%s outside its job: tx is there until the reaction "
+				"returns", key);
+		if (now)
+			lua_pushinteger(L, s->tx->now_ms);
+		else
+			lua_pushboolean(L, s->tx->past);
+		return 1;
+	}
+	struct nearest n = {.word = key};
+	nearest_try(&n, "now");
+	nearest_try(&n, "past");
+	for (const luaL_Reg *m = methods; m->name; m++)
+		nearest_try(&n, m->name);
+	for (int i = 0; i < LATER; i++)
+		nearest_try(&n, later[i]);
+	return luaL_error(L, "tx has no \"%s\"%s%s%s", key, n.best ? ", did you mean \"" : "",
+		n.best ? n.best : "", n.best ? "\"?" : "");
+}
+
+static int tx_newindex(lua_State *L)
+{
+	return luaL_error(L, "tx is read-only");
+}
+
+void tx_bind_setup(lua_State *L)
+{
+	luaL_newmetatable(L, TX_NAME);
+	luaL_newlib(L, methods);
+	for (int i = 0; i < LATER; i++) {
+		lua_pushstring(L, later[i]);
+		lua_pushcclosure(L, tx_later, 1);
+		lua_setfield(L, -2, later[i]);
+	}
+	lua_pushcclosure(L, tx_index, 1);
+	lua_setfield(L, -2, "__index");
+	lua_pushcfunction(L, tx_newindex);
+	lua_setfield(L, -2, "__newindex");
+	lua_pushboolean(L, 0);
+	lua_setfield(L, -2, "__metatable");
+	lua_pop(L, 1);
+}
+
+void tx_push(lua_State *L, struct plugin_run *run, int at)
+{
+	struct tx_ud *u = lua_newuserdatauv(L, sizeof *u, 0);
+	*u = (struct tx_ud){run, at, run->slots[at].call_gen};
+	luaL_setmetatable(L, TX_NAME);
+}
