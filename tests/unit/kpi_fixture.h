@@ -18,7 +18,7 @@
 #include "kpi/cells.h"
 #include "kpi/query.h"
 
-enum { EVENTS = 320, PEOPLE = 12, UNITS = 3, CHANNELS = 2, NONE = -1, DAYS = 70, NM = 11 };
+enum { PEOPLE = 12, UNITS = 3, CHANNELS = 2, NONE = -1, DAYS = 70, NM = 11 };
 
 /* ---- what the test knows: plain rows and plain measures ---- */
 
@@ -27,8 +27,6 @@ struct plain {
 	int64_t time, bought; /* bought 0 = null */
 	int who, unit, channel, amount; /* NONE = null */
 };
-static struct plain log_[EVENTS];
-static int nlog;
 
 enum plain_kind { P_COUNT, P_SUM, P_TIMES, P_DAYS };
 struct plain_measure {
@@ -53,16 +51,6 @@ static const struct plain_measure plain_measures[NM] = {
 };
 
 /* ---- the same in cxd ---- */
-
-static uint64_t state = 0x9E3779B97F4A7C15u;
-
-static int rnd(int n)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return (int)((state >> 33) % (uint64_t)n);
-}
 
 static char dir[] = "/tmp/cxd-kpi-XXXXXX";
 static struct event_type types[2];
@@ -170,7 +158,7 @@ static void open_store(int64_t max_groups)
 	ok(kpi_cubes_bind(store, cubes, ncubes, &err));
 	ok(store_commit(store, &err));
 	cells = cells_new(store, max_groups, where, NULL);
-	seq = nlog = 0;
+	seq = 0;
 }
 
 static void close_store(void)
@@ -260,11 +248,6 @@ static bool is_text(uint32_t node, const char *want)
 	bool same = s.n == strlen(want) && memcmp(s.p, want, s.n) == 0;
 	arena_free(&a);
 	return same;
-}
-
-static double number(uint32_t node)
-{
-	return strtod(doc.src + doc.nodes[node].at, NULL);
 }
 
 static int64_t measure(uint32_t node, const char *name)

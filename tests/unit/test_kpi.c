@@ -2,7 +2,20 @@
  * arrays that knows nothing of kpi/. */
 #include "kpi_fixture.h"
 
-enum { STORES = 14, QUERIES = 250 };
+enum { STORES = 14, QUERIES = 250, EVENTS = 320 };
+
+static struct plain log_[EVENTS];
+static int nlog;
+
+static uint64_t state = 0x9E3779B97F4A7C15u;
+
+static int rnd(int n)
+{
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return (int)((state >> 33) % (uint64_t)n);
+}
 
 /* ---- the scan ---- */
 
@@ -144,6 +157,11 @@ struct asked {
 	const struct plain_measure *first;
 	struct slice all;
 };
+
+static double number(uint32_t node)
+{
+	return strtod(doc.src + doc.nodes[node].at, NULL);
+}
 
 static void same_figures(const struct asked *a, const struct slice *s, uint32_t j)
 {
@@ -328,6 +346,7 @@ static void rollups_equal_a_scan(void **unused)
 		const char *day = starts[round % 3]; /* both clock changes of Brazil's summer */
 		assert_true(tz_parse_any(day, strlen(day), &start));
 		open_store(1000);
+		nlog = 0;
 		first_day = local_day(start) - 40;
 		fill_store(start);
 		for (int i = 0; i < QUERIES; i++) {
