@@ -22,7 +22,15 @@ static void fill(struct cx_err *e, int code, const char *field, const char *fmt,
 {
 	e->code = code;
 	snprintf(e->field, sizeof e->field, "%s", field ? field : "");
-	vsnprintf(e->msg, sizeof e->msg, fmt, ap);
+	int n = vsnprintf(e->msg, sizeof e->msg, fmt, ap);
+	if (n < (int)sizeof e->msg)
+		return;
+	size_t end = sizeof e->msg - 1; /* cut, but not inside a character */
+	while (end > 0 && ((unsigned char)e->msg[end - 1] & 0xc0) == 0x80)
+		end--;
+	if (end > 0 && (unsigned char)e->msg[end - 1] >= 0xc0)
+		end--;
+	e->msg[end] = 0;
 }
 
 int cx_fail(struct cx_err *e, int code, const char *field, const char *fmt, ...)
