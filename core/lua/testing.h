@@ -16,8 +16,7 @@
 struct testing_host {
 	void *ctx;
 	/* An empty store and the plugin loaded with these options over its defaults: a JSON object
-	 * {"promoter":8}, "{}" = the defaults. Before the first send of each test; again when a
-	 * test calls config{} (only before its first send). */
+	 * {"promoter":8}, "{}" = the defaults. Once in each test, before its first send or query. */
 	int (*reset)(void *ctx, const char *config_json, struct cx_err *e);
 	/* POST /v1/events of one event; times in it without offset are wall clock. *status: as
 	 * HTTP (201, 422…); reply: the receipt or problem+json. <0: the engine itself failed. */

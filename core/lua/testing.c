@@ -1,0 +1,236 @@
+#include "lua/testing.h"
+
+#include <lauxlib.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/tz.h"
+#include "lua/hostcall.h"
+#include "lua/inside.h"
+
+struct testing {
+	struct hostcall call;
+	const struct testing_host *host;
+	const struct testing_options *opt;
+	struct isolate *iso;
+	char prefix[160];
+	const char *file, *text, *path;
+	size_t len;
+};
+
+enum { AT_GLOBALS = 1, AT_NAMES, AT_RUN, AT_STOP }; /* on the stack of a loaded isolate */
+
+/* ---- what runtime/testing.lua calls */
+
+static int host_reset(lua_State *L)
+{
+	struct testing *t = hostcall_owner(L);
+	hostcall_begin(&t->call);
+	if (lua_to_json(L, 1, &t->call.in, &t->call.e) < 0 ||
+		t->host->reset(t->host->ctx, buf_cstr(&t->call.in), &t->call.e) < 0)
+		return hostcall_raise(L, &t->call.e);
+	return 0;
+}
+
+static int host_send(lua_State *L)
+{
+	struct testing *t = hostcall_owner(L);
+	struct hostcall *c = &t->call;
+	int status = 0;
+	hostcall_begin(c);
+	if (lua_to_json(L, 2, &c->in, &c->e) < 0 ||
+		t->host->send(t->host->ctx, luaL_checkinteger(L, 1), c->in.p, c->in.len, &c->out,
+			&status, &c->e) < 0)
+		return hostcall_raise(L, &c->e);
+	lua_pushinteger(L, status);
+	if (c->out.len)
+		lua_push_json(L, c->out.p, c->out.len);
+	else
+		lua_newtable(L);
+	return 2;
+}
+
+struct at { /* the clock, for a query */
+	struct testing *t;
+	int64_t now_ms;
+};
+
+static int kpi_at(void *ctx, const char *id, const struct kpi_param *p, int n, struct buf *json,
+	struct cx_err *e)
+{
+	const struct at *at = ctx;
+	return at->t->host->kpi(at->t->host->ctx, at->now_ms, id, p, n, json, e);
+}
+
+static int host_kpi(lua_State *L)
+{
+	struct at at = {hostcall_owner(L), luaL_checkinteger(L, 1)};
+	lua_settop(L, 3);
+	return hostcall_kpi(L, &at.t->call, 2, kpi_at, &at);
+}
+
+static int host_instant(lua_State *L)
+{
+	size_t n;
+	int64_t ms;
+	const char *s = luaL_checklstring(L, 1, &n);
+	if (!tz_parse_any(s, n, &ms))
+		return 0;
+	lua_pushinteger(L, ms);
+	return 1;
+}
+
+static int host_later(lua_State *L)
+{
+	size_t n;
+	struct duration d;
+	int64_t now = luaL_checkinteger(L, 1);
+	const char *s = luaL_checklstring(L, 2, &n);
+	if (!duration_parse(s, n, &d))
+		return 0;
+	lua_pushinteger(L, duration_add(now, d, 1));
+	return 1;
+}
+
+static int host_show(lua_State *L)
+{
+	char text[TZ_TEXT];
+	tz_format(luaL_checkinteger(L, 1), text);
+	lua_pushstring(L, text);
+	return 1;
+}
+
+static int64_t start_of(const struct testing_options *o)
+{
+	int64_t ms;
+	if (o->start_ms || !tz_parse_wall("2026-01-01", 10, &ms))
+		return o->start_ms;
+	return ms;
+}
+
+static void push_host(lua_State *L, struct testing *t)
+{
+	static const luaL_Reg functions[] = {{"reset", host_reset}, {"send", host_send},
+		{"kpi", host_kpi}, {"instant", host_instant}, {"later", host_later},
+		{"show", host_show}, {NULL, NULL}};
+	lua_newtable(L);
+	hostcall_functions(L, functions, t);
+	lua_push_null(L);
+	lua_setfield(L, -2, "null");
+	lua_pushstring(L, cx_lang == CX_PT ? "pt" : "en");
+	lua_setfield(L, -2, "lang");
+	lua_pushinteger(L, start_of(t->opt));
+	lua_setfield(L, -2, "start");
+}
+
+/* ---- the run */
+
+static int set_globals(lua_State *L)
+{
+	for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) {
+		lua_pushvalue(L, -2);
+		lua_pushvalue(L, -2);
+		lua_rawset(L, 2);
+	}
+	return 0;
+}
+
+/* A fresh isolate with the file's tests declared. */
+static int load_tests(struct testing *t, struct lua_fail *f)
+{
+	int ms = t->opt->limits.load_ms;
+	isolate_free(t->iso);
+	t->iso = isolate_new("tests", t->prefix, &t->opt->limits, t->opt->blame);
+	lua_State *L = isolate_state(t->iso);
+	if (isolate_load_runtime(t->iso, "testing", f) < 0)
+		return -1;
+	push_host(L, t);
+	if (isolate_call(t->iso, 1, 4, ms, "testing", f) < 0)
+		return -1;
+	lua_pushcfunction(L, set_globals);
+	lua_pushvalue(L, AT_GLOBALS);
+	isolate_push_globals(t->iso);
+	if (isolate_call(t->iso, 2, 0, ms, "testing", f) < 0 ||
+		isolate_load(t->iso, t->file, t->text, t->len, f) < 0)
+		return -1;
+	return isolate_call(t->iso, 0, 0, ms, t->file, f);
+}
+
+static void print_failure(const struct testing *t, const char *name, const struct lua_fail *f)
+{
+	if (f->line)
+		printf("FAIL %s: %s:%d: %s\n", name, f->file, f->line, f->msg);
+	else
+		printf("FAIL %s: %s: %s\n", name, f->file[0] ? f->file : t->path, f->msg);
+	fflush(stdout);
+}
+
+static void test_name(lua_State *L, int i, char *out, size_t cap)
+{
+	size_t n;
+	lua_rawgeti(L, AT_NAMES, i);
+	const char *s = lua_tolstring(L, -1, &n);
+	fail_text(out, cap, s ? s : "?", s ? n : 1);
+	lua_pop(L, 1);
+}
+
+/* <0: the file cannot go on. */
+static int run_test(struct testing *t, int i, const char *name, int *passed, int *failed)
+{
+	lua_State *L = isolate_state(t->iso);
+	struct lua_fail f;
+	lua_pushvalue(L, AT_RUN);
+	lua_pushinteger(L, i);
+	if (isolate_call(t->iso, 1, 0, t->opt->limits.script_ms, name, &f) == 0) {
+		printf("ok   %s\n", name);
+		fflush(stdout);
+		++*passed;
+		return 0;
+	}
+	print_failure(t, name, &f);
+	++*failed;
+	if (isolate_spoiled(t->iso))
+		return load_tests(t, &f);
+	lua_pushvalue(L, AT_STOP);
+	return isolate_call(t->iso, 0, 0, t->opt->limits.load_ms, "testing", &f);
+}
+
+static int run_all(struct testing *t, int *passed, int *failed)
+{
+	lua_State *L = isolate_state(t->iso);
+	int n = (int)lua_rawlen(L, AT_NAMES), rc = 0;
+	if (!n) {
+		printf(CX_T("FAIL %s: nenhum test(…)\n", "FAIL %s: no test(…)\n"), t->path);
+		++*failed;
+		return -1;
+	}
+	for (int i = 1; i <= n && rc == 0; i++) {
+		char name[200];
+		test_name(isolate_state(t->iso), i, name, sizeof name);
+		if (!t->opt->filter || strstr(name, t->opt->filter))
+			rc = run_test(t, i, name, passed, failed);
+	}
+	return rc;
+}
+
+int testing_run_file(const char *path, const char *text, size_t len, const struct testing_host *h,
+	const struct testing_options *o, int *passed, int *failed)
+{
+	struct testing t = {.host = h, .opt = o, .path = path, .text = text, .len = len};
+	const char *slash = strrchr(path, '/');
+	int folder = slash ? (int)(slash + 1 - path) : 0;
+	struct lua_fail f;
+	snprintf(t.prefix, sizeof t.prefix, "%.*s", folder, path);
+	t.file = path + folder;
+	int rc = load_tests(&t, &f);
+	if (rc < 0) {
+		print_failure(&t, t.file, &f);
+		++*failed;
+	} else {
+		rc = run_all(&t, passed, failed);
+	}
+	isolate_free(t.iso);
+	hostcall_free(&t.call);
+	return rc;
+}
