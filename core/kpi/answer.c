@@ -104,7 +104,7 @@ static int bucket_of(struct answer *a, int32_t day)
 int answer_targets(struct answer *a, int32_t day, struct str group, struct targets *t)
 {
 	struct memo *m = NULL;
-	t->n = 0;
+	*t = (struct targets){0};
 	if (!a->seen || day < a->seen_first)
 		a->seen_first = day;
 	if (!a->seen || day > a->seen_last)
@@ -115,28 +115,37 @@ int answer_targets(struct answer *a, int32_t day, struct str group, struct targe
 		if (rc < 0 || !m->counted)
 			return rc;
 	}
-	int b = a->nbuckets ? bucket_of(a, day) : -1, nm = a->k->nmeasures;
-	t->v[t->n++] = a->total;
-	if (b >= 0)
-		t->v[t->n++] = a->series + (ptrdiff_t)b * nm;
-	if (m && m->group) {
-		t->v[t->n++] = m->group->total;
-		if (b >= 0)
-			t->v[t->n++] = m->group->series + (ptrdiff_t)b * nm;
+	struct answer_group *g = m ? m->group : NULL;
+	if (!a->nbuckets) {
+		*t = (struct targets){a->total, g ? g->total : NULL};
+		return CX_OK;
 	}
+	int b = bucket_of(a, day);
+	if (b < 0)
+		return cx_fail(a->e, CX_E_INTERNAL, NULL, "kpi %s: day %d has no bucket", a->k->id, day);
+	ptrdiff_t at = (ptrdiff_t)b * a->k->nmeasures;
+	*t = (struct targets){a->series + at, g ? g->series + at : NULL};
 	return CX_OK;
+}
+
+static int add(struct answer *a, struct figure *f, const struct measure *m, int64_t delta)
+{
+	if (!__builtin_add_overflow(f->i, delta, &f->i))
+		return CX_OK;
+	return cx_fail(a->e, CX_E_NUMBER_RANGE, m->name,
+		CX_T("KPI %s: a soma %s passou de 64 bits; use uma janela menor",
+			"KPI %s: the sum %s exceeded 64 bits; use a smaller window"), a->k->id, m->name);
 }
 
 int answer_add(struct answer *a, const struct targets *t, const struct measure *m, int64_t delta)
 {
-	ptrdiff_t at = m - a->k->measures;
-	for (int i = 0; i < t->n; i++)
-		if (__builtin_add_overflow(t->v[i][at].i, delta, &t->v[i][at].i))
-			return cx_fail(a->e, CX_E_NUMBER_RANGE, m->name,
-				CX_T("KPI %s: a soma %s passou de 64 bits; use uma janela menor",
-					"KPI %s: the sum %s exceeded 64 bits; use a smaller window"),
-				a->k->id, m->name);
-	return CX_OK;
+	struct figure *v = t->group ? t->group : t->all;
+	return v ? add(a, v + (m - a->k->measures), m, delta) : CX_OK;
+}
+
+static bool by_days(const struct measure *m)
+{
+	return m->days && m->times > 1; /* once is once, on whatever day */
 }
 
 static void close_day(struct figure *f, const struct measure *m)
@@ -153,7 +162,7 @@ static void close_day(struct figure *f, const struct measure *m)
 /* The set that ids of a day go to. */
 static struct kset *open_set(struct figure *f, const struct measure *m, int32_t day)
 {
-	if (!m->days || m->times < 2) {
+	if (!by_days(m)) {
 		if (!f->set)
 			f->set = kset_new(m->times);
 		return f->set;
@@ -166,20 +175,32 @@ static struct kset *open_set(struct figure *f, const struct measure *m, int32_t 
 	return f->day;
 }
 
+/* The figures a set is fed to; their number. */
+static int set_targets(const struct targets *t, const struct measure *m, struct figure *f[2])
+{
+	ptrdiff_t at = m - m->kpi->measures;
+	int n = 0;
+	if (t->group)
+		f[n++] = t->group + at;
+	if (t->all && (!t->group || by_days(m)))
+		f[n++] = t->all + at;
+	return n;
+}
+
 void answer_see(const struct targets *t, const struct measure *m, int32_t day, uint32_t id,
 	uint32_t n)
 {
-	ptrdiff_t at = m - m->kpi->measures;
-	for (int i = 0; i < t->n; i++)
-		kset_see(open_set(&t->v[i][at], m, day), id, n);
+	struct figure *f[2];
+	for (int i = set_targets(t, m, f); i-- > 0;)
+		kset_see(open_set(f[i], m, day), id, n);
 }
 
 void answer_merge(const struct targets *t, const struct measure *m, int32_t day,
 	const struct kset *set)
 {
-	ptrdiff_t at = m - m->kpi->measures;
-	for (int i = 0; i < t->n; i++) {
-		struct kset *into = open_set(&t->v[i][at], m, day);
+	struct figure *f[2];
+	for (int i = set_targets(t, m, f); i-- > 0;) {
+		struct kset *into = open_set(f[i], m, day);
 		if (m->days)
 			kset_merge_same_day(into, set);
 		else
@@ -187,19 +208,48 @@ void answer_merge(const struct targets *t, const struct measure *m, int32_t day,
 	}
 }
 
-static void close_all(const struct kpi *k, struct figure *v, int times)
+/* into += from, all measures or those that are not by days. */
+static int take(struct answer *a, struct figure *into, struct figure *from, bool days_too)
 {
-	for (int i = 0; i < times; i++)
-		for (int j = 0; j < k->nmeasures; j++)
-			close_day(&v[i * k->nmeasures + j], &k->measures[j]);
+	int rc = CX_OK;
+	for (int i = 0; i < a->k->nmeasures && rc == CX_OK; i++) {
+		const struct measure *m = &a->k->measures[i];
+		if (by_days(m) && !days_too)
+			continue;
+		close_day(&from[i], m);
+		rc = add(a, &into[i], m, from[i].i);
+		if (from[i].set && into[i].set)
+			kset_merge(into[i].set, from[i].set);
+		else if (from[i].set)
+			into[i].set = kset_copy(from[i].set);
+	}
+	return rc;
 }
 
-void answer_close(struct answer *a)
+static void close_days(const struct kpi *k, struct figure *v)
 {
-	close_all(a->k, a->total, 1);
-	close_all(a->k, a->series, a->nbuckets);
-	for (int i = 0; i < a->ngroups; i++) {
-		close_all(a->k, a->groups[i]->total, 1);
-		close_all(a->k, a->groups[i]->series, a->nbuckets);
+	for (int i = 0; i < k->nmeasures; i++)
+		close_day(&v[i], &k->measures[i]);
+}
+
+int answer_close(struct answer *a)
+{
+	int nm = a->k->nmeasures, rc = CX_OK;
+	for (int g = 0; g < a->ngroups && rc == CX_OK; g++) {
+		struct answer_group *group = a->groups[g];
+		for (int b = 0; b < a->nbuckets && rc == CX_OK; b++) {
+			ptrdiff_t at = (ptrdiff_t)b * nm;
+			rc = take(a, group->total, group->series + at, true);
+			if (rc == CX_OK)
+				rc = take(a, a->series + at, group->series + at, false);
+		}
+		if (!a->nbuckets) {
+			close_days(a->k, group->total);
+			rc = take(a, a->total, group->total, false);
+		}
 	}
+	for (int b = 0; b < a->nbuckets && rc == CX_OK; b++)
+		rc = take(a, a->total, a->series + (ptrdiff_t)b * nm, true);
+	close_days(a->k, a->total);
+	return rc;
 }

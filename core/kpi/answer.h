@@ -1,7 +1,8 @@
 /* answer.h — a query at work: accumulators for the whole window, its buckets, groups and both,
  * filled day by day from cells (query.c) and edge days' events (edges.c), then written (reply.c).
- * Each is fed for itself and none is made from another, because sets "on different days" may only be
- * merged within a day first.
+ * Only the smallest pieces are fed; answer_close() makes the others from them. Sets "on different
+ * days" are the exception: what groups share a day must be united first, so that their total is fed
+ * beside the groups; buckets share no day.
  * Callers: kpi/ only. */
 #ifndef CX_KPI_ANSWER_H
 #define CX_KPI_ANSWER_H
@@ -46,10 +47,9 @@ struct answer {
 	bool partial;            /* an event of an edge day was excluded */
 };
 
-/* The accumulators that a day and group of cells feeds; none if the filters leave it out. */
+/* The accumulators that a day and group of cells feeds; NULL both if the filters leave it out. */
 struct targets {
-	struct figure *v[4];
-	int n;
+	struct figure *all, *group; /* group: NULL if no groups are asked for */
 };
 int answer_targets(struct answer *a, int32_t day, struct str group, struct targets *t);
 int answer_add(struct answer *a, const struct targets *t, const struct measure *m, int64_t delta);
@@ -57,9 +57,9 @@ void answer_see(const struct targets *t, const struct measure *m, int32_t day, u
 	uint32_t n);
 void answer_merge(const struct targets *t, const struct measure *m, int32_t day,
 	const struct kset *set);
-void answer_close(struct answer *a); /* all days are in */
+int answer_close(struct answer *a); /* all days are in */
 
 int edge_scan(struct answer *a, const struct edge *edge);
-int answer_write(struct answer *a, struct buf *json);
+int answer_json(struct answer *a, struct buf *json);
 
 #endif

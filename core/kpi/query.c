@@ -177,10 +177,10 @@ int kpi_query_run(struct store *s, const struct kpi *k, const struct kpi_query *
 		rc = read_days(&a, cube);
 	if (rc >= 0 && a.w.after)
 		rc = edge_scan(&a, &a.w.edges[1]);
-	if (rc >= 0) {
-		answer_close(&a);
-		rc = answer_write(&a, json);
-	}
+	if (rc >= 0)
+		rc = answer_close(&a);
+	if (rc >= 0)
+		rc = answer_json(&a, json);
 	if (rc < 0)
 		json->len = start;
 	answer_free(&a);

@@ -246,7 +246,7 @@ static int write_all(struct answer *a, struct buf *b, bool *partial)
 	return rc;
 }
 
-int answer_write(struct answer *a, struct buf *json)
+int answer_json(struct answer *a, struct buf *json)
 {
 	bool *partial = xcalloc((size_t)a->nbuckets + 1, sizeof *partial);
 	int rc = write_all(a, json, partial);
