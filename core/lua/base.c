@@ -138,8 +138,8 @@ static int base_load(lua_State *L)
 	bool env = !lua_isnone(L, 4);
 	int status = LUA_ERRSYNTAX;
 	if (n > LOAD_TEXT_MAX)
-		lua_pushfstring(L, "text too long to load (%d bytes, at most %d)", (int)n,
-			LOAD_TEXT_MAX);
+		lua_pushfstring(
+			L, "text too long to load (%d bytes, at most %d)", (int)n, LOAD_TEXT_MAX);
 	else if (!strchr(mode, 't'))
 		lua_pushliteral(L, "only text can be loaded");
 	else
@@ -210,8 +210,9 @@ void lib_base(lua_State *L)
 {
 	static const char *const absent[] = {"dofile", "loadfile", "collectgarbage", "warn"};
 	static const luaL_Reg own[] = {{"print", print_to_log}, {"pcall", base_pcall},
-		{"xpcall", base_xpcall}, {"setmetatable", base_setmetatable}, {"rawset", base_rawset},
-		{"load", base_load}, {"require", base_require}, {NULL, NULL}};
+		{"xpcall", base_xpcall}, {"setmetatable", base_setmetatable},
+		{"rawset", base_rawset}, {"load", base_load}, {"require", base_require},
+		{NULL, NULL}};
 	for (int i = 0; i < 4; i++) {
 		lua_pushnil(L);
 		lua_setfield(L, -2, absent[i]);

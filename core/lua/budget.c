@@ -79,8 +79,7 @@ static void clock_arm(void)
 	timer_settime(clock_timer, 0, &every, NULL);
 }
 
-void budget_enter(struct isolate *iso, struct budget_frame *was, int budget_ms,
-	const char *handler)
+void budget_enter(struct isolate *iso, struct budget_frame *was, int budget_ms, const char *handler)
 {
 	*was = (struct budget_frame){
 		running, iso->active, iso->deadline_us, iso->budget_ms, iso->handler};

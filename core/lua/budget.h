@@ -21,8 +21,8 @@ struct budget_frame { /* what a nested call puts back */
 	int budget_ms;
 	const char *handler;
 };
-void budget_enter(struct isolate *iso, struct budget_frame *was, int budget_ms,
-	const char *handler);
+void budget_enter(
+	struct isolate *iso, struct budget_frame *was, int budget_ms, const char *handler);
 void budget_leave(struct isolate *iso, const struct budget_frame *was);
 
 /* The allocator passed the soft limit: look at it at the next instruction. */

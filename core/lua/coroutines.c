@@ -44,8 +44,8 @@ static int close_thread(lua_State *L, lua_State *co)
 {
 	struct isolate *iso = isolate_of(L);
 	if (iso->closing >= CLOSE_DEPTH)
-		return luaL_error(L, "coroutines close each other too deeply (more than %d)",
-			CLOSE_DEPTH);
+		return luaL_error(
+			L, "coroutines close each other too deeply (more than %d)", CLOSE_DEPTH);
 	lua_State *before = iso->active;
 	iso->active = co;
 	iso->closing++;

@@ -42,7 +42,7 @@ void fail_text(char *out, size_t cap, const char *s, size_t n)
 			from = *c == '\n' ? "\\n" : "\\t";
 			used = 2;
 		} else if (!len || *c < 0x20 || *c == 0x7f ||
-			(*c == 0xc2 && c[1] < 0xa0)) { /* C1 controls */
+			   (*c == 0xc2 && c[1] < 0xa0)) { /* C1 controls */
 			snprintf(hex, sizeof hex, "\\x%02x", *c);
 			from = hex;
 			used = 4;
@@ -95,8 +95,8 @@ static size_t position(const char *msg, size_t n, const lua_Debug *ar, int *line
 static size_t own_file(const struct isolate *iso, const char *msg, size_t n, struct lua_fail *f)
 {
 	size_t len = strlen(iso->prefix);
-	const char *colon = n > len && len && memcmp(msg, iso->prefix, len) == 0
-		? memchr(msg, ':', n) : NULL;
+	const char *colon =
+		n > len && len && memcmp(msg, iso->prefix, len) == 0 ? memchr(msg, ':', n) : NULL;
 	if (!colon || colon - msg >= (ptrdiff_t)sizeof f->file)
 		return 0;
 	lua_Debug ar;
@@ -198,8 +198,9 @@ int fail_handler(lua_State *L)
 		return 1;
 	}
 	if (type == LUA_TNUMBER) {
-		n = lua_isinteger(L, 1) ? snprintf(msg, sizeof msg, LUA_INTEGER_FMT, lua_tointeger(L, 1))
-					: snprintf(msg, sizeof msg, "%.14g", lua_tonumber(L, 1));
+		n = lua_isinteger(L, 1)
+			    ? snprintf(msg, sizeof msg, LUA_INTEGER_FMT, lua_tointeger(L, 1))
+			    : snprintf(msg, sizeof msg, "%.14g", lua_tonumber(L, 1));
 		fail_here(iso, L, msg, (size_t)n);
 		return 1;
 	}
@@ -217,8 +218,9 @@ int fail_handler(lua_State *L)
 			return 1;
 		}
 	}
-	n = snprintf(msg, sizeof msg, type == LUA_TNIL ? "an error without a message (nil)"
-						       : "an error whose value is a %s",
+	n = snprintf(msg, sizeof msg,
+		type == LUA_TNIL ? "an error without a message (nil)"
+				 : "an error whose value is a %s",
 		lua_typename(L, type));
 	fail_here(iso, L, msg, (size_t)n);
 	return 1;

@@ -39,7 +39,8 @@ int hostcall_kpi(lua_State *L, struct hostcall *h, int index, hostcall_kpi_fn *k
 	const char *id = lua_type(L, index) == LUA_TSTRING ? lua_tostring(L, index) : NULL;
 	hostcall_begin(h);
 	if (!id)
-		return luaL_error(L, CX_T("kpi: o id é um texto, não %s", "kpi: the id is a text, not %s"),
+		return luaL_error(L,
+			CX_T("kpi: o id é um texto, não %s", "kpi: the id is a text, not %s"),
 			luaL_typename(L, index));
 	int rc = lua_to_params(L, index + 1, &p, &n, &h->arena, &h->e);
 	if (rc >= 0)

@@ -24,8 +24,8 @@ static void *allocate(void *ud, void *old, size_t had, size_t size)
 	}
 	if (size > had && size - had > iso->limit - iso->used) {
 		if (iso->active)
-			isolate_where(iso->active, iso->oom_file, sizeof iso->oom_file,
-				&iso->oom_line);
+			isolate_where(
+				iso->active, iso->oom_file, sizeof iso->oom_file, &iso->oom_line);
 		return NULL;
 	}
 	void *p = xrealloc(old, size);
@@ -167,8 +167,8 @@ static int load(struct isolate *iso, struct loading *l, struct lua_fail *f)
 	return -1;
 }
 
-int isolate_load(struct isolate *iso, const char *path, const char *text, size_t len,
-	struct lua_fail *f)
+int isolate_load(
+	struct isolate *iso, const char *path, const char *text, size_t len, struct lua_fail *f)
 {
 	char chunk[sizeof iso->prefix + 160];
 	snprintf(chunk, sizeof chunk, "@%s%s", iso->prefix, path);
@@ -197,8 +197,8 @@ static int refused(struct isolate *iso, struct lua_fail *f)
 }
 
 /* Who is to blame for what runs from here on; was: what to go back to. */
-static void blame_back(const struct isolate *iso, const struct budget_frame *was,
-	enum blame_phase phase)
+static void blame_back(
+	const struct isolate *iso, const struct budget_frame *was, enum blame_phase phase)
 {
 	if (!iso->blame)
 		return;
@@ -222,8 +222,8 @@ int isolate_call(struct isolate *iso, int nargs, int nresults, int budget_ms, co
 	lua_pushcfunction(L, fail_handler);
 	lua_insert(L, at);
 	budget_enter(iso, &was, budget_ms, handler);
-	enum blame_phase phase = blame_lua(iso->blame, iso->name, handler,
-		budget_ms > 0 ? (uint32_t)budget_ms : 0);
+	enum blame_phase phase =
+		blame_lua(iso->blame, iso->name, handler, budget_ms > 0 ? (uint32_t)budget_ms : 0);
 	int status = lua_pcall(L, nargs, nresults, at);
 	blame_back(iso, &was, phase);
 	budget_leave(iso, &was);

@@ -16,14 +16,14 @@
 #include "ipc/blame.h"
 
 struct isolate_limits {
-	size_t memory;                                   /* bytes */
+	size_t memory;                                  /* bytes */
 	int load_ms, handler_ms, formula_ms, script_ms; /* of one call */
 };
 
-struct lua_fail { /* what went wrong in plugin code, for people and for rows */
-	char file[160];   /* "plugins/acme/plugin.lua", "" = unknown */
+struct lua_fail {       /* what went wrong in plugin code, for people and for rows */
+	char file[160]; /* "plugins/acme/plugin.lua", "" = unknown */
 	int line;
-	char msg[512];    /* without the position */
+	char msg[512]; /* without the position */
 	char traceback[2048];
 	bool budget, memory;
 };
@@ -49,8 +49,8 @@ void isolate_files(struct isolate *iso, const struct isolate_file *files, int n)
 
 /* Pushes the compiled text chunk; its name in messages is prefix + path. Globals assigned by the
  * chunk are an error ("use local"). */
-int isolate_load(struct isolate *iso, const char *path, const char *text, size_t len,
-	struct lua_fail *f);
+int isolate_load(
+	struct isolate *iso, const char *path, const char *text, size_t len, struct lua_fail *f);
 /* Host's own Lua (core/lua/runtime/NAME.lua, embedded): pushed, with full access to `_HOST`. */
 int isolate_load_runtime(struct isolate *iso, const char *name, struct lua_fail *f);
 

@@ -31,10 +31,16 @@ static int is_nothing(int c)
 /* The class %a…; false when the letter names none. */
 static bool add_class(uint64_t set[4], int letter)
 {
-	static int (*const tests[26])(int) = {['a' - 'a'] = isalpha, ['c' - 'a'] = iscntrl,
-		['d' - 'a'] = isdigit, ['g' - 'a'] = isgraph, ['l' - 'a'] = islower,
-		['p' - 'a'] = ispunct, ['s' - 'a'] = isspace, ['u' - 'a'] = isupper,
-		['w' - 'a'] = isalnum, ['x' - 'a'] = isxdigit};
+	static int (*const tests[26])(int) = {['a' - 'a'] = isalpha,
+		['c' - 'a'] = iscntrl,
+		['d' - 'a'] = isdigit,
+		['g' - 'a'] = isgraph,
+		['l' - 'a'] = islower,
+		['p' - 'a'] = ispunct,
+		['s' - 'a'] = isspace,
+		['u' - 'a'] = isupper,
+		['w' - 'a'] = isalnum,
+		['x' - 'a'] = isxdigit};
 	static uint64_t known[26][4];
 	static bool made;
 	if (!made) {
@@ -160,12 +166,8 @@ static bool read_item(struct compiler *c, struct item *it, struct captures *k)
 {
 	int ch = *c->p++;
 	switch (ch) {
-	case '(':
-		open_capture(c, it, k);
-		return false;
-	case ')':
-		close_capture(c, it, k);
-		return false;
+	case '(': open_capture(c, it, k); return false;
+	case ')': close_capture(c, it, k); return false;
 	case '$':
 		if (c->p == c->end) {
 			it->op = ITEM_EOS;
@@ -203,7 +205,8 @@ void pattern_compile(lua_State *L, struct pattern *p, const char *text, size_t n
 		c.p++;
 	for (; c.p < c.end; at++) {
 		items[at] = (struct item){0};
-		if (!read_item(&c, &items[at], &k) || c.p == c.end || !strchr("*+-?", *c.p) || !*c.p)
+		if (!read_item(&c, &items[at], &k) || c.p == c.end || !strchr("*+-?", *c.p) ||
+			!*c.p)
 			continue;
 		items[at].repeat = *c.p++;
 		if (++repeats > PATTERN_REPEATS)

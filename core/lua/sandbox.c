@@ -103,8 +103,8 @@ static int no_random(lua_State *L)
 }
 
 /* Puts library `name` into the tables: as it is for the runtime, as a view for the plugin. */
-static void open_lib(lua_State *L, const char *name, lua_CFunction open, void (*change)(lua_State *),
-	int globals, int runtime)
+static void open_lib(lua_State *L, const char *name, lua_CFunction open,
+	void (*change)(lua_State *), int globals, int runtime)
 {
 	lua_pushcfunction(L, open);
 	lua_pushstring(L, name);
@@ -147,7 +147,8 @@ static void copy_table(lua_State *L, int from, int to)
 
 int sandbox_open(lua_State *L)
 {
-	static const luaL_Reg host[] = {{"freeze", host_freeze}, {"where", host_where}, {NULL, NULL}};
+	static const luaL_Reg host[] = {
+		{"freeze", host_freeze}, {"where", host_where}, {NULL, NULL}};
 	lua_settop(L, 0);
 	lua_pushcfunction(L, luaopen_base);
 	lua_call(L, 0, 1); /* 1: globals */

@@ -74,7 +74,8 @@ static void block_error(struct report *r, const struct lua_fail *f)
 	if (f->traceback[0])
 		jw_kstr(&json, "traceback", f->traceback);
 	jw_obj_end(&json);
-	buf_printf(&text, CX_T("[ERRO] %s:%d: %s\n", "[ERROR] %s:%d: %s\n"), f->file, f->line, f->msg);
+	buf_printf(
+		&text, CX_T("[ERRO] %s:%d: %s\n", "[ERROR] %s:%d: %s\n"), f->file, f->line, f->msg);
 	block(r, json.p, json.len, text.p, text.len);
 	buf_free(&json);
 	buf_free(&text);
@@ -151,7 +152,8 @@ static int host_text(lua_State *L)
 	struct report *r = hostcall_owner(L);
 	char out[128];
 	r->host->text(r->host->ctx, out, sizeof out, lua_tonumber(L, 1), !lua_isnumber(L, 1),
-		luaL_optstring(L, 2, "number"), (int)luaL_optinteger(L, 3, 2), luaL_optstring(L, 4, ""));
+		luaL_optstring(L, 2, "number"), (int)luaL_optinteger(L, 3, 2),
+		luaL_optstring(L, 4, ""));
 	lua_pushstring(L, out);
 	return 1;
 }
@@ -167,8 +169,8 @@ static int host_day(lua_State *L)
 static void push_host(lua_State *L, struct report *r)
 {
 	static const luaL_Reg functions[] = {{"section", host_section}, {"block", host_block},
-		{"failed", host_failed}, {"kpi", host_kpi}, {"json", host_json}, {"answer", host_answer},
-		{"day", host_day}, {NULL, NULL}};
+		{"failed", host_failed}, {"kpi", host_kpi}, {"json", host_json},
+		{"answer", host_answer}, {"day", host_day}, {NULL, NULL}};
 	static const luaL_Reg text[] = {{"text", host_text}, {NULL, NULL}};
 	lua_newtable(L);
 	hostcall_functions(L, functions, r);
@@ -185,7 +187,6 @@ static void push_host(lua_State *L, struct report *r)
 }
 
 /* ---- the run */
-
 
 /* Runs runtime/report.lua and the script's file; its title goes to title. */
 static int load_script(struct isolate *iso, struct report *r, const char *file, const char *text,

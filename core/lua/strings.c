@@ -110,8 +110,8 @@ static int s_gmatch(lua_State *L)
 	return 1;
 }
 
-static void add_template(lua_State *L, luaL_Buffer *b, struct pattern *p, const char *from,
-	const char *to)
+static void add_template(
+	lua_State *L, luaL_Buffer *b, struct pattern *p, const char *from, const char *to)
 {
 	size_t n;
 	const char *t = lua_tolstring(L, 3, &n), *end = t + n, *mark;
@@ -124,7 +124,8 @@ static void add_template(lua_State *L, luaL_Buffer *b, struct pattern *p, const 
 			luaL_addlstring(b, from, (size_t)(to - from));
 		} else if (c >= '1' && c <= '9') {
 			if (c - '1' >= (p->ncaptures ? p->ncaptures : 1))
-				luaL_error(L, "invalid capture index %%%d in replacement string", c - '0');
+				luaL_error(L, "invalid capture index %%%d in replacement string",
+					c - '0');
 			pattern_push_one(p, c - '1', from, to);
 			luaL_tolstring(L, -1, NULL);
 			lua_remove(L, -2);
@@ -137,8 +138,8 @@ static void add_template(lua_State *L, luaL_Buffer *b, struct pattern *p, const 
 	luaL_addlstring(b, t, (size_t)(end - t));
 }
 
-static void add_replacement(lua_State *L, luaL_Buffer *b, struct pattern *p, const char *from,
-	const char *to, int kind)
+static void add_replacement(
+	lua_State *L, luaL_Buffer *b, struct pattern *p, const char *from, const char *to, int kind)
 {
 	if (kind == LUA_TSTRING || kind == LUA_TNUMBER) {
 		add_template(L, b, p, from, to);
@@ -166,8 +167,10 @@ static int s_gsub(lua_State *L)
 	size_t n, np;
 	const char *s = luaL_checklstring(L, 1, &n), *text = luaL_checklstring(L, 2, &np);
 	int kind = lua_type(L, 3);
-	luaL_argexpected(L, kind == LUA_TNUMBER || kind == LUA_TSTRING || kind == LUA_TFUNCTION ||
-		kind == LUA_TTABLE, 3, "string/function/table");
+	luaL_argexpected(L,
+		kind == LUA_TNUMBER || kind == LUA_TSTRING || kind == LUA_TFUNCTION ||
+			kind == LUA_TTABLE,
+		3, "string/function/table");
 	if (kind == LUA_TNUMBER)
 		lua_tolstring(L, 3, NULL);
 	lua_Integer most = luaL_optinteger(L, 4, (lua_Integer)n + 1), count = 0;
@@ -211,8 +214,8 @@ static int s_rep(lua_State *L)
 		return 1;
 	}
 	if ((lua_Unsigned)times > STRING_RESULT_MAX / (n + nsep))
-		return luaL_error(L, "string.rep: result too large (at most %d bytes)",
-			STRING_RESULT_MAX);
+		return luaL_error(
+			L, "string.rep: result too large (at most %d bytes)", STRING_RESULT_MAX);
 	size_t total = (size_t)times * n + (size_t)(times - 1) * nsep;
 	luaL_Buffer b;
 	char *out = luaL_buffinitsize(L, &b, total);

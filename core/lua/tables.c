@@ -1,4 +1,5 @@
-/* tables.c — table.* and utf8.codes whose loops can be stopped: stock ones trust a __len of 2^60. */
+/* tables.c — table.* and utf8.codes whose loops can be stopped: stock ones trust a __len of 2^60.
+ */
 #include <limits.h>
 
 #include "lua/budget.h"
@@ -61,7 +62,8 @@ static int t_move(lua_State *L)
 			"too many elements to move");
 		lua_Integer n = last - from + 1;
 		luaL_argcheck(L, to <= LUA_MAXINTEGER - n + 1, 4, "destination wrap around");
-		bool up = to > last || to <= from || (target != 1 && !lua_compare(L, 1, 5, LUA_OPEQ));
+		bool up =
+			to > last || to <= from || (target != 1 && !lua_compare(L, 1, 5, LUA_OPEQ));
 		for (lua_Integer k = 0; k < n; k++) {
 			lua_Integer i = up ? k : n - 1 - k;
 			tick_every(L, k);

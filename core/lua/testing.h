@@ -1,5 +1,5 @@
-/* testing.h — runs a plugin's tests/NAME_test.lua: test, config, at, advance, send, refused, expect.
- * Flow:   testing_run_file() loads the file once; each test() it declares then starts with
+/* testing.h — runs a plugin's tests/NAME_test.lua: test, config, at, advance, send, refused,
+ * expect. Flow:   testing_run_file() loads the file once; each test() it declares then starts with
  *         host->reset() and a fake clock that never goes back, and drives the engine through
  *         struct testing_host.
  * Callers: engine/ (`cxd test`).
@@ -16,7 +16,8 @@
 struct testing_host {
 	void *ctx;
 	/* An empty store and the plugin loaded with these options over its defaults: a JSON object
-	 * {"promoter":8}, "{}" = the defaults. Once in each test, before its first send or query. */
+	 * {"promoter":8}, "{}" = the defaults. Once in each test, before its first send or query.
+	 */
 	int (*reset)(void *ctx, const char *config_json, struct cx_err *e);
 	/* POST /v1/events of one event; times in it without offset are wall clock. *status: as
 	 * HTTP (201, 422…); reply: the receipt or problem+json. <0: the engine itself failed. */
@@ -28,9 +29,9 @@ struct testing_host {
 
 struct testing_options {
 	struct isolate_limits limits; /* script_ms is the budget of one test */
-	int64_t start_ms;             /* the clock before the first at; 0 = 2026-01-01 00:00 local */
-	const char *filter;           /* run only tests with this in their name; NULL = all */
-	struct blame *blame;          /* may be NULL */
+	int64_t start_ms;    /* the clock before the first at; 0 = 2026-01-01 00:00 local */
+	const char *filter;  /* run only tests with this in their name; NULL = all */
+	struct blame *blame; /* may be NULL */
 };
 
 /* path: for messages, "plugins/acme/tests/nps_test.lua". Prints "ok   name" and

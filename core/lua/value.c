@@ -124,7 +124,7 @@ static const char *push_object(lua_State *L, const char *p)
 	while (*p != '}') {
 		p = blank(push_string(L, blank(p) + 1));
 		p = blank(p + 1); /* ':' */
-		if (*p == 'n') { /* null is absent */
+		if (*p == 'n') {  /* null is absent */
 			lua_pop(L, 1);
 			p += 4;
 		} else {
@@ -305,7 +305,8 @@ static int write_object(struct writer *w, int index, size_t count)
 		size_t len;
 		keys[n] = lua_tolstring(L, -2, &len);
 		if (!text_ok(keys[n++], len))
-			rc = complain(w, "uma chave não é UTF-8 válido", "a key is not valid UTF-8");
+			rc = complain(
+				w, "uma chave não é UTF-8 válido", "a key is not valid UTF-8");
 	}
 	qsort(keys, n, sizeof *keys, by_text);
 	jw_obj(w->out);
@@ -381,8 +382,8 @@ static int write_any(struct writer *w, int index)
 	lua_State *L = w->L;
 	int rc = 0;
 	if (++w->nodes > NODES)
-		return complain(w, "valores demais (mais de 100000)",
-			"too many values (more than 100000)");
+		return complain(
+			w, "valores demais (mais de 100000)", "too many values (more than 100000)");
 	if (!lua_checkstack(L, 8))
 		return complain(w, "profundo demais", "too deep");
 	switch (lua_type(L, index)) {
@@ -397,7 +398,8 @@ static int write_any(struct writer *w, int index)
 	case LUA_TNIL: jw_null(w->out); return 0;
 	case LUA_TTABLE:
 		if (++w->depth > DEPTH)
-			return complain(w, "profundo demais (mais de 32)", "too deep (more than 32)");
+			return complain(
+				w, "profundo demais (mais de 32)", "too deep (more than 32)");
 		rc = write_table(w, index);
 		w->depth--;
 		return rc;
@@ -492,7 +494,8 @@ static int read_where(struct params *p, lua_State *L)
 		size_t n;
 		bool named = lua_type(L, -2) == LUA_TSTRING;
 		if (!scalar(L, "where", out, sizeof out, &s, &n))
-			rc = param_fail(p, "where", "cada filtro é um valor", "each filter is one value");
+			rc = param_fail(
+				p, "where", "cada filtro é um valor", "each filter is one value");
 		else if (named)
 			rc = add_where(p, L, lua_tostring(L, -2), s, n);
 		else
@@ -511,7 +514,8 @@ static int read_list(struct params *p, lua_State *L, const char *name)
 	for (lua_Integer i = 1; i <= count; i++) {
 		lua_rawgeti(L, -1, i);
 		const char *s = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &n) : NULL;
-		int len = s ? snprintf(joined + at, sizeof joined - at, "%s%s", at ? "," : "", s) : -1;
+		int len = s ? snprintf(joined + at, sizeof joined - at, "%s%s", at ? "," : "", s)
+			    : -1;
 		lua_pop(L, 1);
 		if (len < 0 || at + (size_t)len >= sizeof joined)
 			return param_fail(p, name, "é um texto ou uma lista de textos",
@@ -521,8 +525,8 @@ static int read_list(struct params *p, lua_State *L, const char *name)
 	return param_add(p, name, joined, at);
 }
 
-int lua_to_params(lua_State *L, int index, struct kpi_param **out, int *n, struct arena *a,
-	struct cx_err *e)
+int lua_to_params(
+	lua_State *L, int index, struct kpi_param **out, int *n, struct arena *a, struct cx_err *e)
 {
 	struct params p = {.cap = 40, .a = a, .e = e};
 	*out = p.v = arena_alloc(a, sizeof *p.v * (size_t)p.cap);
@@ -532,8 +536,9 @@ int lua_to_params(lua_State *L, int index, struct kpi_param **out, int *n, struc
 	int top = lua_gettop(L), rc = 0;
 	index = lua_absindex(L, index);
 	if (lua_type(L, index) != LUA_TTABLE || !lua_checkstack(L, 10))
-		return cx_fail(e, CX_E_BAD_QUERY, NULL, CX_T("a consulta é uma tabela, não %s",
-			"the query is a table, not %s"), luaL_typename(L, index));
+		return cx_fail(e, CX_E_BAD_QUERY, NULL,
+			CX_T("a consulta é uma tabela, não %s", "the query is a table, not %s"),
+			luaL_typename(L, index));
 	for (lua_pushnil(L); !rc && lua_next(L, index); lua_settop(L, top + 1)) {
 		char text[64];
 		const char *s;
@@ -541,7 +546,8 @@ int lua_to_params(lua_State *L, int index, struct kpi_param **out, int *n, struc
 		if (lua_type(L, top + 1) != LUA_TSTRING) {
 			rc = cx_fail(e, CX_E_BAD_QUERY, NULL,
 				CX_T("a consulta tem só chaves: from, to, last, every, by, where",
-					"the query has keys only: from, to, last, every, by, where"));
+					"the query has keys only: from, to, last, every, by, "
+					"where"));
 			break;
 		}
 		const char *name = lua_tostring(L, top + 1);

@@ -12,7 +12,7 @@
 #include "event/event.h"
 #include "kpi/query.h"
 
-void lua_push_null(lua_State *L);               /* cx.null */
+void lua_push_null(lua_State *L);                             /* cx.null */
 void lua_push_json(lua_State *L, const char *json, size_t n); /* text must be valid */
 int lua_to_json(lua_State *L, int index, struct buf *out, struct cx_err *e);
 void lua_push_value(lua_State *L, struct value v, enum field_kind kind); /* as plugins.md's table */

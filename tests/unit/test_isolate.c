@@ -59,7 +59,8 @@ static void messages_have_a_place(void **state)
 	assert_string_equal(result("error()"), AT1 "an error without a message (nil)");
 	assert_string_equal(result("error {}"), AT1 "an error whose value is a table");
 	assert_string_equal(result("error(12)"), AT1 "12");
-	assert_string_equal(result("error(setmetatable({}, {__tostring = function() return 'm' end}))"),
+	assert_string_equal(
+		result("error(setmetatable({}, {__tostring = function() return 'm' end}))"),
 		AT1 "m");
 	assert_string_equal(result("error('a\\nb\\27[2J\\xff', 0)"), AT1 "a\\nb\\x1b[2J\\xff");
 	assert_string_equal(result("local x ="), AT1 "unexpected symbol near <eof>");
@@ -74,8 +75,11 @@ static void traceback_names_functions(void **state)
 	(void)state;
 	struct isolate *iso = make();
 	struct lua_fail f;
-	assert_int_equal(run(iso, "local function inner() error 'x' end\nlocal function outer()\n"
-				  "inner() return 1 end outer()", &f), -1);
+	assert_int_equal(run(iso,
+				 "local function inner() error 'x' end\nlocal function outer()\n"
+				 "inner() return 1 end outer()",
+				 &f),
+		-1);
 	assert_int_equal(f.line, 1);
 	assert_non_null(strstr(f.traceback, "plugins/acme/plugin.lua:1: in 'inner'"));
 	assert_non_null(strstr(f.traceback, "plugins/acme/plugin.lua:3: in 'outer'"));
@@ -92,28 +96,30 @@ static void libraries_are_frozen(void **state)
 {
 	(void)state;
 	assert_string_equal(result("string.rep = 1"), AT1 "this table is read-only (field 'rep')");
-	assert_string_equal(result("rawset(string, 'rep', 1)"),
-		AT1 "this table is read-only (field 'rep')");
-	assert_string_equal(result("table.insert(string, 1)"),
-		AT1 "this table is read-only (field 'number')");
-	assert_string_equal(result("setmetatable(string, {})"),
-		AT1 "cannot change a protected metatable");
+	assert_string_equal(
+		result("rawset(string, 'rep', 1)"), AT1 "this table is read-only (field 'rep')");
+	assert_string_equal(
+		result("table.insert(string, 1)"), AT1 "this table is read-only (field 'number')");
+	assert_string_equal(
+		result("setmetatable(string, {})"), AT1 "cannot change a protected metatable");
 	assert_string_equal(result("return tostring(getmetatable(''))"), "false");
 	assert_string_equal(result("local n = 0 for k, v in pairs(math) do n = n + 1 end\n"
-				   "return n > 20 and math.floor(2.5)"), "2");
+				   "return n > 20 and math.floor(2.5)"),
+		"2");
 	assert_string_equal(result("local f, t = pairs(math) return tostring(t)"), "nil");
 	assert_string_equal(result("return tostring(io) .. tostring(os) .. tostring(debug) .. "
 				   "tostring(package) .. tostring(dofile) .. tostring(loadfile) .. "
 				   "tostring(collectgarbage) .. tostring(string.dump)"),
 		"nilnilnilnilnilnilnilnil");
 	assert_non_null(strstr(result("math.random()"), "tx:random()"));
-	assert_string_equal(result("setmetatable({}, {__gc = 1})"),
-		AT1 "__gc is not available to plugins");
+	assert_string_equal(
+		result("setmetatable({}, {__gc = 1})"), AT1 "__gc is not available to plugins");
 	assert_string_equal(result("setmetatable({}, {__mode = 'k'})"),
 		AT1 "__mode is not available to plugins");
 	assert_string_equal(result("return select(2, load('\\27Lua'))"),
 		"attempt to load a binary chunk (mode is 't')");
-	assert_string_equal(result("local e = {x = 7} return load('return x', 'n', 't', e)()"), "7");
+	assert_string_equal(
+		result("local e = {x = 7} return load('return x', 'n', 't', e)()"), "7");
 }
 
 static void budget_is_never_swallowed(void **state)
@@ -122,8 +128,10 @@ static void budget_is_never_swallowed(void **state)
 	static const char *const loops[] = {"while true do end",
 		"while true do pcall(function() while true do end end) end",
 		"xpcall(function() while true do end end, function() while true do end end)",
-		"local c = coroutine.wrap(function() while true do end end) while true do pcall(c) end",
-		"while true do local x <close> = setmetatable({}, {__close = function() while true do "
+		"local c = coroutine.wrap(function() while true do end end) while true do pcall(c) "
+		"end",
+		"while true do local x <close> = setmetatable({}, {__close = function() while true "
+		"do "
 		"end end}) end",
 		"while true do pcall(string.find, ('a'):rep(1000), ('a*'):rep(20) .. 'b') end"};
 	for (size_t i = 0; i < sizeof loops / sizeof *loops; i++) {
@@ -143,10 +151,10 @@ static void budget_is_never_swallowed(void **state)
 static void memory_is_capped(void **state)
 {
 	(void)state;
-	static const char *const hogs[] = {
-		"local t = {} while true do t[#t + 1] = {} end",
+	static const char *const hogs[] = {"local t = {} while true do t[#t + 1] = {} end",
 		"local s = ('x'):rep(1 << 20) while true do s = s .. s end",
-		"local t = {} while true do pcall(function() while true do t[#t + 1] = {1, 2} end end) end"};
+		"local t = {} while true do pcall(function() while true do t[#t + 1] = {1, 2} end "
+		"end) end"};
 	for (size_t i = 0; i < sizeof hogs / sizeof *hogs; i++) {
 		struct isolate_limits small = {.memory = 4 << 20};
 		struct isolate *iso = isolate_new("acme", "plugins/acme/", &small, NULL);
@@ -199,7 +207,8 @@ static void require_stays_inside(void **state)
 	struct isolate *iso = make();
 	struct lua_fail f;
 	isolate_files(iso, files, 4);
-	assert_int_equal(run(iso, "assert(require 'a' == require 'a') return require('a').v", &f), 0);
+	assert_int_equal(
+		run(iso, "assert(require 'a' == require 'a') return require('a').v", &f), 0);
 	assert_int_equal(lua_tointeger(isolate_state(iso), -1), 5);
 	assert_int_equal(run(iso, "require 'b'", &f), -1);
 	assert_string_equal(f.msg, "require \"b\": the files require each other");
@@ -223,11 +232,12 @@ static void patterns(void **state)
 	assert_string_equal(result("return ('aXbXc'):match('(.-)X(.*)')"), "a");
 	assert_string_equal(result("return ('abab'):match('(ab)%1')"), "ab");
 	assert_string_equal(result("local t = {} for k, v in ('a=1, b=2'):gmatch('(%w+)=(%w+)') do "
-				   "t[#t + 1] = k .. v end return table.concat(t, ' ')"), "a1 b2");
+				   "t[#t + 1] = k .. v end return table.concat(t, ' ')"),
+		"a1 b2");
 	assert_string_equal(result("return ('a.b'):find('.', 1, true)"), "2");
 	assert_string_equal(result("return ('x'):match('(')"), AT1 "unfinished capture");
-	assert_string_equal(result("return ('x'):match('[a')"),
-		AT1 "malformed pattern (missing ']')");
+	assert_string_equal(
+		result("return ('x'):match('[a')"), AT1 "malformed pattern (missing ']')");
 	assert_string_equal(result("return ('x'):rep(3, ',')"), "x,x,x");
 }
 
@@ -258,12 +268,13 @@ static void json_values(void **state)
 {
 	(void)state;
 	struct isolate *iso = make();
-	static const char *const same[] = {"{\"a\":[1,2.5,true,null,\"x\"],\"b\":{\"c\":\"\xc3\xa9\"}}",
-		"[[1],[2,[3]]]", "9223372036854775807", "-9007199254740993", "\"\"", "false", "null"};
+	static const char *const same[] = {
+		"{\"a\":[1,2.5,true,null,\"x\"],\"b\":{\"c\":\"\xc3\xa9\"}}", "[[1],[2,[3]]]",
+		"9223372036854775807", "-9007199254740993", "\"\"", "false", "null"};
 	for (size_t i = 0; i < sizeof same / sizeof *same; i++)
 		assert_string_equal(round_trip(iso, same[i]), same[i]);
-	assert_string_equal(round_trip(iso, " { \"b\" : 1 , \"a\" : null,\"c\":[ ] } "),
-		"{\"b\":1,\"c\":{}}");
+	assert_string_equal(
+		round_trip(iso, " { \"b\" : 1 , \"a\" : null,\"c\":[ ] } "), "{\"b\":1,\"c\":{}}");
 	assert_string_equal(round_trip(iso, "\"\\u00e9\\ud83d\\ude00\\n\\/\\\"\""),
 		"\"\xc3\xa9\xf0\x9f\x98\x80\\n/\\\"\"");
 	isolate_free(iso);
@@ -299,7 +310,8 @@ static void bad_values_say_where(void **state)
 {
 	(void)state;
 	cx_lang = CX_EN;
-	assert_string_equal(to_json("{steps = {1, 2, {due = 0/0}}}"), "steps[3].due: NaN is not allowed");
+	assert_string_equal(
+		to_json("{steps = {1, 2, {due = 0/0}}}"), "steps[3].due: NaN is not allowed");
 	assert_string_equal(to_json("{a = 1/0}"), "a: infinity is not allowed");
 	assert_string_equal(to_json("{1, 2, a = 3}"), "list and keys in one table");
 	assert_string_equal(to_json("{1, nil, 3}"), "the list has holes");
@@ -335,10 +347,12 @@ static void query_tables(void **state)
 {
 	(void)state;
 	static const char *const cases[][2] = {{"{by = {'unit', 'channel'}}", "by=unit,channel;"},
-		{"{by = 'unit'}", "by=unit;"}, {"{where = {channel = 'app'}}", "where=channel:app;"},
+		{"{by = 'unit'}", "by=unit;"},
+		{"{where = {channel = 'app'}}", "where=channel:app;"},
 		{"{where = {'a:b', 'a:c'}}", "where=a:b;where=a:c;"},
-		{"{from = 0}", "from=1969-12-31T21:00:00-03:00;"}, {"nil", ""}, {"{last = '6mo'}", "last=6mo;"},
-		{"{where = {vip = true}}", "where=vip:true;"}, {"{last = print}", "last: not a usable value"},
+		{"{from = 0}", "from=1969-12-31T21:00:00-03:00;"}, {"nil", ""},
+		{"{last = '6mo'}", "last=6mo;"}, {"{where = {vip = true}}", "where=vip:true;"},
+		{"{last = print}", "last: not a usable value"},
 		{"5", "the query is a table, not number"}};
 	cx_lang = CX_EN;
 	assert_true(tz_setup("America/Sao_Paulo"));
@@ -467,11 +481,11 @@ static void collected_attacks(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(collected_attacks),
-		cmocka_unit_test(messages_have_a_place), cmocka_unit_test(traceback_names_functions),
-		cmocka_unit_test(libraries_are_frozen), cmocka_unit_test(budget_is_never_swallowed),
-		cmocka_unit_test(memory_is_capped), cmocka_unit_test(nested_calls),
-		cmocka_unit_test(require_stays_inside), cmocka_unit_test(patterns),
-		cmocka_unit_test(json_values), cmocka_unit_test(bad_values_say_where),
-		cmocka_unit_test(query_tables)};
+		cmocka_unit_test(messages_have_a_place),
+		cmocka_unit_test(traceback_names_functions), cmocka_unit_test(libraries_are_frozen),
+		cmocka_unit_test(budget_is_never_swallowed), cmocka_unit_test(memory_is_capped),
+		cmocka_unit_test(nested_calls), cmocka_unit_test(require_stays_inside),
+		cmocka_unit_test(patterns), cmocka_unit_test(json_values),
+		cmocka_unit_test(bad_values_say_where), cmocka_unit_test(query_tables)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
