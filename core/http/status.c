@@ -5,10 +5,7 @@
 #include <string.h>
 
 #include "base/problem.h"
-
-#ifndef CX_VERSION
-#define CX_VERSION "0.1.0"
-#endif
+#include "base/version.h"
 
 const uint32_t commit_bounds_us[COMMIT_BUCKETS] = {
 	250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 500000};

@@ -263,9 +263,11 @@ static void bury(struct lane *l)
 			if (j->deaths >= 2)
 				give_up(l, j, CX_E_ENGINE_RESTARTING);
 	int64_t now = clock_mono_us();
-	bool fast = l->state == LANE_STARTING || now - l->started_us < fast_us;
+	/* killed from outside while serving says nothing about the next start */
+	bool fast = l->state == LANE_STARTING
+		    || (now - l->started_us < fast_us && (WIFEXITED(status) || own_signal(status)));
 	l->fast_deaths = fast ? l->fast_deaths + 1 : 0;
-	int64_t wait = l->fast_deaths < 2 ? 0 : 50000LL << (l->fast_deaths < 8 ? l->fast_deaths - 2 : 6);
+	int64_t wait = l->fast_deaths < 2 ? 0 : 50000LL << (l->fast_deaths < 6 ? l->fast_deaths - 2 : 4);
 	l->next_start_us = l->stopping ? 0 : now + wait;
 	l->state = l->stopping ? LANE_STOPPED : LANE_DOWN;
 	l->host.died(l, l->ever_ready, status);
