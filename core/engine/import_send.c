@@ -10,11 +10,14 @@ static int lost(struct import_run *r)
 			"the connection to cxd is gone; import again: what is in stays in, once"));
 }
 
-static struct str member(struct import_run *r, uint32_t obj, const char *key)
+/* The text under key, NUL-terminated; "" where there is none. */
+static const char *member(struct import_run *r, uint32_t obj, const char *key)
 {
 	uint32_t at = json_get(&r->doc, obj, key);
-	return at && r->doc.nodes[at].type == JSON_STRING ? json_text(&r->doc, at, &r->a)
-		: (struct str){"", 0};
+	if (!at || r->doc.nodes[at].type != JSON_STRING)
+		return "";
+	struct str s = json_text(&r->doc, at, &r->a);
+	return arena_str(&r->a, s.p, s.n).p;
 }
 
 static int64_t number(struct import_run *r, const char *key)
@@ -35,11 +38,11 @@ static void read_rejected(struct import_run *r, const struct sent *s)
 		struct origin of = {-1, 0};
 		if (i && json_int64(&r->doc, i, &index) && index >= 0 && index < s->n)
 			of = s->of[index];
-		struct str code = member(r, at, "code");
-		if (strcmp(code.p, cx_err_name(CX_E_ID_CONFLICT)) == 0)
+		const char *code = member(r, at, "code");
+		if (strcmp(code, cx_err_name(CX_E_ID_CONFLICT)) == 0)
 			r->changed++;
-		tell_refused(r, of, member(r, at, "id").p, code.p, member(r, at, "field").p,
-			member(r, at, "detail").p);
+		tell_refused(r, of, member(r, at, "id"), code, member(r, at, "field"),
+			member(r, at, "detail"));
 	}
 }
 
@@ -54,9 +57,9 @@ static int read_result(struct import_run *r, const struct frame *f)
 	arena_reset(&r->a);
 	int rc = json_scan(&r->doc, f->body, f->head.body_len, JSON_DEPTH, 1000000, &e);
 	if (rc != CX_OK || f->head.status >= 400) {
-		struct str detail = rc == CX_OK ? member(r, 0, "detail") : (struct str){e.msg, 0};
+		const char *detail = rc == CX_OK ? member(r, 0, "detail") : e.msg;
 		return cx_fail(&r->e, CX_E_INTERNAL, NULL, CX_T("o lote foi recusado (%d): %s",
-			"the batch was refused (%d): %s"), f->head.status, detail.p);
+			"the batch was refused (%d): %s"), f->head.status, detail);
 	}
 	r->accepted += number(r, "accepted");
 	r->duplicates += number(r, "duplicates");

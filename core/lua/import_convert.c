@@ -15,7 +15,7 @@ static int wrong(struct cx_err *e, const char *name, const char *kind, const cha
 	if (n > SHOWN)
 		for (n = SHOWN; n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80;)
 			n--;
-	return cx_fail(e, CX_E_INVALID_FIELD, name, CX_T("\"%.*s\" não é %s", "\"%.*s\" is not %s"),
+	return cx_fail(e, CX_E_INVALID_FIELD, name, CX_T("\"%.*s\" não serve como %s", "\"%.*s\" is not a valid %s"),
 		(int)n, text, kind);
 }
 
@@ -43,7 +43,7 @@ static int read_time(lua_State *L, const char *name, int64_t *ms, struct cx_err 
 	} else if (lua_type(L, -1) == LUA_TSTRING) {
 		const char *s = lua_tolstring(L, -1, &n);
 		return tz_parse_any(s, n, ms) ? CX_OK
-			: wrong(e, name, CX_T("um instante", "a time"), s, n);
+			: wrong(e, name, field_kind_name(FIELD_TIME), s, n);
 	}
 	return cx_fail(e, CX_E_INVALID_FIELD, name, CX_T("precisa ser um instante, veio %s",
 		"must be a time, got %s"), luaL_typename(L, -1));
