@@ -58,8 +58,13 @@ int engine_main(int argc, char **argv)
 	blame_phase(eng.blame, BLAME_START);
 	if (conf_load(&conf, argv[1], &errs) < 0)
 		cx_die("%s", errs.v[0].msg);
-	log_setup(argv[0], level_of(conf.log_level), conf.log_format);
-	cx_lang = strcmp(conf.company_locale, "en") == 0 ? CX_EN : CX_PT;
+	enum log_level least = level_of(conf.log_level);
+	for (int i = 2; i < argc; i++)
+		if (strcmp(argv[i], "--quiet") == 0)
+			least = LOG_WARN;
+	log_setup(strcmp(argv[0], "write") == 0 ? "writer" : strcmp(argv[0], "read") == 0 ? "reader" : argv[0],
+		least, conf.log_format);
+	cx_lang = cx_lang_wanted(conf.company_locale);
 	isolate_clock_start();
 	int rc = run_role(&eng, argv[0], argc - 2, argv + 2);
 	plugin_set_free(&eng.set);

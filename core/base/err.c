@@ -7,6 +7,17 @@
 
 enum cx_lang cx_lang = CX_PT;
 
+enum cx_lang cx_lang_wanted(const char *locale)
+{
+	static const char *const names[] = {"LC_ALL", "LC_MESSAGES", "LANG"};
+	const char *env = NULL;
+	for (int i = 0; i < 3 && !(env && *env); i++)
+		env = getenv(names[i]);
+	if (env && (strncmp(env, "en", 2) == 0 || strncmp(env, "pt", 2) == 0))
+		locale = env;
+	return strncmp(locale, "en", 2) == 0 ? CX_EN : CX_PT;
+}
+
 #define X(sym, name, status, pt, en) {name, status, pt, en},
 static const struct {
 	const char *name;

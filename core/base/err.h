@@ -25,6 +25,8 @@ enum cx_err_code {
 
 enum cx_lang { CX_PT, CX_EN };
 extern enum cx_lang cx_lang; /* language of the answer being made */
+/* Of a person at a terminal: LC_ALL, LC_MESSAGES, LANG if it is one of ours, else the company's. */
+enum cx_lang cx_lang_wanted(const char *locale);
 
 /* The sentence in the reader's language; both must take the same arguments. */
 #define CX_T(pt, en) (cx_lang == CX_PT ? (pt) : (en))

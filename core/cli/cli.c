@@ -139,33 +139,12 @@ static int take_arguments(struct cli *c, int argc, char **argv, int *wants)
 	return EXIT_DONE;
 }
 
-static const char *from_env(void)
-{
-	static const char *const names[] = {"LC_ALL", "LC_MESSAGES", "LANG"};
-	for (int i = 0; i < 3; i++) {
-		const char *v = getenv(names[i]);
-		if (v && *v)
-			return v;
-	}
-	return "";
-}
-
-/* The person's own setting if it is one of ours, else the company's. */
-static void choose_language(const char *locale)
-{
-	const char *env = from_env();
-	cx_lang = strncmp(env, "en", 2) == 0      ? CX_EN
-		  : strncmp(env, "pt", 2) == 0    ? CX_PT
-		  : strncmp(locale, "en", 2) == 0 ? CX_EN
-						  : CX_PT;
-}
-
 static int load_conf(struct cli *c)
 {
 	struct cx_errs errs = {0};
 	int rc = conf_load(&c->conf, c->conf_path, &errs);
 	if (rc == CX_OK) {
-		choose_language(c->conf.company_locale);
+		cx_lang = cx_lang_wanted(c->conf.company_locale);
 		return EXIT_DONE;
 	}
 	for (int i = 0; i < errs.n && i < CX_ERRS_MAX; i++)
@@ -216,7 +195,7 @@ int cli_main(int argc, char **argv)
 	int wants = 0;
 	if (!c.conf_path || !*c.conf_path)
 		c.conf_path = "conf/cxd.ini";
-	choose_language("pt-BR");
+	cx_lang = cx_lang_wanted("pt-BR");
 	int rc = take_arguments(&c, argc, argv, &wants);
 	if (rc != EXIT_DONE)
 		return rc;

@@ -137,7 +137,7 @@ int access_write(struct ingest *in, const struct frame *f, struct buf *reply, in
 {
 	struct cx_err e;
 	struct buf kept = {0};
-	ingest_job_begin(in, &f->head, false);
+	ingest_job_begin(in, &f->head, false, in->next_seq);
 	arena_reset(&in->arena);
 	int rc = store_job_get(in->eng->store, f->head.key, status, &kept, &e);
 	bool again = rc == 1 && f->head.route == ROUTE_TOKENS_POST && *status == 201;

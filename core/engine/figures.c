@@ -40,9 +40,23 @@ static int formula(void *ctx, const struct kpi *k, const struct kpi_measured *m,
 	return CX_OK;
 }
 
+static int interval(void *ctx, const struct kpi *k, const struct kpi_measured *m, double *low,
+	double *high, const char **method, bool *null, struct cx_err *e)
+{
+	static char name[16];
+	struct engine *eng = ctx;
+	struct lua_fail f;
+	struct plugin *p = plugin_set_find(&eng->set, k->plugin);
+	if (plugin_interval(p, k, m, low, high, name, null, &f) < 0)
+		return raise(&f, e);
+	*method = name;
+	return CX_OK;
+}
+
 void engine_kpi_host(struct engine *eng, struct kpi_host *host)
 {
-	*host = (struct kpi_host){.ctx = eng, .where = engine_where, .formula = formula};
+	*host = (struct kpi_host){.ctx = eng, .where = engine_where, .formula = formula,
+		.interval = interval, .company_currency = eng->conf->company_currency};
 }
 
 int engine_kpi(struct engine *eng, const char *id, const struct kpi_param *params, int n,

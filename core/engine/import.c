@@ -31,7 +31,8 @@ static int read_args(struct import_run *r, int argc, char **argv)
 		else if (!r->dir)
 			r->dir = argv[i];
 		else
-			return usage(CX_T("cxd import NOME [PASTA] [--live]", "cxd import NAME [DIR] [--live]"));
+			return usage(CX_T("cxd import NOME [PASTA] [--live]",
+				"cxd import NAME [DIR] [--live]"));
 	}
 	if (!r->name)
 		return usage(CX_T("falta o nome da importação", "the importer's name is missing"));
@@ -48,14 +49,14 @@ static int load_plugins(struct import_run *r, struct plugin_set *set)
 	if (rc < 0)
 		return rc;
 	if (plugin_set_load(set, r->conf, v, n, NULL, 0, r->blame) < 0)
-		return cx_fail(&r->e, CX_E_PLUGIN_FAILED, NULL, CX_T("os plugins não carregaram",
-			"the plugins did not load"));
+		return cx_fail(&r->e, CX_E_PLUGIN_FAILED, NULL,
+			CX_T("os plugins não carregaram", "the plugins did not load"));
 	rc = import_open(set, r->name, &r->im, &r->e);
 	r->im.live = r->live;
 	for (int i = 0; i < set->n && rc < 0; i++) /* perhaps it is in one that failed */
 		for (int k = 0; k < set->v[i]->nerrors; k++)
-			fprintf(stderr, "%s:%d: %s\n", set->v[i]->errors[k].file, set->v[i]->errors[k].line,
-				set->v[i]->errors[k].message);
+			fprintf(stderr, "%s:%d: %s\n", set->v[i]->errors[k].file,
+				set->v[i]->errors[k].line, set->v[i]->errors[k].message);
 	return rc;
 }
 
@@ -92,7 +93,8 @@ static int failed(struct import_run *r, const struct lua_fail *f)
 	if (r->e.code) /* the sink stopped it */
 		return r->e.code;
 	if (f->file[0])
-		return cx_fail(&r->e, CX_E_PLUGIN_FAILED, NULL, "%s:%d: %s", f->file, f->line, f->msg);
+		return cx_fail(
+			&r->e, CX_E_PLUGIN_FAILED, NULL, "%s:%d: %s", f->file, f->line, f->msg);
 	return cx_fail(&r->e, CX_E_PLUGIN_FAILED, NULL, "%s", f->msg);
 }
 
@@ -113,8 +115,10 @@ static int load_table(struct import_run *r, const struct import_table *t)
 	char path[4096];
 	int64_t rows;
 	if (t->file[0] == '/' || strstr(t->file, ".."))
-		return cx_fail(&r->e, CX_E_BAD_REQUEST, NULL, CX_T("tabela %s: %s não fica na pasta dada",
-			"table %s: %s is not inside the folder given"), t->name, t->file);
+		return cx_fail(&r->e, CX_E_BAD_REQUEST, NULL,
+			CX_T("tabela %s: %s não fica na pasta dada",
+				"table %s: %s is not inside the folder given"),
+			t->name, t->file);
 	snprintf(path, sizeof path, "%s/%s", r->dir, t->file);
 	int rc = scratch_load(r->scratch, t->name, path, t->delimiter, t->encoding, &rows, &r->e);
 	tell_progress(r, r->done + (rc == CX_OK ? rows : 0));
@@ -152,8 +156,10 @@ static int from_tables(struct import_run *r)
 {
 	int64_t total;
 	if (!r->dir || !*r->dir)
-		return cx_fail(&r->e, CX_E_BAD_REQUEST, NULL, CX_T("falta a pasta dos arquivos: "
-			"cxd import %s PASTA", "the folder of the files is missing: cxd import %s DIR"),
+		return cx_fail(&r->e, CX_E_BAD_REQUEST, NULL,
+			CX_T("falta a pasta dos arquivos: "
+			     "cxd import %s PASTA",
+				"the folder of the files is missing: cxd import %s DIR"),
 			r->name);
 	int rc = scratch_open(&r->scratch, r->conf->server_data, &r->e);
 	tell_phase(r, CX_T("lendo", "reading"), 0);
@@ -167,8 +173,8 @@ static int from_tables(struct import_run *r)
 		rc = scratch_rows(r->scratch, r->im.sql[i], map_row, r, &r->e);
 		if (rc < 0 && r->e.code == CX_E_BAD_REQUEST) {
 			struct cx_err why = r->e;
-			cx_fail(&r->e, why.code, NULL, "import \"%s\": events[%d]: %s", r->name, i + 1,
-				why.msg);
+			cx_fail(&r->e, why.code, NULL, "import \"%s\": events[%d]: %s", r->name,
+				i + 1, why.msg);
 		}
 	}
 	if (rc != CX_OK)

@@ -35,10 +35,10 @@ struct import_run {
 	bool live, json, tty;
 	struct cx_err e;
 	/* rows */
-	struct origin at;      /* of what is being mapped */
-	int rowid_col, ncols;  /* of the part; -1 none */
-	bool *lines;           /* per part: rows are lines of a file */
-	int64_t limit;         /* events per batch */
+	struct origin at;     /* of what is being mapped */
+	int rowid_col, ncols; /* of the part; -1 none */
+	bool *lines;          /* per part: rows are lines of a file */
+	int64_t limit;        /* events per batch */
 	/* batches: the one being filled, and those without result yet */
 	int fd;
 	uint64_t jobs;

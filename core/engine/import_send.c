@@ -58,8 +58,9 @@ static int read_result(struct import_run *r, const struct frame *f)
 	int rc = json_scan(&r->doc, f->body, f->head.body_len, JSON_DEPTH, 1000000, &e);
 	if (rc != CX_OK || f->head.status >= 400) {
 		const char *detail = rc == CX_OK ? member(r, 0, "detail") : e.msg;
-		return cx_fail(&r->e, CX_E_INTERNAL, NULL, CX_T("o lote foi recusado (%d): %s",
-			"the batch was refused (%d): %s"), f->head.status, detail);
+		return cx_fail(&r->e, CX_E_INTERNAL, NULL,
+			CX_T("o lote foi recusado (%d): %s", "the batch was refused (%d): %s"),
+			f->head.status, detail);
 	}
 	r->accepted += number(r, "accepted");
 	r->duplicates += number(r, "duplicates");
@@ -97,9 +98,12 @@ static int receive(struct import_run *r)
 static int send_batch(struct import_run *r)
 {
 	struct buf meta = {0};
-	struct job_head h = {.kind = FRAME_JOB, .job = ++r->jobs, .now_ms = clock_now_ms(),
+	struct job_head h = {.kind = FRAME_JOB,
+		.job = ++r->jobs,
+		.now_ms = clock_now_ms(),
 		.route = r->live ? ROUTE_EVENTS_POST : ROUTE_IMPORT_POST,
-		.body_len = (uint32_t)r->body.len, .caller = {.level = LEVEL_ADMIN, .uid = UINT32_MAX}};
+		.body_len = (uint32_t)r->body.len,
+		.caller = {.level = LEVEL_ADMIN, .uid = UINT32_MAX}};
 	int rc = CX_OK;
 	if (r->now.n == 0)
 		return CX_OK;

@@ -141,17 +141,21 @@ static void counts(struct import_run *r, int64_t us)
 {
 	char all[32], in[32], there[32], refused[32], rate[32];
 	printf(CX_T("%s: %s eventos, %s novos, %s já estavam, %s recusados (%s/s)\n",
-		"%s: %s events, %s new, %s already there, %s refused (%s/s)\n"), r->name,
-		grouped(all, r->accepted + r->duplicates + r->refused), grouped(in, r->accepted),
-		grouped(there, r->duplicates), grouped(refused, r->refused),
+		       "%s: %s events, %s new, %s already there, %s refused (%s/s)\n"),
+		r->name, grouped(all, r->accepted + r->duplicates + r->refused),
+		grouped(in, r->accepted), grouped(there, r->duplicates),
+		grouped(refused, r->refused),
 		grouped(rate, per_second(r->accepted + r->duplicates + r->refused, us)));
 	if (r->changed)
-		printf(CX_T("%s: %s dos recusados já estavam, com outro conteúdo: as linhas mudaram\n",
-			"%s: %s of the refused were there with other content: the rows have changed\n"),
+		printf(CX_T("%s: %s dos recusados já estavam, com outro conteúdo: as linhas "
+			    "mudaram\n",
+			       "%s: %s of the refused were there with other content: the rows have "
+			       "changed\n"),
 			r->name, grouped(refused, r->changed));
 	else if (!r->accepted && !r->refused && r->duplicates)
 		printf(CX_T("%s: tudo já estava lá; nada mudou\n",
-			"%s: everything was there already; nothing has changed\n"), r->name);
+			       "%s: everything was there already; nothing has changed\n"),
+			r->name);
 }
 
 int tell_end(struct import_run *r, int rc)

@@ -30,10 +30,11 @@ int ingest_open(struct ingest *in, struct cx_err *e)
 	return rc;
 }
 
-void ingest_job_begin(struct ingest *in, const struct job_head *head, bool past)
+void ingest_job_begin(struct ingest *in, const struct job_head *head, bool past, int64_t began)
 {
 	in->head = head;
 	in->past = past;
+	in->began = began;
 	in->random = head->seed;
 	in->store_failed = false;
 	in->depth = in->marks = 0;
@@ -92,7 +93,7 @@ static int known(struct ingest *in, struct event *ev, enum outcome *out)
 	ev->recorded_ms = old.recorded_ms;
 	ev->clockahead = old.clockahead;
 	ev->job = old.job;
-	bool ours = old.job == in->head->key;
+	bool ours = old.job == in->head->key && old.seq < in->began;
 	*out = ours ? INGEST_STORED : INGEST_KNOWN;
 	if (!ours)
 		in->counts.duplicates++;

@@ -35,6 +35,8 @@ struct ingest {
 	/* of the job that runs */
 	const struct job_head *head;
 	bool past;             /* imported history: tx.past */
+	int64_t began;         /* the next seq when this run of the job began: what the same job stored
+	                        * before it came from a run that died */
 	uint32_t item;
 	uint64_t random;       /* state of tx:random */
 	struct cx_errs errs;   /* why an event was refused */
@@ -51,7 +53,8 @@ void ingest_init(struct ingest *in, struct engine *eng);
 void ingest_free(struct ingest *in);
 int ingest_open(struct ingest *in, struct cx_err *e); /* reads the last seq */
 
-void ingest_job_begin(struct ingest *in, const struct job_head *head, bool past);
+/* began: in->next_seq, or for the later steps of a batch what it was at the first. */
+void ingest_job_begin(struct ingest *in, const struct job_head *head, bool past, int64_t began);
 /* How an event came: its bytes, and in binary mode its ce-* meta. */
 struct ingest_source {
 	const char *body, *meta;

@@ -49,7 +49,7 @@ int post_single(struct ingest *in, const struct frame *f, struct buf *reply, int
 		mode == POST_STRUCTURED, mode == POST_BINARY};
 	struct event ev;
 	enum outcome out = INGEST_STORED;
-	ingest_job_begin(in, &f->head, false);
+	ingest_job_begin(in, &f->head, false, in->next_seq);
 	if (mode == POST_NONE) {
 		*status = refuse_type(reply);
 		return CX_OK;
@@ -78,6 +78,7 @@ struct post_batch {
 	struct buf body;
 	struct json_items items;
 	struct tally now, before;
+	int64_t began; /* see struct ingest */
 	struct buf rejected, receipts_json;
 };
 
@@ -173,7 +174,9 @@ int post_batch_step(struct ingest *in, struct post_batch *b, uint32_t max, bool 
 	b->now.rejected_len = b->rejected.len;
 	b->now.receipts_len = b->receipts_json.len;
 	b->before = b->now;
-	ingest_job_begin(in, &b->head, b->past);
+	if (!b->began)
+		b->began = in->next_seq;
+	ingest_job_begin(in, &b->head, b->past, b->began);
 	for (uint32_t i = 0; i < max && b->now.next < b->items.n; i++, b->now.next++) {
 		struct str item = b->items.v[b->now.next];
 		struct ingest_source src = {.body = item.p, .body_len = item.n,

@@ -43,8 +43,8 @@ static int group_for(struct answer *a, const struct str el[KPI_DIMS], struct ans
 		g->series = xcalloc((size_t)a->nbuckets * nm, sizeof *g->series);
 		if (a->ngroups == a->cap_groups) {
 			a->cap_groups = a->cap_groups ? a->cap_groups * 2 : 64;
-			a->groups = xrealloc(a->groups,
-				(size_t)a->cap_groups * sizeof(struct answer_group *));
+			a->groups = xrealloc(
+				a->groups, (size_t)a->cap_groups * sizeof(struct answer_group *));
 		}
 		a->groups[a->ngroups++] = g;
 		pmap_add(&a->map, h, g);
@@ -54,8 +54,8 @@ static int group_for(struct answer *a, const struct str el[KPI_DIMS], struct ans
 	if ((int64_t)a->ngroups * (a->nbuckets ? a->nbuckets : 1) <= SERIES_MAX)
 		return CX_OK;
 	return cx_fail(a->e, CX_E_BAD_QUERY, a->nbuckets ? "every" : "by",
-		CX_T("mais de %d períodos × grupos: use um every maior, menos by ou uma janela menor",
-			"more than %d buckets × groups: use a longer every, fewer by or a smaller window"),
+		CX_T("mais de %d períodos × grupos: use every maior, menos by ou janela menor",
+			"more than %d buckets × groups: use a longer every or fewer by"),
 		SERIES_MAX);
 }
 
@@ -76,8 +76,7 @@ static int memo_for(struct answer *a, struct str group, struct memo **out)
 	for (int i = 0; i < q->nwhere && m->counted; i++) {
 		struct str x = el[q->where[i].dim];
 		bool null = str_same(x, STR("null"));
-		m->counted = null == q->where[i].null &&
-			str_same(x, a->where[i][x.p[0] == '"']);
+		m->counted = null == q->where[i].null && str_same(x, a->where[i][x.p[0] == '"']);
 	}
 	if (m->counted && q->nby) {
 		int rc = group_for(a, el, &m->group);
@@ -122,7 +121,8 @@ int answer_targets(struct answer *a, int32_t day, struct str group, struct targe
 	}
 	int b = bucket_of(a, day);
 	if (b < 0)
-		return cx_fail(a->e, CX_E_INTERNAL, NULL, "kpi %s: day %d has no bucket", a->k->id, day);
+		return cx_fail(
+			a->e, CX_E_INTERNAL, NULL, "kpi %s: day %d has no bucket", a->k->id, day);
 	ptrdiff_t at = (ptrdiff_t)b * a->k->nmeasures;
 	*t = (struct targets){a->series + at, g ? g->series + at : NULL};
 	return CX_OK;
@@ -134,7 +134,8 @@ static int add(struct answer *a, struct figure *f, const struct measure *m, int6
 		return CX_OK;
 	return cx_fail(a->e, CX_E_NUMBER_RANGE, m->name,
 		CX_T("KPI %s: a soma %s passou de 64 bits; use uma janela menor",
-			"KPI %s: the sum %s exceeded 64 bits; use a smaller window"), a->k->id, m->name);
+			"KPI %s: the sum %s exceeded 64 bits; use a smaller window"),
+		a->k->id, m->name);
 }
 
 int answer_add(struct answer *a, const struct targets *t, const struct measure *m, int64_t delta)
@@ -187,16 +188,16 @@ static int set_targets(const struct targets *t, const struct measure *m, struct 
 	return n;
 }
 
-void answer_see(const struct targets *t, const struct measure *m, int32_t day, uint32_t id,
-	uint32_t n)
+void answer_see(
+	const struct targets *t, const struct measure *m, int32_t day, uint32_t id, uint32_t n)
 {
 	struct figure *f[2];
 	for (int i = set_targets(t, m, f); i-- > 0;)
 		kset_see(open_set(f[i], m, day), id, n);
 }
 
-void answer_merge(const struct targets *t, const struct measure *m, int32_t day,
-	const struct kset *set)
+void answer_merge(
+	const struct targets *t, const struct measure *m, int32_t day, const struct kset *set)
 {
 	struct figure *f[2];
 	for (int i = set_targets(t, m, f); i-- > 0;) {

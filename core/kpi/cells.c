@@ -9,8 +9,9 @@
 
 enum { CELLS_MAX = 65536 };
 
-struct cells *cells_new(struct store *s, int64_t max_groups, int (*where)(void *ctx,
-	const struct measure *m, struct event *ev, struct cx_err *e), void *ctx)
+struct cells *cells_new(struct store *s, int64_t max_groups,
+	int (*where)(void *ctx, const struct measure *m, struct event *ev, struct cx_err *e),
+	void *ctx)
 {
 	struct cells *c = xcalloc(1, sizeof *c);
 	c->s = s;
@@ -91,8 +92,8 @@ static bool same_day(const void *item, const void *key)
 }
 
 /* Cells of this cube and day, those of the batch included. */
-static int groups_of_day(struct cells *c, struct cell_at at, struct day_groups **out,
-	struct cx_err *e)
+static int groups_of_day(
+	struct cells *c, struct cell_at at, struct day_groups **out, struct cx_err *e)
 {
 	uint32_t h = hash_bytes(&at.day, sizeof at.day, (uint64_t)at.cube);
 	*out = pmap_find(&c->days, h, same_day, &at);
@@ -111,7 +112,8 @@ static int groups_of_day(struct cells *c, struct cell_at at, struct day_groups *
 static struct cell *cell_new(const struct cube *cube, struct cell_at at)
 {
 	size_t slots = (size_t)cube->nslots, bits = cell_bits(cube->nslots);
-	struct cell *cell = xcalloc(1, sizeof *cell + slots * sizeof(int64_t) + bits + at.group.n + 1);
+	struct cell *cell =
+		xcalloc(1, sizeof *cell + slots * sizeof(int64_t) + bits + at.group.n + 1);
 	cell->touched = (uint8_t *)(cell->v + slots);
 	char *group = (char *)cell->touched + bits;
 	memcpy(group, at.group.p, at.group.n);
@@ -145,8 +147,8 @@ static int load(struct cells *c, const struct cube *cube, struct cell_at at, str
 static int look_up(struct cells *c, const struct cube *cube, struct cell_at at, struct cell **out,
 	struct cx_err *e)
 {
-	uint32_t h = hash_bytes(at.group.p, at.group.n,
-		(uint64_t)(uint32_t)at.cube << 32 | (uint32_t)at.day);
+	uint32_t h = hash_bytes(
+		at.group.p, at.group.n, (uint64_t)(uint32_t)at.cube << 32 | (uint32_t)at.day);
 	*out = pmap_find(&c->map, h, same_cell, &at);
 	if (*out)
 		return CX_OK;
@@ -163,8 +165,8 @@ static void warn_once(struct day_groups *d, const struct cube *cube, int64_t max
 		return;
 	d->warned = true;
 	tz_day_text(d->day, day);
-	log_warn(CX_T("cubo %s (%s), dia %s: mais de %lld grupos ([kpi] groups); os novos vão para …",
-			"cube %s (%s), day %s: more than %lld groups ([kpi] groups); new ones go to …"),
+	log_warn(CX_T("cubo %s (%s), %s: mais de %lld grupos ([kpi] groups); os novos vão para …",
+			 "cube %s (%s), %s: more than %lld groups ([kpi] groups); new ones: …"),
 		cube->plugin, cube->dims, day, (long long)max);
 }
 
@@ -261,7 +263,8 @@ static int sink_exclude(void *ctx, const struct measure *m, int32_t day, const s
 
 int cells_tally(struct cells *c, const struct measure *m, struct event *ev, struct cx_err *e)
 {
-	const struct tally_sink sink = {c, sink_where, sink_add, sink_see, sink_intern, sink_exclude};
+	const struct tally_sink sink = {
+		c, sink_where, sink_add, sink_see, sink_intern, sink_exclude};
 	arena_reset(&c->scratch);
 	int rc = tally_measure(m, ev, &sink, &c->scratch, e);
 	return rc < 0 ? rc : CX_OK;
@@ -330,8 +333,8 @@ static int write_cells(struct cells *c, struct cx_err *e)
 			continue;
 		buf_clear(&c->value);
 		cell_write(&c->value, cell->at, cell->nslots, cell->touched, cell->v);
-		int rc = store_cell_put(c->s, cell->at.cube, cell->at.day, cell->at.group, c->value.p,
-			c->value.len, e);
+		int rc = store_cell_put(c->s, cell->at.cube, cell->at.day, cell->at.group,
+			c->value.p, c->value.len, e);
 		if (rc < 0)
 			return rc;
 	}

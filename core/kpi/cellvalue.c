@@ -43,8 +43,8 @@ static size_t get_varint(const uint8_t *p, const uint8_t *end, uint64_t *v)
 	return 0;
 }
 
-void cell_write(struct buf *out, struct cell_at at, int nslots, const uint8_t *touched,
-	const int64_t *v)
+void cell_write(
+	struct buf *out, struct cell_at at, int nslots, const uint8_t *touched, const int64_t *v)
 {
 	size_t start = out->len, bits = cell_bits(nslots);
 	buf_reserve(out, 4 + bits + (size_t)nslots * 10 + CRC);
@@ -98,6 +98,6 @@ int cell_damaged(const struct cube *c, struct cell_at at, struct cx_err *e)
 	return cx_fail(e, CX_E_STORE_FAILED, NULL,
 		CX_T("célula danificada: cubo %s (%s), dia %s, grupo %.*s",
 			"damaged cell: cube %s (%s), day %s, group %.*s"),
-		c ? c->plugin : "?", c ? c->dims : "", day, at.group.n > 200 ? 200 : (int)at.group.n,
-		at.group.p);
+		c ? c->plugin : "?", c ? c->dims : "", day,
+		at.group.n > 200 ? 200 : (int)at.group.n, at.group.p);
 }

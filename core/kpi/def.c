@@ -75,8 +75,8 @@ static struct cube *cube_for(const struct kpi *k, struct cube ***cubes, int *n)
 
 static void take_measures(struct cube *c, struct kpi *k)
 {
-	c->measures = xrealloc(c->measures,
-		(size_t)(c->nmeasures + k->nmeasures) * sizeof *c->measures);
+	c->measures =
+		xrealloc(c->measures, (size_t)(c->nmeasures + k->nmeasures) * sizeof *c->measures);
 	for (int i = 0; i < k->nmeasures; i++) {
 		struct measure *m = &k->measures[i];
 		m->kpi = k;

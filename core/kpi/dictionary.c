@@ -58,8 +58,9 @@ static int need_key(struct dictionary *d, bool make, struct cx_err *e)
 	struct buf key = {0};
 	int rc = store_meta_get(d->s, key_name, &key, e);
 	if (rc == 1 && key.len != KEY)
-		rc = cx_fail(e, CX_E_STORE_FAILED, NULL, CX_T("o segredo do dicionário está danificado",
-			"the dictionary's secret is damaged"));
+		rc = cx_fail(e, CX_E_STORE_FAILED, NULL,
+			CX_T("o segredo do dicionário está danificado",
+				"the dictionary's secret is damaged"));
 	if (rc == 0 && make) {
 		buf_clear(&key);
 		buf_reserve(&key, KEY);
@@ -79,7 +80,8 @@ static bool hash_text(struct dictionary *d, struct str text, uint8_t hash[HASH])
 {
 	uint8_t full[EVP_MAX_MD_SIZE];
 	if (!EVP_DigestInit_ex2(d->ctx, d->md, NULL) || !EVP_DigestUpdate(d->ctx, d->key, KEY) ||
-		!EVP_DigestUpdate(d->ctx, text.p, text.n) || !EVP_DigestFinal_ex(d->ctx, full, NULL))
+		!EVP_DigestUpdate(d->ctx, text.p, text.n) ||
+		!EVP_DigestFinal_ex(d->ctx, full, NULL))
 		return false;
 	memcpy(hash, full, HASH);
 	return true;

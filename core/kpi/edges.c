@@ -60,7 +60,8 @@ static int sink_exclude(void *ctx, const struct measure *m, int32_t day, const s
 static int scan_event(void *ctx, struct event *ev)
 {
 	struct scan *s = ctx;
-	const struct tally_sink sink = {s, sink_where, sink_add, sink_see, sink_intern, sink_exclude};
+	const struct tally_sink sink = {
+		s, sink_where, sink_add, sink_see, sink_intern, sink_exclude};
 	const struct kpi *k = s->a->k;
 	bool missing;
 	arena_reset(&s->event);

@@ -62,7 +62,8 @@ static int write_folded(struct store *s, struct folding *f, int set, struct cx_e
 			continue;
 		buf_clear(&blob);
 		kset_write(f->v[i].set, &blob);
-		rc = store_set_fold(s, f->at.cube, set, f->at.day, f->v[i].group, blob.p, blob.len, e);
+		rc = store_set_fold(
+			s, f->at.cube, set, f->at.day, f->v[i].group, blob.p, blob.len, e);
 	}
 	buf_free(&blob);
 	return rc;
@@ -72,7 +73,8 @@ int cells_fold_one(struct cells *c, int32_t today, struct cx_err *e)
 {
 	struct folding f = {.e = e};
 	int set;
-	int rc = store_set_ripe(c->s, RIPE, today, &f.at.cube, &set, &f.at.day, &f.at.group, &f.a, e);
+	int rc = store_set_ripe(
+		c->s, RIPE, today, &f.at.cube, &set, &f.at.day, &f.at.group, &f.a, e);
 	if (rc == 1) { /* all groups of that day: the day is read once */
 		rc = store_sets(c->s, f.at.cube, set, f.at.day, f.at.day, fold_row, &f, e);
 		if (rc >= 0)

@@ -29,8 +29,8 @@ struct str group_quote(struct str text, struct arena *a)
 	return (struct str){out, (uint32_t)(o - out)};
 }
 
-static struct str element(const struct measure *m, struct field_ref ref, const struct event *ev,
-	struct arena *a)
+static struct str element(
+	const struct measure *m, struct field_ref ref, const struct event *ev, struct arena *a)
 {
 	struct value v = event_get(ev, ref);
 	if (v.kind == VALUE_NULL)
@@ -45,7 +45,7 @@ static struct str element(const struct measure *m, struct field_ref ref, const s
 		return group_quote(v.s, a);
 	struct str text = value_text(v, kind, scale, a);
 	bool bare = kind == FIELD_INTEGER || kind == FIELD_DECIMAL || kind == FIELD_BOOLEAN ||
-		kind == FIELD_DURATION;
+		    kind == FIELD_DURATION;
 	return bare ? text : group_quote(text, a);
 }
 
@@ -157,8 +157,8 @@ uint32_t hash_bytes(const void *data, size_t n, uint64_t seed)
 	return (uint32_t)(h ^ h >> 32);
 }
 
-void *pmap_find(const struct pmap *m, uint32_t hash, bool (*same)(const void *item, const void *key),
-	const void *key)
+void *pmap_find(const struct pmap *m, uint32_t hash,
+	bool (*same)(const void *item, const void *key), const void *key)
 {
 	if (!m->cap)
 		return NULL;

@@ -139,7 +139,7 @@ static void frame(const char *format, const char *currency, char before[8], char
 		else if (currency && *currency)
 			snprintf(before, 8, "%.3s" NBSP, currency);
 	} else if (strcmp(format, "points") != 0 && strcmp(format, "number") != 0 &&
-		strcmp(format, "integer") != 0) {
+		   strcmp(format, "integer") != 0) {
 		snprintf(after, 20, NBSP "%.16s", format); /* % and other units */
 	}
 }
@@ -169,7 +169,8 @@ void number_text(char out[NUMBER_TEXT], double value, bool null, const char *for
 		return;
 	}
 	frame(format, currency, before, after);
-	bool trim = decimals < 0 && own_decimals(format, scale) == 2 && strcmp(format, "money") != 0;
+	bool trim =
+		decimals < 0 && own_decimals(format, scale) == 2 && strcmp(format, "money") != 0;
 	decimals = decimals < 0 ? own_decimals(format, scale) : decimals > 6 ? 6 : decimals;
 	decimal_of(value, &x);
 	if (strcmp(format, "money") == 0)

@@ -7,7 +7,8 @@ static int wrong_time(const char *name, const char *value, struct cx_err *e)
 {
 	return cx_fail(e, CX_E_BAD_QUERY, name,
 		CX_T("\"%.60s\" não é um instante: use 2018-01-31, 2018-01-31T12:00 ou RFC 3339",
-			"\"%.60s\" is not a time: use 2018-01-31, 2018-01-31T12:00 or RFC 3339"), value);
+			"\"%.60s\" is not a time: use 2018-01-31, 2018-01-31T12:00 or RFC 3339"),
+		value);
 }
 
 static int parse_time(const struct kpi_param *p, bool *has, int64_t *ms, struct cx_err *e)
@@ -23,8 +24,8 @@ static int parse_last(struct kpi_query *q, const char *value, int64_t now_ms, st
 	struct duration d;
 	if (!duration_parse(value, strlen(value), &d) || d.ms || d.days + d.months <= 0)
 		return cx_fail(e, CX_E_BAD_QUERY, "last",
-			CX_T("\"%.60s\" não é um período: use dias, semanas, meses ou anos, como 6mo",
-				"\"%.60s\" is not a period: use days, weeks, months or years, like 6mo"),
+			CX_T("\"%.60s\" não é um período: use d, w, mo ou y, como 6mo",
+				"\"%.60s\" is not a period: use d, w, mo or y, like 6mo"),
 			value);
 	int32_t today = tz_day(now_ms), from = civil_add_months(today, -d.months) - d.days;
 	if (from < civil_day(1, 1, 1))
@@ -46,7 +47,8 @@ static int parse_every(struct kpi_query *q, const char *value, struct cx_err *e)
 	}
 	return cx_fail(e, CX_E_BAD_QUERY, "every",
 		CX_T("\"%.60s\": use day, week, month, quarter ou year",
-			"\"%.60s\": use day, week, month, quarter or year"), value);
+			"\"%.60s\": use day, week, month, quarter or year"),
+		value);
 }
 
 static int parse_dim(const struct kpi *k, const char *param, const char *name, size_t n, int *dim,
@@ -80,7 +82,8 @@ static int parse_by(struct kpi_query *q, const struct kpi *k, const char *value,
 		for (int i = 0; i < q->nby; i++)
 			if (q->by[i] == dim)
 				return cx_fail(e, CX_E_BAD_QUERY, "by",
-					CX_T("a dimensão %s está duas vezes", "dimension %s is there twice"),
+					CX_T("a dimensão %s está duas vezes",
+						"dimension %s is there twice"),
 					k->by[dim]);
 		q->by[q->nby++] = dim;
 		p += n;
@@ -89,13 +92,14 @@ static int parse_by(struct kpi_query *q, const struct kpi *k, const char *value,
 	}
 }
 
-static int parse_where(struct kpi_query *q, const struct kpi *k, const char *value,
-	struct cx_err *e)
+static int parse_where(
+	struct kpi_query *q, const struct kpi *k, const char *value, struct cx_err *e)
 {
 	const char *colon = strchr(value, ':');
 	if (!colon)
 		return cx_fail(e, CX_E_BAD_QUERY, "where",
-			CX_T("\"%.60s\": escreva dimensão:valor", "\"%.60s\": write dimension:value"),
+			CX_T("\"%.60s\": escreva dimensão:valor",
+				"\"%.60s\": write dimension:value"),
 			value);
 	if (q->nwhere == (int)(sizeof q->where / sizeof *q->where))
 		return cx_fail(e, CX_E_BAD_QUERY, "where",
@@ -105,8 +109,8 @@ static int parse_where(struct kpi_query *q, const struct kpi *k, const char *val
 		return rc;
 	size_t n = strlen(colon + 1);
 	if (n >= sizeof q->where->text)
-		return cx_fail(e, CX_E_BAD_QUERY, "where",
-			CX_T("valor longo demais", "value too long"));
+		return cx_fail(
+			e, CX_E_BAD_QUERY, "where", CX_T("valor longo demais", "value too long"));
 	memcpy(q->where[q->nwhere].text, colon + 1, n + 1);
 	q->where[q->nwhere++].null = n == 0;
 	return CX_OK;
@@ -139,14 +143,15 @@ int kpi_query_parse(struct kpi_query *q, const struct kpi *k, const struct kpi_p
 			which++;
 		if (which == P_COUNT)
 			return cx_fail(e, CX_E_BAD_QUERY, params[i].name,
-				CX_T("parâmetro desconhecido; há from, to, last, every, by e where",
-					"unknown parameter; there are from, to, last, every, by and where"));
+				CX_T("desconhecido; há from, to, last, every, by e where",
+					"unknown; there are from, to, last, every, by and where"));
 		if (given[which]++ && which != P_BY && which != P_WHERE)
 			return cx_fail(e, CX_E_BAD_QUERY, params[i].name,
 				CX_T("está duas vezes", "is there twice"));
 		if (given[P_LAST] && (given[P_FROM] || given[P_TO]))
 			return cx_fail(e, CX_E_BAD_QUERY, "last",
-				CX_T("last não combina com from e to", "last does not go with from and to"));
+				CX_T("last não combina com from e to",
+					"last does not go with from and to"));
 		int rc = parse_one(q, k, &params[i], which, now_ms, e);
 		if (rc < 0)
 			return rc;

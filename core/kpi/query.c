@@ -15,7 +15,7 @@ struct reading {
 	struct buf group;
 	bool fresh;
 	struct targets t;
-	int64_t *v;              /* a cell's integers */
+	int64_t *v; /* a cell's integers */
 };
 
 static int read_cell(void *ctx, int32_t day, struct str group, const void *p, size_t n)
@@ -82,7 +82,8 @@ static int read_days(struct answer *a, int cube)
 		r.fresh = false;
 		a->bucket = 0;
 		if (r.m->set >= 0)
-			rc = store_sets(a->s, cube, r.m->set, a->w.first, a->w.last, read_set, &r, a->e);
+			rc = store_sets(
+				a->s, cube, r.m->set, a->w.first, a->w.last, read_set, &r, a->e);
 	}
 	free(r.v);
 	buf_free(&r.group);

@@ -61,7 +61,8 @@ static int write_interval(struct answer *a, struct buf *b, const struct kpi_meas
 		return rc;
 	jw_kdouble(b, "low", low);
 	jw_kdouble(b, "high", high);
-	jw_kstr(b, "method", method);
+	if (method && *method)
+		jw_kstr(b, "method", method);
 	return CX_OK;
 }
 
@@ -164,8 +165,8 @@ static int by_key(const void *x, const void *y)
 	return group_compare(a->el, b->el, n);
 }
 
-static int write_groups(struct answer *a, struct buf *b, const struct money *money, bool any,
-	const bool *partial)
+static int write_groups(
+	struct answer *a, struct buf *b, const struct money *money, bool any, const bool *partial)
 {
 	if (!a->q->nby)
 		return CX_OK;

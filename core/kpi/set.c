@@ -69,10 +69,12 @@ void kset_see(struct kset *s, uint32_t id, uint32_t n)
 
 void kset_merge(struct kset *into, const struct kset *from)
 {
-	for (int i = into->levels; i >= 1; i--) { /* downwards: each needs the old levels below it */
+	for (int i = into->levels; i >= 1;
+		i--) { /* downwards: each needs the old levels below it */
 		for (int j = 1; j < i; j++) {
 			const roaring_bitmap_t *a = into->at[j - 1];
-			const roaring_bitmap_t *b = i - j <= from->levels ? from->at[i - j - 1] : NULL;
+			const roaring_bitmap_t *b =
+				i - j <= from->levels ? from->at[i - j - 1] : NULL;
 			if (!a || !b || !roaring_bitmap_intersect(a, b))
 				continue;
 			roaring_bitmap_t *both = must(roaring_bitmap_and(a, b));

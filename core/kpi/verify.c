@@ -109,8 +109,9 @@ static int sink_intern(void *ctx, struct str text, uint32_t *id, struct cx_err *
 	bool added;
 	int rc = dictionary_id(v->dictionary, text, false, id, &added, e);
 	if (rc == 0) {
-		v->differs(v->ctx, v->c, CX_T("um valor do registro não está no dicionário",
-			"a value of the log is not in the dictionary"));
+		v->differs(v->ctx, v->c,
+			CX_T("um valor do registro não está no dicionário",
+				"a value of the log is not in the dictionary"));
 		v->ndiffer++;
 	}
 	return rc;
@@ -126,7 +127,8 @@ static int sink_exclude(void *ctx, const struct measure *m, int32_t day, const s
 static int walk_event(void *ctx, struct event *ev)
 {
 	struct verify *v = ctx;
-	const struct tally_sink sink = {v, sink_where, sink_add, sink_see, sink_intern, sink_exclude};
+	const struct tally_sink sink = {
+		v, sink_where, sink_add, sink_see, sink_intern, sink_exclude};
 	bool missing;
 	arena_reset(&v->event);
 	ev->type = v->type;
@@ -152,7 +154,8 @@ static int walk_log(struct verify *v)
 			before++;
 		if (before < i)
 			continue;
-		struct event_filter q = {.type = v->c->measures[i]->type_name, .from_ms = INT64_MIN,
+		struct event_filter q = {.type = v->c->measures[i]->type_name,
+			.from_ms = INT64_MIN,
 			.to_ms = INT64_MAX};
 		int64_t last = 0;
 		for (bool done = false; !done; q.after = last) {
@@ -219,7 +222,7 @@ static int check_cell(void *ctx, int32_t day, struct str group, const void *p, s
 	} else if (!c) {
 		tell(v, at, CX_T("não vem de nenhum evento", "comes from no event"));
 	} else if (memcmp(touched, c->touched, cell_bits(v->c->nslots)) != 0 ||
-		memcmp(stored, c->v, (size_t)v->c->nslots * sizeof *stored) != 0) {
+		   memcmp(stored, c->v, (size_t)v->c->nslots * sizeof *stored) != 0) {
 		tell(v, at, CX_T("difere dos eventos", "differs from the events"));
 	}
 	arena_reset(&v->scratch);
@@ -246,7 +249,8 @@ static void end_set(struct verify *v)
 		tell(v, at, CX_T("conjunto sem eventos", "a set without events"));
 	} else {
 		if (!kset_equal(v->stored, v->open->sets[v->set], levels_of(v)))
-			tell(v, at, CX_T("conjunto difere dos eventos", "set differs from the events"));
+			tell(v, at,
+				CX_T("conjunto difere dos eventos", "set differs from the events"));
 		kset_free(v->open->sets[v->set]);
 		v->open->sets[v->set] = NULL; /* met */
 	}

@@ -5,7 +5,7 @@
 #include "conf/nearest.h"
 #include "lua/bind.h"
 
-#define M_NAME "cx.measures"
+#define M_NAME   "cx.measures"
 #define SET_NAME "cx.set"
 
 struct m_ud {
@@ -16,7 +16,7 @@ struct m_ud {
 
 struct set_ud {
 	struct plugin_run *run;
-	int slot, level;
+	int slot;
 	uint64_t gen;
 	const struct kset *set; /* the query's, or own */
 	struct kset *own;
@@ -31,7 +31,7 @@ static bool alive(const struct plugin_run *run, int at, uint64_t gen)
 static struct set_ud *new_set(lua_State *L, struct plugin_run *run, int at, const char *name)
 {
 	struct set_ud *s = lua_newuserdatauv(L, sizeof *s, 0);
-	*s = (struct set_ud){.run = run, .slot = at, .level = 1, .gen = run->slots[at].call_gen};
+	*s = (struct set_ud){.run = run, .slot = at, .gen = run->slots[at].call_gen};
 	snprintf(s->name, sizeof s->name, "%s", name);
 	luaL_setmetatable(L, SET_NAME);
 	return s;
@@ -39,8 +39,8 @@ static struct set_ud *new_set(lua_State *L, struct plugin_run *run, int at, cons
 
 static int later(lua_State *L)
 {
-	return luaL_error(L, "m:%s is not available in this version",
-		lua_tostring(L, lua_upvalueindex(1)));
+	return luaL_error(
+		L, "m:%s is not available in this version", lua_tostring(L, lua_upvalueindex(1)));
 }
 
 static int m_index(lua_State *L)
@@ -61,7 +61,6 @@ static int m_index(lua_State *L)
 		}
 		struct set_ud *set = new_set(L, u->run, u->slot, m->name);
 		set->set = s->measured[i].set;
-		set->level = m->times;
 		return 1;
 	}
 	if (strcmp(key, "shift") == 0 || strcmp(key, "before") == 0) {
@@ -87,7 +86,8 @@ static struct set_ud *check_set(lua_State *L, int index)
 {
 	struct set_ud *s = luaL_testudata(L, index, SET_NAME);
 	if (s && !alive(s->run, s->slot, s->gen))
-		luaL_error(L, "set \"%s\" is over: it can be used until the formula returns", s->name);
+		luaL_error(
+			L, "set \"%s\" is over: it can be used until the formula returns", s->name);
 	return s;
 }
 
@@ -96,8 +96,8 @@ static int set_wrong(lua_State *L)
 	struct set_ud *s = luaL_testudata(L, 1, SET_NAME);
 	if (!s)
 		s = luaL_testudata(L, 2, SET_NAME);
-	return luaL_error(L, "measure \"%s\" is a set: use #, &, | and -, as in #m.%s",
-		s ? s->name : "?", s ? s->name : "?");
+	return luaL_error(L, "measure \"%s\" is a set: use #, &, | and -, # gives its size",
+		s ? s->name : "?");
 }
 
 static int set_len(lua_State *L)
@@ -105,18 +105,15 @@ static int set_len(lua_State *L)
 	struct set_ud *s = check_set(L, 1);
 	if (!s)
 		return set_wrong(L);
-	lua_pushinteger(L, s->set ? (lua_Integer)kset_count(s->set, s->level) : 0);
+	lua_pushinteger(L, s->set ? (lua_Integer)kset_count(s->set, 1) : 0);
 	return 1;
 }
 
-/* A one-level set to combine; *made: to be freed. An absent set is an empty one. */
+/* The set to combine; *made: to be freed. An absent set is an empty one. */
 static const struct kset *plain(const struct set_ud *s, struct kset **made)
 {
-	*made = NULL;
-	if (s->set && s->level == 1)
-		return s->set;
-	*made = s->set ? kset_top(s->set) : kset_new(1);
-	return *made;
+	*made = s->set ? NULL : kset_new(1);
+	return s->set ? s->set : *made;
 }
 
 static int combine(lua_State *L, enum kset_op op, const char *sign)
@@ -162,8 +159,8 @@ static int set_gc(lua_State *L)
 
 void formula_bind_setup(lua_State *L)
 {
-	static const luaL_Reg m_meta[] = {{"__index", m_index}, {"__newindex", m_newindex},
-		{NULL, NULL}};
+	static const luaL_Reg m_meta[] = {
+		{"__index", m_index}, {"__newindex", m_newindex}, {NULL, NULL}};
 	static const luaL_Reg set_meta[] = {{"__len", set_len}, {"__band", set_and},
 		{"__bor", set_or}, {"__sub", set_minus}, {"__gc", set_gc}, {NULL, NULL}};
 	static const char *const refused[] = {"__add", "__mul", "__div", "__mod", "__pow", "__unm",
