@@ -20,6 +20,10 @@ local function verdict(group, chain)
   return "não comprovado"
 end
 
+local function thousands(n)
+  return (tostring(n):reverse():gsub("(%d%d%d)", "%1."):reverse():gsub("^%.", ""))
+end
+
 local function figure(reply) return reply.text or "sem dados" end
 
 local function interval(reply)
@@ -50,9 +54,9 @@ local function summary(r)
     r:text("Sem dados: nenhuma pesquisa respondida nos últimos seis meses.")
     return nps
   end
-  local said = "De %s até a véspera de %s, %d clientes responderam: NPS %s (%s). O faturamento "
+  local said = "De %s até a véspera de %s, %s clientes responderam: NPS %s (%s). O faturamento "
     .. "foi de %s, com ticket médio de %s. Houve %s reclamações por mil pedidos."
-  r:text(said:format(date(nps.from), date(nps.to), nps.measures.answers, figure(nps),
+  r:text(said:format(date(nps.from), date(nps.to), thousands(nps.measures.answers), figure(nps),
     interval(nps), figure(revenue), figure(ticket), figure(rate)))
   return nps
 end
@@ -64,7 +68,7 @@ local function stores(r, chain)
     local unit = g.by.unit or "sem unidade"
     local said = verdict(g, chain)
     if said == "abaixo da rede" then below[#below + 1] = unit end
-    rows[i] = { unit, figure(g), interval(g), g.measures.answers, said }
+    rows[i] = { unit, figure(g), interval(g), thousands(g.measures.answers), said }
   end
   r:table { columns = { "Unidade", "NPS", "Intervalo de 95 %", "Respostas", "Contra a rede" },
     rows = rows }
@@ -83,7 +87,7 @@ local function months(r, where)
   local rows = {}
   for i, month in ipairs(nps.series) do
     rows[i] = { (month.from:gsub("^(%d+)-(%d+).*$", "%2/%1")), figure(month),
-      month.measures.answers, figure(rate.series[i]), figure(orders.series[i]) }
+      thousands(month.measures.answers), figure(rate.series[i]), figure(orders.series[i]) }
   end
   r:table { columns = { "Mês", "NPS", "Respostas", "Reclamações por mil", "Pedidos" }, rows = rows }
 end
