@@ -45,11 +45,11 @@ struct plugin_run {
 	struct plugin_set *set;
 	char *file; /* of cx.plugin */
 	int line;
-	char **wants; /* parallel to p->depends */
+	char **wants;              /* parallel to p->depends */
 	char (*labels)[RUN_LABEL]; /* of handles, from 1 */
 	int nhandles;
 	int handles_ref; /* registry: table of functions */
-	char *config; /* values in force as text: part of the identity */
+	char *config;    /* values in force as text: part of the identity */
 	struct isolate_file *files;
 	struct arena kept; /* texts of defaults */
 	struct slot slots[RUN_SLOTS];
@@ -72,7 +72,7 @@ struct collect {
 	int n;
 };
 int declared_collect(lua_State *L);
-void declared_drop(struct plugin *p); /* frees what was declared */
+void declared_drop(struct plugin *p);                       /* frees what was declared */
 void sha256_text(const void *data, size_t n, char hex[65]); /* sources.c */
 
 /* resolve.c: after every plugin is loaded: names between plugins; what is wrong fails its plugin.

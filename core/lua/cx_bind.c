@@ -84,7 +84,7 @@ static int amount(lua_State *L)
 			snprintf(text, sizeof text, "%.15g", lua_tonumber(L, 2));
 		s = (struct str){text, (uint32_t)strlen(text)};
 	} else if (lua_type(L, 2) == LUA_TSTRING &&
-		(f.kind != FIELD_INTEGER || lua_toboolean(L, 5))) {
+		   (f.kind != FIELD_INTEGER || lua_toboolean(L, 5))) {
 		size_t n;
 		s.p = lua_tolstring(L, 2, &n);
 		s.n = n < 64 ? (uint32_t)n : 64;
@@ -92,7 +92,7 @@ static int amount(lua_State *L)
 	if (s.p) {
 		struct plugin_run *run = run_of(L);
 		ok = value_from_text(&f, currency, s, &v, &run->scratch) &&
-			(v.kind == VALUE_INT || v.kind == VALUE_MONEY);
+		     (v.kind == VALUE_INT || v.kind == VALUE_MONEY);
 		arena_reset(&run->scratch);
 	}
 	if (!ok) {
@@ -111,7 +111,8 @@ static int day(lua_State *L)
 	char text[16];
 	lua_Integer ms = lua_type(L, 1) == LUA_TNUMBER ? lua_tointegerx(L, 1, &isint) : 0;
 	if (!isint)
-		return luaL_error(L, "cx.day needs a time (integer ms), got %s", luaL_typename(L, 1));
+		return luaL_error(
+			L, "cx.day needs a time (integer ms), got %s", luaL_typename(L, 1));
 	if (ms < TZ_MS_MIN || ms > TZ_MS_MAX)
 		return luaL_error(L, "cx.day: no such time");
 	tz_day_text(tz_day(ms), text);
@@ -123,8 +124,8 @@ static int day(lua_State *L)
 static bool is_space(uint32_t c)
 {
 	return (c >= 0x09 && c <= 0x0d) || c == 0x20 || c == 0x85 || c == 0xa0 || c == 0x1680 ||
-		(c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f ||
-		c == 0x205f || c == 0x3000;
+	       (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f ||
+	       c == 0x205f || c == 0x3000;
 }
 
 /* cx.blank(text): nil, empty, or nothing but white space */
@@ -135,7 +136,8 @@ static int blank(lua_State *L)
 		size_t n;
 		if (lua_type(L, 1) != LUA_TSTRING)
 			return luaL_error(L, "cx.blank needs a text, got %s", luaL_typename(L, 1));
-		const unsigned char *s = (const unsigned char *)lua_tolstring(L, 1, &n), *end = s + n;
+		const unsigned char *s = (const unsigned char *)lua_tolstring(L, 1, &n),
+				    *end = s + n;
 		while (s < end && empty) { /* white space has at most three bytes */
 			uint32_t c = *s++;
 			if (c >= 0xc2 && c <= 0xdf && end - s >= 1) {

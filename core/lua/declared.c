@@ -126,7 +126,7 @@ static void take_field(lua_State *L, int t, struct field *f, struct plugin *p)
 	free(currency);
 	get_int(L, t, "scale", &scale);
 	f->scale = f->kind == FIELD_MONEY ? currency_scale(f->currency[0] ? f->currency : company)
-		: (int)scale;
+					  : (int)scale;
 	take_default(L, t, f, &p->run->kept);
 	if (f->fallback.kind == VALUE_MONEY && !f->currency[0])
 		snprintf(f->fallback.currency, sizeof f->fallback.currency, "%s", company);
@@ -153,7 +153,8 @@ static void take_event(lua_State *L, int t, struct collect *c)
 	get_int(L, t, "declared", &declared);
 	if (!c->again) {
 		type = xcalloc(1, sizeof *type);
-		p->types = xrealloc(p->types, (size_t)(p->ntypes + 1) * sizeof(struct event_type *));
+		p->types =
+			xrealloc(p->types, (size_t)(p->ntypes + 1) * sizeof(struct event_type *));
 		p->types[p->ntypes++] = type;
 		type->name = xstrdup(name);
 		type->plugin = xstrdup(p->name);
@@ -173,8 +174,8 @@ static void take_event(lua_State *L, int t, struct collect *c)
 			take_field(L, f, &type->fields[i], p);
 		int h = get_handle(L, f, "fn", c, "derive %s.%s", name, field);
 		if (type && h) {
-			p->derives = xrealloc(p->derives,
-				(size_t)(p->nderives + 1) * sizeof *p->derives);
+			p->derives = xrealloc(
+				p->derives, (size_t)(p->nderives + 1) * sizeof *p->derives);
 			p->derives[p->nderives++] = (struct plugin_derive){type, i, h};
 		}
 		free(field);
@@ -189,8 +190,9 @@ static void take_event(lua_State *L, int t, struct collect *c)
 static enum measure_kind measure_kind(lua_State *L, int t)
 {
 	char *kind = get_text(L, t, "kind");
-	enum measure_kind k = strcmp(kind, "sum") == 0 ? MEASURE_SUM
-		: strcmp(kind, "distinct") == 0 ? MEASURE_DISTINCT : MEASURE_COUNT;
+	enum measure_kind k = strcmp(kind, "sum") == 0        ? MEASURE_SUM
+			      : strcmp(kind, "distinct") == 0 ? MEASURE_DISTINCT
+							      : MEASURE_COUNT;
 	free(kind);
 	return k;
 }
@@ -212,11 +214,18 @@ static void take_measures(lua_State *L, int t, struct kpi *k, const char *id, st
 			struct measure *m = &k->measures[i];
 			int64_t times = 1;
 			get_int(L, at, "times", &times);
-			*m = (struct measure){.name = xstrdup(name), .kind = measure_kind(L, at),
+			*m = (struct measure){.name = xstrdup(name),
+				.kind = measure_kind(L, at),
 				.type_name = get_text(L, at, "type"),
-				.field_name = get_text(L, at, "field"), .at_name = get_text(L, at, "at"),
-				.at = -1, .at_slot = -1, .times = (int)times,
-				.days = get_bool(L, at, "days"), .where = where, .kpi = k, .slot = -1,
+				.field_name = get_text(L, at, "field"),
+				.at_name = get_text(L, at, "at"),
+				.at = -1,
+				.at_slot = -1,
+				.times = (int)times,
+				.days = get_bool(L, at, "days"),
+				.where = where,
+				.kpi = k,
+				.slot = -1,
 				.set = -1};
 		}
 		free(name);
@@ -310,8 +319,8 @@ static void take_on(lua_State *L, int t, struct collect *c)
 	int h = get_handle(L, t, "handler", c, "on %s%s", name, "");
 	if (!c->again) {
 		p->ons = xrealloc(p->ons, (size_t)(p->nons + 1) * sizeof *p->ons);
-		p->ons[p->nons++] = (struct plugin_on){xstrdup(name), h, get_text(L, t, "file"),
-			get_line(L, t)};
+		p->ons[p->nons++] = (struct plugin_on){
+			xstrdup(name), h, get_text(L, t, "file"), get_line(L, t)};
 	}
 	free(name);
 }
@@ -324,8 +333,8 @@ static void take_import(lua_State *L, int t, struct collect *c)
 	int h = handle(L, c, "import %s%s", id, "");
 	if (!c->again) {
 		p->imports = xrealloc(p->imports, (size_t)(p->nimports + 1) * sizeof *p->imports);
-		p->imports[p->nimports++] = (struct plugin_import){xstrdup(id), get_text(L, t, "file"),
-			get_line(L, t), h};
+		p->imports[p->nimports++] = (struct plugin_import){
+			xstrdup(id), get_text(L, t, "file"), get_line(L, t), h};
 	}
 	free(id);
 }

@@ -49,8 +49,8 @@ static int show_cx(lua_State *L)
 }
 
 /* Calls a runtime chunk with copies of the first nargs values of the stack. */
-static int runtime(struct isolate *iso, const char *name, int nargs, int nresults,
-	struct lua_fail *f)
+static int runtime(
+	struct isolate *iso, const char *name, int nargs, int nresults, struct lua_fail *f)
 {
 	lua_State *L = isolate_state(iso);
 	if (isolate_load_runtime(iso, name, f) < 0)
@@ -84,9 +84,10 @@ static int run_plugin(struct plugin *p, struct lua_fail *f)
 {
 	for (int i = 0; i < p->nfiles; i++)
 		if (strcmp(p->files[i].path, "plugin.lua") == 0)
-			return isolate_load(p->iso, "plugin.lua", p->files[i].text,
-				p->files[i].len, f) < 0 ? -1
-				: isolate_call(p->iso, 0, 0, p->limits.load_ms, "load", f);
+			return isolate_load(p->iso, "plugin.lua", p->files[i].text, p->files[i].len,
+				       f) < 0
+				       ? -1
+				       : isolate_call(p->iso, 0, 0, p->limits.load_ms, "load", f);
 	memset(f, 0, sizeof *f);
 	snprintf(f->msg, sizeof f->msg, "plugin.lua is missing");
 	return -1;
@@ -102,8 +103,8 @@ static void fresh(struct plugin *p)
 	if (!run->files) {
 		run->files = xcalloc((size_t)p->nfiles + 1, sizeof *run->files);
 		for (int i = 0; i < p->nfiles; i++)
-			run->files[i] = (struct isolate_file){p->files[i].path, p->files[i].text,
-				p->files[i].len};
+			run->files[i] = (struct isolate_file){
+				p->files[i].path, p->files[i].text, p->files[i].len};
 	}
 	isolate_files(p->iso, run->files, p->nfiles);
 	for (int i = 0; i < RUN_SLOTS; i++) {

@@ -14,10 +14,18 @@ struct event_ud {
 	uint64_t gen;
 };
 
-enum { E_TYPE = -1, E_ID = -2, E_SOURCE = -3, E_TIME = -4, E_SUBJECT = -5, E_UNIT = -6, E_ACTOR = -7,
-	E_CORRECTS = -8 };
-static const char *const attributes[] = {"type", "id", "source", "time", "subject", "unit", "actor",
-	"corrects"};
+enum {
+	E_TYPE = -1,
+	E_ID = -2,
+	E_SOURCE = -3,
+	E_TIME = -4,
+	E_SUBJECT = -5,
+	E_UNIT = -6,
+	E_ACTOR = -7,
+	E_CORRECTS = -8
+};
+static const char *const attributes[] = {
+	"type", "id", "source", "time", "subject", "unit", "actor", "corrects"};
 
 static int push_str(lua_State *L, struct str s)
 {
@@ -71,7 +79,8 @@ static int unknown(lua_State *L, struct plugin_run *run, const struct event *ev)
 	if (t->open) {
 		struct json_doc d = {0};
 		struct str raw = {0};
-		if (ev->data.p && json_scan(&d, ev->data.p, ev->data.n, JSON_DEPTH, 65536, NULL) >= 0) {
+		if (ev->data.p &&
+			json_scan(&d, ev->data.p, ev->data.n, JSON_DEPTH, 65536, NULL) >= 0) {
 			uint32_t at = json_get(&d, 0, name);
 			if (at)
 				raw = json_raw(&d, at);
@@ -101,8 +110,10 @@ static int push_field(lua_State *L, struct plugin_run *run, int at, int i)
 	const struct field *f = &s->ev->type->fields[i];
 	if (s->use == USE_MEASURE && f->personal) {
 		s->personal = i;
-		return luaL_error(L, "kpi \"%s\": measure \"%s\" may not read the personal field "
-			"\"%s\"; derive what it needs in the event", s->m->kpi->id, s->m->name, f->name);
+		return luaL_error(L,
+			"kpi \"%s\": measure \"%s\" may not read the personal field "
+			"\"%s\"; derive what it needs in the event",
+			s->m->kpi->id, s->m->name, f->name);
 	}
 	if (f->derived && s->use == USE_DERIVE) {
 		for (int k = 0; k < s->nderives; k++)
@@ -125,7 +136,8 @@ static int event_index(lua_State *L)
 	struct event_ud *u = lua_touserdata(L, 1);
 	struct slot *s = &u->run->slots[u->slot];
 	if (!s->live || s->event_gen != u->gen)
-		return luaL_error(L, "this event is over: an event can be read only until its function "
+		return luaL_error(L,
+			"this event is over: an event can be read only until its function "
 			"returns; keep the values you need");
 	if (!s->ev->type)
 		return luaL_error(L, "this event's type is not declared");
@@ -134,7 +146,8 @@ static int event_index(lua_State *L)
 	if (lua_rawget(L, -2) != LUA_TNUMBER)
 		return unknown(L, u->run, s->ev);
 	int which = (int)lua_tointeger(L, -1);
-	return which < 0 ? push_attribute(L, s->ev, which) : push_field(L, u->run, u->slot, which - 1);
+	return which < 0 ? push_attribute(L, s->ev, which)
+			 : push_field(L, u->run, u->slot, which - 1);
 }
 
 static int event_newindex(lua_State *L)
@@ -178,8 +191,8 @@ void event_push(lua_State *L, struct plugin_run *run, int at)
 
 /* ---- values from Lua ---- */
 
-static bool money_value(lua_State *L, int index, const struct field *f, const char *currency,
-	struct value *v)
+static bool money_value(
+	lua_State *L, int index, const struct field *f, const char *currency, struct value *v)
 {
 	v->kind = VALUE_MONEY;
 	const char *own = f->currency[0] ? f->currency : currency;
@@ -195,7 +208,7 @@ static bool money_value(lua_State *L, int index, const struct field *f, const ch
 	lua_pushliteral(L, "currency");
 	lua_rawget(L, index);
 	bool ok = lua_isinteger(L, -2) &&
-		(lua_isnil(L, -1) || (lua_type(L, -1) == LUA_TSTRING && lua_rawlen(L, -1) == 3));
+		  (lua_isnil(L, -1) || (lua_type(L, -1) == LUA_TSTRING && lua_rawlen(L, -1) == 3));
 	if (ok) {
 		v->i = lua_tointeger(L, -2);
 		if (!lua_isnil(L, -1))
@@ -262,7 +275,7 @@ bool event_value(lua_State *L, int index, const struct field *f, const char *cur
 static bool holds_subject(struct value v, struct str subject)
 {
 	return v.kind == VALUE_TEXT && subject.n && v.s.n >= subject.n &&
-		memmem(v.s.p, v.s.n, subject.p, subject.n);
+	       memmem(v.s.p, v.s.n, subject.p, subject.n);
 }
 
 /* Runs the i-th derive of the slot's event; raises what it raises. */
@@ -285,7 +298,7 @@ int event_derive_one(lua_State *L, struct plugin_run *run, int at, int i)
 	if (lua_isnil(L, -1)) {
 		v = (struct value){0};
 	} else if (!event_value(L, lua_gettop(L), f, run->set->conf->company_currency,
-			&run->set->texts, &v, &why)) {
+			   &run->set->texts, &v, &why)) {
 		return luaL_error(L, "derived field \"%s\" must be %s, the function returned %s",
 			f->name, field_kind_name(f->kind), why);
 	} else if (holds_subject(v, s->ev->subject)) {
@@ -307,8 +320,9 @@ static struct value probe_value(const struct field *f)
 	case FIELD_TEXT: return (struct value){.kind = VALUE_TEXT, .s = STR("x")};
 	case FIELD_CHOICE:
 		v.kind = VALUE_TEXT;
-		v.s = f->nchoices
-			? (struct str){f->choices[0], (uint32_t)strlen(f->choices[0])} : STR("x");
+		v.s = STR("x");
+		if (f->nchoices)
+			v.s = (struct str){f->choices[0], (uint32_t)strlen(f->choices[0])};
 		break;
 	case FIELD_MONEY:
 		v.kind = VALUE_MONEY;
@@ -323,14 +337,24 @@ bool event_probe(struct plugin *p, const struct measure *m, int *field, struct l
 {
 	const struct event_type *t = m->type;
 	struct value *values = xcalloc((size_t)t->nfields + 1, sizeof *values);
-	struct event ev = {.seq = 1, .id = STR("probe"), .source = STR("probe"), .type = t,
-		.type_name = {t->name, (uint32_t)strlen(t->name)}, .subject = STR("x"),
-		.unit = STR("x"), .actor = STR("x"), .fields = values};
+	struct event ev = {.seq = 1,
+		.id = STR("probe"),
+		.source = STR("probe"),
+		.type = t,
+		.type_name = {t->name, (uint32_t)strlen(t->name)},
+		.subject = STR("x"),
+		.unit = STR("x"),
+		.actor = STR("x"),
+		.fields = values};
 	bool yes, clean = true;
 	f->budget = false;
-	for (int pass = 0; pass < 2 && clean && !f->budget; pass++) { /* with values, then all null */
+	for (int pass = 0; pass < 2 && clean && !f->budget;
+		pass++) { /* with values, then all null */
 		for (int i = 0; i < t->nfields; i++)
-			values[i] = pass ? (struct value){0} : probe_value(&t->fields[i]);
+			if (pass == 0)
+				values[i] = probe_value(&t->fields[i]);
+			else
+				values[i].kind = VALUE_NULL;
 		ev.seq = pass + 1;
 		struct slot *s = &p->run->slots[p->run->depth];
 		s->personal = -1;

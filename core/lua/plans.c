@@ -50,10 +50,10 @@ void plans_build(struct plugin_set *set, struct plugin **order)
 {
 	for (int i = 0; i < set->n; i++)
 		for (int k = 0; set->v[i]->state == PLUGIN_RUNNING && k < set->v[i]->ntypes; k++) {
-			set->plans = xrealloc(set->plans,
-				(size_t)(set->nplans + 1) * sizeof *set->plans);
-			set->plans[set->nplans++] = (struct type_plan){.type = set->v[i]->types[k],
-				.owner = set->v[i]};
+			set->plans = xrealloc(
+				set->plans, (size_t)(set->nplans + 1) * sizeof *set->plans);
+			set->plans[set->nplans++] =
+				(struct type_plan){.type = set->v[i]->types[k], .owner = set->v[i]};
 		}
 	if (set->nplans)
 		qsort(set->plans, (size_t)set->nplans, sizeof *set->plans, by_type);

@@ -51,8 +51,10 @@ static struct plugin *plugin_new(struct plugin_set *set, struct plugin_sources *
 	p->nfiles = s->nfiles;
 	memcpy(p->hash, s->hash, sizeof p->hash);
 	p->limits = (struct isolate_limits){.memory = (size_t)c->lua_memory,
-		.load_ms = (int)c->lua_load, .handler_ms = (int)c->lua_handler,
-		.formula_ms = (int)c->lua_formula, .script_ms = (int)c->lua_script};
+		.load_ms = (int)c->lua_load,
+		.handler_ms = (int)c->lua_handler,
+		.formula_ms = (int)c->lua_formula,
+		.script_ms = (int)c->lua_script};
 	p->run = xcalloc(1, sizeof *p->run);
 	p->run->p = p;
 	p->run->set = set;
@@ -78,7 +80,8 @@ int plugin_set_load(struct plugin_set *set, const struct conf *c, struct plugin_
 		if (left_out) {
 			char file[160];
 			snprintf(file, sizeof file, "plugins/%s/plugin.lua", p->name);
-			plugin_mistake(p, file, 0, "plugin: left out of this run, because its code "
+			plugin_mistake(p, file, 0,
+				"plugin: left out of this run, because its code "
 				"ended the engine before");
 		} else {
 			define_load(p, false, &f);
@@ -134,7 +137,8 @@ const struct type_plan *plugin_set_type(const struct plugin_set *set, struct str
 	return NULL;
 }
 
-const struct kpi *plugin_set_kpi(const struct plugin_set *set, const char *id, struct plugin **owner)
+const struct kpi *plugin_set_kpi(
+	const struct plugin_set *set, const char *id, struct plugin **owner)
 {
 	for (int i = 0; i < set->n; i++)
 		for (int k = 0; k < set->v[i]->nkpis; k++)
@@ -168,7 +172,7 @@ static void take_number(lua_State *L, struct call *c)
 	} else {
 		luaL_error(L, "the formula must return a number or nil, it returned %s",
 			luaL_testudata(L, -1, "cx.set") ? "a set (use # for its size)"
-				: luaL_typename(L, -1));
+							: luaL_typename(L, -1));
 	}
 }
 
@@ -235,7 +239,7 @@ static int ready(struct plugin *p, struct lua_fail *f)
 		return refuse(p, f, "the plugin is not running");
 	if (p->run->depth >= RUN_SLOTS)
 		return refuse(p, f, "calls inside calls, too deep");
-	if (!isolate_spoiled(p->iso))
+	if (!isolate_spoiled(p->iso) && p->run->handles_ref != LUA_NOREF)
 		return 0;
 	if (p->run->depth > 0)
 		return refuse(p, f, "the plugin was stopped in this very job");
@@ -246,8 +250,8 @@ static int ready(struct plugin *p, struct lua_fail *f)
  * the caller's and may be filled with the next event; its text and numbers tell. */
 static bool same_event(const struct slot *s, const struct event *ev)
 {
-	return s->same == ev && s->id == ev->id.p && s->seq == ev->seq && s->time_ms == ev->time_ms &&
-		memcmp(s->digest, ev->digest, EVENT_DIGEST) == 0;
+	return s->same == ev && s->id == ev->id.p && s->seq == ev->seq &&
+	       s->time_ms == ev->time_ms && memcmp(s->digest, ev->digest, EVENT_DIGEST) == 0;
 }
 
 static int begin(struct plugin *p, struct event *ev, enum use use)
@@ -281,8 +285,8 @@ static void end(struct plugin *p)
 	p->run->set->depth--;
 }
 
-static int call(struct plugin *p, struct call *c, int budget_ms, const char *label,
-	struct lua_fail *f)
+static int call(
+	struct plugin *p, struct call *c, int budget_ms, const char *label, struct lua_fail *f)
 {
 	lua_State *L = isolate_state(p->iso);
 	lua_pushcfunction(L, dispatch);
@@ -312,8 +316,8 @@ int plugin_push(struct plugin *p, int handle, struct lua_fail *f)
 	return 0;
 }
 
-int plugin_where(struct plugin *p, const struct measure *m, struct event *ev, bool *yes,
-	struct lua_fail *f)
+int plugin_where(
+	struct plugin *p, const struct measure *m, struct event *ev, bool *yes, struct lua_fail *f)
 {
 	*yes = true;
 	if (m->where == 0)
@@ -352,7 +356,8 @@ int plugin_derive(struct plugin *p, struct event *ev,
 		struct slot *s = &p->run->slots[c.slot];
 		s->derives = &p->derives[first];
 		s->nderives = n;
-		for (int k = 0; k < n; k++) /* what an outer one that failed left under way is new */
+		for (int k = 0; k < n;
+			k++) /* what an outer one that failed left under way is new */
 			if (i == 0 || s->derived[k] == DERIVE_UNDER_WAY)
 				s->derived[k] = DERIVE_TO_DO;
 		if (s->derived[i] == DERIVE_TO_DO &&

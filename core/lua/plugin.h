@@ -42,7 +42,7 @@ struct plugin {
 	char *name, *version, *title; /* title: JSON text or NULL */
 	char hash[65];                /* of all its sources */
 	char identity[65];            /* of what its figures depend on: hash, its dependencies', its
-	                               * config, zone and currency */
+				       * config, zone and currency */
 	enum plugin_state state;
 	struct plugin_error *errors;
 	int nerrors;
@@ -74,15 +74,15 @@ struct type_plan {
 	struct {
 		struct plugin *plugin;
 		const struct measure *m;
-	} *measures;
+	} * measures;
 	int nmeasures;
 	struct {
 		struct plugin *plugin;
 		const struct plugin_on *on;
-	} *ons;
+	} * ons;
 	int nons;
 	int *at_slots; /* distinct store_place_slot of its measures, with the field each reads; the
-	                * engine fills them in (-1 until then) */
+			* engine fills them in (-1 until then) */
 	int *at_fields;
 	int nat;
 };
@@ -114,7 +114,8 @@ int plugin_set_load(struct plugin_set *set, const struct conf *c, struct plugin_
 void plugin_set_free(struct plugin_set *set);
 struct plugin *plugin_set_find(const struct plugin_set *set, const char *name);
 const struct type_plan *plugin_set_type(const struct plugin_set *set, struct str type);
-const struct kpi *plugin_set_kpi(const struct plugin_set *set, const char *id, struct plugin **owner);
+const struct kpi *plugin_set_kpi(
+	const struct plugin_set *set, const char *id, struct plugin **owner);
 
 /* Pushes the Lua value behind a handle on the plugin's state (a spoiled isolate is loaded anew). */
 int plugin_push(struct plugin *p, int handle, struct lua_fail *f);
@@ -124,8 +125,8 @@ int plugin_push(struct plugin *p, int handle, struct lua_fail *f);
  * it makes live until the first plugin_derive() of the next event that no plugin emitted. */
 int plugin_derive(struct plugin *p, struct event *ev,
 	void (*failed)(void *ctx, const char *handler, const struct lua_fail *f), void *ctx);
-int plugin_where(struct plugin *p, const struct measure *m, struct event *ev, bool *yes,
-	struct lua_fail *f);
+int plugin_where(
+	struct plugin *p, const struct measure *m, struct event *ev, bool *yes, struct lua_fail *f);
 int plugin_formula(struct plugin *p, const struct kpi *k, const struct kpi_measured *m,
 	double *value, bool *null, struct lua_fail *f);
 /* The KPI's interval: low and high, and what the method is called ("" = not said); *none: there is

@@ -36,8 +36,8 @@ static void cycle(struct order *o, int from)
 	buf_puts(&b, o->set->v[from]->name);
 	for (int i = first; i < o->depth; i++) {
 		struct plugin *p = o->set->v[o->path[i]];
-		plugin_mistake(p, p->run->file, p->run->line, "plugin: depends goes in a circle: %s",
-			buf_cstr(&b));
+		plugin_mistake(p, p->run->file, p->run->line,
+			"plugin: depends goes in a circle: %s", buf_cstr(&b));
 	}
 	buf_free(&b);
 }
@@ -116,15 +116,16 @@ static void check_ids(struct plugin *p, const struct plugin *q)
 		const struct event_type *t = p->types[i], *other = find_type(q, t->name);
 		if (other)
 			plugin_mistake(p, t->file, t->line,
-				"event \"%s\": plugin \"%s\" declares it already (%s:%d)", t->name, q->name,
-				other->file, other->line);
+				"event \"%s\": plugin \"%s\" declares it already (%s:%d)", t->name,
+				q->name, other->file, other->line);
 	}
 	for (int i = 0; i < p->nkpis; i++)
 		for (int k = 0; k < q->nkpis; k++)
 			if (strcmp(p->kpis[i]->id, q->kpis[k]->id) == 0)
 				plugin_mistake(p, p->kpis[i]->file, p->kpis[i]->line,
 					"kpi \"%s\": plugin \"%s\" declares it already (%s:%d)",
-					p->kpis[i]->id, q->name, q->kpis[k]->file, q->kpis[k]->line);
+					p->kpis[i]->id, q->name, q->kpis[k]->file,
+					q->kpis[k]->line);
 	for (int i = 0; i < p->nimports; i++)
 		for (int k = 0; k < q->nimports; k++)
 			if (strcmp(p->imports[i].id, q->imports[k].id) == 0)
@@ -144,8 +145,10 @@ static void check_views(struct plugin *p, const struct plugin *q)
 			store_view_name(o->name, theirs, sizeof theirs);
 			if (strcmp(mine, theirs) == 0 && strcmp(t->name, o->name) != 0)
 				plugin_mistake(p, t->file, t->line,
-					"event \"%s\": its view would be called %s, as that of event "
-					"\"%s\" (%s:%d)", t->name, mine, o->name, o->file, o->line);
+					"event \"%s\": its view would be called %s, as that of "
+					"event "
+					"\"%s\" (%s:%d)",
+					t->name, mine, o->name, o->file, o->line);
 		}
 	}
 }
@@ -159,8 +162,10 @@ static void check_ons(struct plugin *p)
 			continue;
 		if (owner) {
 			plugin_mistake(p, on->file, on->line,
-				"on \"%s\": the event belongs to plugin \"%s\": add %s = \">= %s\" to "
-				"depends", on->type_name, owner->name, owner->name,
+				"on \"%s\": the event belongs to plugin \"%s\": add %s = \">= %s\" "
+				"to "
+				"depends",
+				on->type_name, owner->name, owner->name,
 				owner->version ? owner->version : "0");
 			continue;
 		}

@@ -6,9 +6,8 @@
 #include "conf/nearest.h"
 #include "lua/bind.h"
 
-__attribute__((format(printf, 4, 5)))
-static void wrong(struct plugin *p, const struct kpi *k, const struct measure *m,
-	const char *fmt, ...)
+__attribute__((format(printf, 4, 5))) static void wrong(
+	struct plugin *p, const struct kpi *k, const struct measure *m, const char *fmt, ...)
 {
 	char what[700];
 	va_list ap;
@@ -16,8 +15,8 @@ static void wrong(struct plugin *p, const struct kpi *k, const struct measure *m
 	vsnprintf(what, sizeof what, fmt, ap);
 	va_end(ap);
 	if (m)
-		plugin_mistake(p, k->file, k->line, "kpi \"%s\": measure \"%s\": %s", k->id, m->name,
-			what);
+		plugin_mistake(p, k->file, k->line, "kpi \"%s\": measure \"%s\": %s", k->id,
+			m->name, what);
 	else
 		plugin_mistake(p, k->file, k->line, "kpi \"%s\": %s", k->id, what);
 }
@@ -55,8 +54,10 @@ static bool resolve_measure_type(struct plugin *p, struct kpi *k, struct measure
 	if (m->type)
 		return true;
 	if (owner) {
-		wrong(p, k, m, "event \"%s\" belongs to plugin \"%s\": add %s = \">= %s\" to depends",
-			m->type_name, owner->name, owner->name, owner->version ? owner->version : "0");
+		wrong(p, k, m,
+			"event \"%s\" belongs to plugin \"%s\": add %s = \">= %s\" to depends",
+			m->type_name, owner->name, owner->name,
+			owner->version ? owner->version : "0");
 	} else {
 		meant_type(hint, p->run->set, m->type_name);
 		wrong(p, k, m, "no such event type \"%s\"%s", m->type_name, hint);
@@ -71,9 +72,10 @@ static bool has_dim(const struct kpi *k, const char *name)
 
 static void check_sum(struct plugin *p, struct kpi *k, struct measure *m)
 {
-	const struct field *f = m->field.attr == ATTR_FIELD ? &m->type->fields[m->field.field] : NULL;
-	if (!f || (f->kind != FIELD_INTEGER && f->kind != FIELD_DECIMAL && f->kind != FIELD_DURATION &&
-			f->kind != FIELD_MONEY)) {
+	const struct field *f =
+		m->field.attr == ATTR_FIELD ? &m->type->fields[m->field.field] : NULL;
+	if (!f || (f->kind != FIELD_INTEGER && f->kind != FIELD_DECIMAL &&
+			  f->kind != FIELD_DURATION && f->kind != FIELD_MONEY)) {
 		wrong(p, k, m, "\"%s\" cannot be summed: it is %s", m->field_name,
 			f ? field_kind_name(f->kind) : "an attribute");
 		return;
@@ -81,8 +83,10 @@ static void check_sum(struct plugin *p, struct kpi *k, struct measure *m)
 	if (f->kind != FIELD_MONEY)
 		return;
 	if (!f->currency[0] && !has_dim(k, "currency")) {
-		wrong(p, k, m, "a sum of money needs one currency: declare \"%s\" with currency = "
-			"\"BRL\", or add \"currency\" to by", m->field_name);
+		wrong(p, k, m,
+			"a sum of money needs one currency: declare \"%s\" with currency = "
+			"\"BRL\", or add \"currency\" to by",
+			m->field_name);
 		return;
 	}
 	if (k->format && strcmp(k->format, "money") == 0 && f->currency[0]) {
@@ -101,11 +105,13 @@ static void resolve_field(struct plugin *p, struct kpi *k, struct measure *m)
 		return;
 	if (!field_ref_resolve(m->type, m->field_name, &m->field)) {
 		meant_field(hint, m->type, m->field_name);
-		wrong(p, k, m, "event \"%s\" has no field \"%s\"%s", m->type->name, m->field_name, hint);
+		wrong(p, k, m, "event \"%s\" has no field \"%s\"%s", m->type->name, m->field_name,
+			hint);
 		return;
 	}
 	if (m->field.attr == ATTR_FIELD && m->type->fields[m->field.field].personal) {
-		wrong(p, k, m, "may not use the personal field \"%s\"; derive what it needs in the event",
+		wrong(p, k, m,
+			"may not use the personal field \"%s\"; derive what it needs in the event",
 			m->field_name);
 		return;
 	}
@@ -120,12 +126,14 @@ static void resolve_at(struct plugin *p, struct kpi *k, struct measure *m)
 		return;
 	int i = event_type_field(m->type, m->at_name, strlen(m->at_name));
 	if (i < 0 || m->type->fields[i].kind != FIELD_TIME) {
-		wrong(p, k, m, "at must be a time field of event \"%s\", \"%s\" is %s", m->type->name,
-			m->at_name, i < 0 ? "none of its fields" : field_kind_name(m->type->fields[i].kind));
+		wrong(p, k, m, "at must be a time field of event \"%s\", \"%s\" is %s",
+			m->type->name, m->at_name,
+			i < 0 ? "none of its fields" : field_kind_name(m->type->fields[i].kind));
 		return;
 	}
 	if (m->type->fields[i].personal) {
-		wrong(p, k, m, "may not use the personal field \"%s\"; derive what it needs in the event",
+		wrong(p, k, m,
+			"may not use the personal field \"%s\"; derive what it needs in the event",
 			m->at_name);
 		return;
 	}
@@ -138,15 +146,20 @@ static void resolve_dims(struct plugin *p, struct kpi *k, struct measure *m)
 		const char *name = k->by[i];
 		struct field_ref *ref = &m->dims[i];
 		bool there = field_ref_resolve(m->type, name, ref);
-		if (there && (ref->attr == ATTR_SUBJECT || ref->attr == ATTR_ID || ref->attr == ATTR_TIME))
+		if (there && (ref->attr == ATTR_SUBJECT || ref->attr == ATTR_ID ||
+				     ref->attr == ATTR_TIME))
 			continue; /* told once, in resolve_kpi */
 		if (!there) {
 			char hint[100];
 			meant_field(hint, m->type, name);
-			wrong(p, k, m, "by: event \"%s\" has no field \"%s\"%s", m->type->name, name, hint);
+			wrong(p, k, m, "by: event \"%s\" has no field \"%s\"%s", m->type->name,
+				name, hint);
 		} else if (ref->attr == ATTR_FIELD && m->type->fields[ref->field].personal) {
-			wrong(p, k, m, "by: may not use the personal field \"%s\"; derive what it needs in "
-				"the event", name);
+			wrong(p, k, m,
+				"by: may not use the personal field \"%s\"; derive what it needs "
+				"in "
+				"the event",
+				name);
 		}
 	}
 }
@@ -160,7 +173,8 @@ static void probe(struct plugin *p, struct kpi *k, struct measure *m)
 		return;
 	p->state = PLUGIN_RUNNING;
 	if (!event_probe(p, m, &field, &f))
-		wrong(p, k, m, "may not read the personal field \"%s\"; derive what it needs in the event",
+		wrong(p, k, m,
+			"may not read the personal field \"%s\"; derive what it needs in the event",
 			m->type->fields[field].name);
 	else if (f.budget)
 		wrong(p, k, m, "where: %s", f.msg);
@@ -171,9 +185,12 @@ void resolve_kpi(struct plugin *p, struct kpi *k)
 {
 	for (int i = 0; i < k->nby; i++) {
 		const char *name = k->by[i];
-		if (strcmp(name, "subject") == 0 || strcmp(name, "id") == 0 || strcmp(name, "time") == 0)
-			wrong(p, k, NULL, "by: \"%s\" cannot be a dimension; use unit, actor, source, type "
-				"or a field", name);
+		if (strcmp(name, "subject") == 0 || strcmp(name, "id") == 0 ||
+			strcmp(name, "time") == 0)
+			wrong(p, k, NULL,
+				"by: \"%s\" cannot be a dimension; use unit, actor, source, type "
+				"or a field",
+				name);
 	}
 	for (int i = 0; i < k->nmeasures; i++) {
 		struct measure *m = &k->measures[i];

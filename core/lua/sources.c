@@ -17,8 +17,8 @@ static int by_path(const void *a, const void *b)
 
 static int by_name(const void *a, const void *b)
 {
-	return strcmp(((const struct plugin_sources *)a)->name,
-		((const struct plugin_sources *)b)->name);
+	return strcmp(
+		((const struct plugin_sources *)a)->name, ((const struct plugin_sources *)b)->name);
 }
 
 static int unreadable(const char *path, struct cx_err *e)
@@ -32,7 +32,8 @@ static int read_file(struct plugin_sources *s, const char *full, const char *pat
 	if (s->nfiles >= FILES_MAX)
 		return cx_fail(e, CX_E_INTERNAL, "plugins_path",
 			CX_T("o plugin %s tem mais de %d arquivos",
-				"plugin %s has more than %d files"), s->name, FILES_MAX);
+				"plugin %s has more than %d files"),
+			s->name, FILES_MAX);
 	FILE *in = fopen(full, "rb");
 	if (!in)
 		return unreadable(full, e);
@@ -43,8 +44,9 @@ static int read_file(struct plugin_sources *s, const char *full, const char *pat
 	if (bad || n > FILE_MAX) {
 		free(text);
 		return bad ? unreadable(full, e)
-			: cx_fail(e, CX_E_INTERNAL, "plugins_path",
-				CX_T("%s tem mais de %d bytes", "%s has more than %d bytes"), full, FILE_MAX);
+			   : cx_fail(e, CX_E_INTERNAL, "plugins_path",
+				     CX_T("%s tem mais de %d bytes", "%s has more than %d bytes"),
+				     full, FILE_MAX);
 	}
 	s->files = xrealloc(s->files, (size_t)(s->nfiles + 1) * sizeof *s->files);
 	text[n] = 0;
@@ -52,8 +54,8 @@ static int read_file(struct plugin_sources *s, const char *full, const char *pat
 	return CX_OK;
 }
 
-static int read_folder(struct plugin_sources *s, const char *full, const char *inside, int depth,
-	struct cx_err *e)
+static int read_folder(
+	struct plugin_sources *s, const char *full, const char *inside, int depth, struct cx_err *e)
 {
 	DIR *dir = opendir(full);
 	if (!dir)
@@ -73,8 +75,9 @@ static int read_folder(struct plugin_sources *s, const char *full, const char *i
 			continue;
 		if (S_ISREG(st.st_mode) && n > 4 && strcmp(d->d_name + n - 4, ".lua") == 0) {
 			rc = read_file(s, path, below, e);
-		} else if (S_ISDIR(st.st_mode) && depth < FOLDERS_DEEP && (depth > 0 ||
-				(strcmp(d->d_name, "tests") != 0 && strcmp(d->d_name, "web") != 0))) {
+		} else if (S_ISDIR(st.st_mode) && depth < FOLDERS_DEEP &&
+			   (depth > 0 || (strcmp(d->d_name, "tests") != 0 &&
+						 strcmp(d->d_name, "web") != 0))) {
 			strcat(below, "/");
 			rc = read_folder(s, path, below, depth + 1, e);
 		}
@@ -115,8 +118,8 @@ void plugin_sources_hash(struct plugin_sources *s)
 }
 
 /* A name written in `enable` must be there: a typo would switch a plugin off without a word. */
-static int check_enabled(const struct conf *c, const struct plugin_sources *v, int n,
-	struct cx_err *e)
+static int check_enabled(
+	const struct conf *c, const struct plugin_sources *v, int n, struct cx_err *e)
 {
 	char list[4001];
 	snprintf(list, sizeof list, "%s", c->plugins_enable);
@@ -128,7 +131,8 @@ static int check_enabled(const struct conf *c, const struct plugin_sources *v, i
 		if (!found)
 			return cx_fail(e, CX_E_NOT_FOUND, "plugins_enable",
 				CX_T("[plugins] enable diz \"%s\", mas não há %s/%s/plugin.lua",
-					"[plugins] enable says \"%s\", but there is no %s/%s/plugin.lua"),
+					"[plugins] enable says \"%s\", but there is no "
+					"%s/%s/plugin.lua"),
 				w, c->plugins_path, w);
 	}
 	return CX_OK;

@@ -22,7 +22,8 @@ static struct slot *slot_of(lua_State *L, const char *what)
 		luaL_error(L, "write tx:%s(…), with a colon", what);
 	struct slot *s = &u->run->slots[u->slot];
 	if (!s->live || s->call_gen != u->gen)
-		luaL_error(L, "tx:%s outside its job: tx is there until the reaction returns", what);
+		luaL_error(
+			L, "tx:%s outside its job: tx is there until the reaction returns", what);
 	if (L != isolate_state(u->run->p->iso)) /* the job would go on inside the coroutine */
 		luaL_error(L, "tx:%s is not available inside a coroutine", what);
 	return s;
@@ -70,12 +71,13 @@ static void emit_field(lua_State *L, struct plugin_run *run, const struct event_
 		return;
 	}
 	if (!event_value(L, top, f, run->set->conf->company_currency, &run->scratch, &v, &why))
-		luaL_error(L, "tx:emit: data.%s must be %s, got %s", name, field_kind_name(f->kind), why);
+		luaL_error(L, "tx:emit: data.%s must be %s, got %s", name, field_kind_name(f->kind),
+			why);
 	value_json(b, v, f);
 }
 
-static void emit_data(lua_State *L, struct plugin_run *run, const struct event_type *t,
-	struct buf *b)
+static void emit_data(
+	lua_State *L, struct plugin_run *run, const struct event_type *t, struct buf *b)
 {
 	if (!lua_istable(L, -1))
 		luaL_error(L, "tx:emit: data must be a table");
@@ -100,8 +102,8 @@ static const struct event_type *emit_type(lua_State *L, struct plugin_run *run)
 	const char *name = lua_tostring(L, -1);
 	const struct event_type *t = resolve_type(run->p, name, &owner);
 	if (!t && owner)
-		luaL_error(L, "tx:emit: event \"%s\" belongs to plugin \"%s\": add it to depends", name,
-			owner->name);
+		luaL_error(L, "tx:emit: event \"%s\" belongs to plugin \"%s\": add it to depends",
+			name, owner->name);
 	if (!t)
 		luaL_error(L, "tx:emit: no plugin declares event \"%s\"", name);
 	lua_pop(L, 1);
@@ -117,6 +119,7 @@ static int tx_emit(lua_State *L)
 	lua_settop(L, 2);
 	const struct event_type *t = emit_type(L, run);
 	struct buf *b = &run->json;
+	arena_reset(&run->scratch);
 	buf_clear(b);
 	jw_obj(b);
 	lua_pushnil(L);
@@ -140,7 +143,8 @@ static int tx_emit(lua_State *L)
 			emit_time(L, b);
 		} else {
 			size_t len;
-			const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &len) : NULL;
+			const char *text =
+				lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &len) : NULL;
 			if (!text || !json_utf8(text, len))
 				luaL_error(L, "tx:emit: %s must be a text", key);
 			jw_strn(b, text, len);
@@ -152,7 +156,7 @@ static int tx_emit(lua_State *L)
 	/* The event's own functions may come back here and use the buffer: it gets its own copy. */
 	struct str json = {lua_pushlstring(L, b->p, b->len), (uint32_t)b->len};
 	int rc = s->tx->emit ? s->tx->emit(s->tx->ctx, s->ev, json, &e)
-		: cx_fail(&e, CX_E_NOT_IMPLEMENTED, NULL, "not available here");
+			     : cx_fail(&e, CX_E_NOT_IMPLEMENTED, NULL, "not available here");
 	if (rc < 0)
 		raise(L, "emit", &e);
 	return 0;
@@ -235,7 +239,7 @@ static int tx_kpi(lua_State *L)
 	buf_clear(&run->json);
 	if (rc >= 0)
 		rc = s->tx->kpi ? s->tx->kpi(s->tx->ctx, id, params, n, &run->json, &e)
-			: cx_fail(&e, CX_E_NOT_IMPLEMENTED, NULL, "not available here");
+				: cx_fail(&e, CX_E_NOT_IMPLEMENTED, NULL, "not available here");
 	if (rc < 0)
 		raise(L, "kpi", &e);
 	lua_push_json(L, run->json.p, run->json.len);
@@ -244,15 +248,15 @@ static int tx_kpi(lua_State *L)
 
 static int tx_later(lua_State *L)
 {
-	return luaL_error(L, "tx:%s is not available in this version",
-		lua_tostring(L, lua_upvalueindex(1)));
+	return luaL_error(
+		L, "tx:%s is not available in this version", lua_tostring(L, lua_upvalueindex(1)));
 }
 
-static const char *const later[] = {"record", "journey", "sop", "propose", "notify", "webhook", "mail",
-	"after", "friction", "inbox", "outbox", "plans", "frictions"};
+static const char *const later[] = {"record", "journey", "sop", "propose", "notify", "webhook",
+	"mail", "after", "friction", "inbox", "outbox", "plans", "frictions"};
 enum { LATER = sizeof later / sizeof *later };
-static const luaL_Reg methods[] = {{"emit", tx_emit}, {"random", tx_random}, {"log", tx_log},
-	{"kpi", tx_kpi}, {NULL, NULL}};
+static const luaL_Reg methods[] = {
+	{"emit", tx_emit}, {"random", tx_random}, {"log", tx_log}, {"kpi", tx_kpi}, {NULL, NULL}};
 
 static int tx_index(lua_State *L)
 {
@@ -265,8 +269,10 @@ static int tx_index(lua_State *L)
 	bool now = strcmp(key, "now") == 0;
 	if (now || strcmp(key, "past") == 0) {
 		if (!s->live || s->call_gen != u->gen)
-			return luaL_error(L, "tx.%s outside its job: tx is there until the reaction "
-				"returns", key);
+			return luaL_error(L,
+				"tx.%s outside its job: tx is there until the reaction "
+				"returns",
+				key);
 		if (now)
 			lua_pushinteger(L, s->tx->now_ms);
 		else

@@ -70,6 +70,8 @@ local function declare_plugin(spec)
     report(pos, "plugin: name is missing")
   elseif o.name and o.name ~= host.name then
     report(pos, 'plugin: name "%s" is not that of its folder, "%s"', o.name, host.name)
+  elseif not match(host.name, "^%l[%l%d_%-]*$") then
+    report(pos, "plugin: the name must be lower-kebab")
   end
   if spec.version == nil then
     report(pos, "plugin: version is missing")
