@@ -38,7 +38,7 @@ struct answer {
 	int nbuckets, bucket;    /* bucket: where the last day was */
 	struct figure *total, *series;
 	struct kpi_measured *measured; /* what the formula is given, figure after figure */
-	struct pmap memo, map;   /* group key of a cell → struct memo; of the reply → answer_group */
+	struct pmap memo, map;   /* key of a cell → struct memo; of the reply → answer_group */
 	struct answer_group **groups;
 	int ngroups, cap_groups;
 	struct str where[16][2]; /* a filter's text as bare and as quoted JSON */

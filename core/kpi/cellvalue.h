@@ -22,7 +22,7 @@ static inline bool cell_touched(const uint8_t *bits, int slot)
 }
 void cell_write(struct buf *out, struct cell_at at, int nslots, const uint8_t *touched,
 	const int64_t *v);
-/* false: damaged, or of another number of slots. *touched points into p; v: untouched ones are 0. */
+/* false: damaged, or of another number of slots. *touched points into p; untouched v are 0. */
 bool cell_read(const void *p, size_t n, struct cell_at at, int nslots, const uint8_t **touched,
 	int64_t *v);
 /* The error for a damaged cell or set. */

@@ -1,6 +1,6 @@
 /* def.h — declared KPIs and the cubes they are kept in (kpi.md).
  * Flow:   lua/ makes struct kpi from declarations; kpi_cubes_build() groups all measures of a
- *         plugin's KPIs with the same dimensions into cubes; tally.h feeds them, query.h reads them.
+ *         plugin's KPIs with the same dimensions into cubes; tally.h feeds, query.h reads them.
  * Owns:   whoever made a kpi frees it; a cube points at measures of its KPIs. */
 #ifndef CX_KPI_DEF_H
 #define CX_KPI_DEF_H

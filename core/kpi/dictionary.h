@@ -1,9 +1,9 @@
-/* dictionary.h — the company-wide dictionary: a value's text → its 32-bit id, without keeping texts.
+/* dictionary.h — the company-wide dictionary: a value's text → its 32-bit id, no text kept.
  * Flow:   text → SHA-256(secret || text), first 128 bits → id. The secret is made by the writer on
  *         first use and kept in the store ("dictionary_key").
  * Callers: kpi/ only; cells.h has the one-shot dictionary_find().
- * Owns:   a bounded cache hash → id, so that a returning customer costs no SQL. What was added since
- *         a mark is taken out again by dictionary_unadd(), one by one, newest first.
+ * Owns:   a bounded cache hash → id, so that a returning customer costs no SQL. What was added is
+ *         taken out again by dictionary_unadd(), one by one, newest first.
  * Errors: what the store says. */
 #ifndef CX_KPI_DICTIONARY_H
 #define CX_KPI_DICTIONARY_H

@@ -28,8 +28,8 @@ struct pmap {
 	uint32_t *h;
 	size_t n, cap;
 };
-void *pmap_find(const struct pmap *m, uint32_t hash, bool (*same)(const void *item, const void *key),
-	const void *key);
+void *pmap_find(const struct pmap *m, uint32_t hash,
+	bool (*same)(const void *item, const void *key), const void *key);
 void pmap_add(struct pmap *m, uint32_t hash, void *item); /* not there yet */
 void pmap_free(struct pmap *m);
 

@@ -20,7 +20,8 @@ struct tally_sink {
 		struct cx_err *e);
 	int (*see)(void *ctx, const struct measure *m, int32_t day, struct str group, uint32_t id,
 		struct cx_err *e);
-	int (*intern)(void *ctx, struct str text, uint32_t *id, struct cx_err *e); /* 1 id, 0 skip */
+	/* 1 id, 0 skip */
+	int (*intern)(void *ctx, struct str text, uint32_t *id, struct cx_err *e);
 	int (*exclude)(void *ctx, const struct measure *m, int32_t day, const struct event *ev,
 		const char *reason, struct cx_err *e);
 };

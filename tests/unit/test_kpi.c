@@ -49,8 +49,8 @@ static bool counts(const struct plain_measure *m, const struct plain *p, const s
 	if ((m->kind == P_TIMES || m->kind == P_DAYS) && p->who == NONE)
 		return false;
 	return (!m->bought || p->bought) && at >= s->from && at < s->to && fits(s->unit, p->unit) &&
-		fits(s->channel, p->channel) && fits(s->f_unit, p->unit) &&
-		fits(s->f_channel, p->channel);
+	       fits(s->channel, p->channel) && fits(s->f_unit, p->unit) &&
+	       fits(s->f_channel, p->channel);
 }
 
 /* *any: some event counted at all. */
@@ -71,7 +71,8 @@ static int64_t scan(const struct plain_measure *m, const struct slice *s, bool *
 			sum += p->amount;
 		else if (m->kind == P_TIMES)
 			seen[p->who]++;
-		else if (!day_seen[p->who][local_day(m->bought ? p->bought : p->time) - first_day]++)
+		else if (!day_seen[p->who]
+				  [local_day(m->bought ? p->bought : p->time) - first_day]++)
 			seen[p->who]++;
 	}
 	for (int i = 0; i < PEOPLE && m->kind >= P_TIMES; i++)
@@ -85,7 +86,8 @@ static struct plain random_event(int64_t start)
 {
 	struct plain p = {.type = rnd(4) == 0, .time = start + (int64_t)rnd(DAYS * 86400) * 1000};
 	if (nlog && rnd(3) == 0) /* the same person that day again */
-		p = (struct plain){.type = p.type, .time = log_[nlog - 1].time + rnd(36000000) - 18000000,
+		p = (struct plain){.type = p.type,
+			.time = log_[nlog - 1].time + rnd(36000000) - 18000000,
 			.who = log_[nlog - 1].who};
 	else
 		p.who = rnd(8) ? rnd(PEOPLE) : NONE;
@@ -199,8 +201,12 @@ static void piece(const char *every, int64_t ms, char out[16])
 	if (strcmp(every, "quarter") == 0)
 		snprintf(out, 16, "%d-%d", tm.tm_year % 1000, tm.tm_mon / 3);
 	else
-		strftime(out, 16, strcmp(every, "day") == 0 ? "%F" : strcmp(every, "week") == 0
-			? "%G-%V" : strcmp(every, "month") == 0 ? "%Y-%m" : "%Y", &tm);
+		strftime(out, 16,
+			strcmp(every, "day") == 0     ? "%F"
+			: strcmp(every, "week") == 0  ? "%G-%V"
+			: strcmp(every, "month") == 0 ? "%Y-%m"
+						      : "%Y",
+			&tm);
 }
 
 static void check_series(const struct asked *a, const struct slice *s, uint32_t series)
@@ -249,7 +255,8 @@ static void check_groups(const struct asked *a, uint32_t groups)
 		return;
 	}
 	for (int u = a->groups_unit ? NONE : -2; u < (a->groups_unit ? UNITS : -1); u++)
-		for (int c = a->groups_channel ? NONE : -2; c < (a->groups_channel ? CHANNELS : -1); c++) {
+		for (int c = a->groups_channel ? NONE : -2; c < (a->groups_channel ? CHANNELS : -1);
+			c++) {
 			struct slice s = a->all;
 			bool any = false;
 			s.unit = u, s.channel = c;
@@ -265,7 +272,8 @@ static void check_groups(const struct asked *a, uint32_t groups)
 			s.unit = index_of(get(by, "unit"), units, UNITS);
 		if (a->groups_channel)
 			s.channel = index_of(get(by, "channel"), channels, CHANNELS);
-		bool *m = &met[a->groups_unit ? s.unit + 1 : 0][a->groups_channel ? s.channel + 1 : 0];
+		bool *m = &met[a->groups_unit ? s.unit + 1 : 0]
+			      [a->groups_channel ? s.channel + 1 : 0];
 		assert_false(*m);
 		*m = true;
 		same_figures(a, &s, g);
@@ -294,11 +302,12 @@ static void random_time(int64_t start, char out[TZ_TEXT], int64_t *ms)
 static void random_ask(struct asked *a, int64_t start)
 {
 	static const char *const everies[] = {"day", "week", "month", "quarter", "year"};
-	static const char *const wheres[] = {"unit:u1", "unit:", "channel:café, loja", "channel:",
-		"channel:app \"x\"\n"};
+	static const char *const wheres[] = {
+		"unit:u1", "unit:", "channel:café, loja", "channel:", "channel:app \"x\"\n"};
 	static const int f_unit[] = {1, NONE}, f_channel[] = {0, NONE, 1};
 	int which = rnd(5) ? 0 : 1 + rnd(2);
-	*a = (struct asked){.k = kpis[which], .first = plain_measures + (which == 1 ? 8 : 0),
+	*a = (struct asked){.k = kpis[which],
+		.first = plain_measures + (which == 1 ? 8 : 0),
 		.all = {INT64_MIN, INT64_MAX, -2, -2, -2, -2}};
 	if (rnd(8)) {
 		random_time(start, a->from, &a->all.from);
@@ -360,7 +369,8 @@ static void rollups_equal_a_scan(void **unused)
 			check_groups(&a, get(0, "groups"));
 		}
 		for (int i = 0; i < ncubes; i++)
-			assert_int_equal(kpi_verify(store, cubes[i], &host, differs, NULL, &err), 0);
+			assert_int_equal(
+				kpi_verify(store, cubes[i], &host, differs, NULL, &err), 0);
 		close_store();
 	}
 }

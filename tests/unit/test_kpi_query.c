@@ -1,4 +1,4 @@
-/* The single rules of figures: how a query is read, what a reply says, and what happens at limits. */
+/* The single rules: how a query is read, what a reply says, and what happens at limits. */
 #include "kpi_fixture.h"
 
 static int64_t at(const char *wall)
@@ -114,9 +114,10 @@ static int sum_of(void *ctx, const struct kpi *k, const struct kpi_measured *m, 
 
 static void what_a_reply_says(void **unused)
 {
-	const struct plain v[] = {plain("2018-01-02 10:00", 1, 2, 60), plain("2018-01-02 11:00", 1, NONE,
-		40), plain("2018-01-05 00:00", 2, 0, 30)};
-	static const struct kpi_host money = {.where = where, .formula = sum_of, .interval = interval};
+	const struct plain v[] = {plain("2018-01-02 10:00", 1, 2, 60),
+		plain("2018-01-02 11:00", 1, NONE, 40), plain("2018-01-05 00:00", 2, 0, 30)};
+	static const struct kpi_host money = {
+		.where = where, .formula = sum_of, .interval = interval};
 	const struct kpi_param p[] = {{"from", "2018-01-02"}, {"to", "2018-01-04"}, {"by", "unit"},
 		{"every", "day"}};
 	struct kpi_query q;
@@ -129,6 +130,7 @@ static void what_a_reply_says(void **unused)
 	ok(kpi_query_parse(&q, kpis[0], p, 4, 0, &err));
 	buf_clear(&answer);
 	ok(kpi_query_run(store, kpis[0], &q, &money, &meta, &answer, &err));
+/* clang-format off */
 #define MEASURES(a, b, c, d, e, f)                                                                 \
 	"\"measures\":{\"a_count\":" #a ",\"b_amounts\":" #b ",\"c_sum\":" #c ",\"d_big\":" #d     \
 	",\"e_people\":" #e ",\"f_twice\":" #f ",\"g_days\":0,\"h_bought\":0,\"i_other\":0,"       \
@@ -136,8 +138,8 @@ static void what_a_reply_says(void **unused)
 #define IV "\"low\":1.5,\"high\":2.5,\"method\":\"wald\",\"note\":null,"
 #define DAY2 "\"from\":\"2018-01-02T00:00:00-02:00\",\"to\":\"2018-01-03T00:00:00-02:00\","
 #define DAY3                                                                                       \
-	"{\"from\":\"2018-01-03T00:00:00-02:00\",\"to\":\"2018-01-04T00:00:00-02:00\",\"value\":0," IV \
-	"\"text\":\"R$0.00\"," MEASURES(0, 0, 0, 0, 0, 0) "}"
+	"{\"from\":\"2018-01-03T00:00:00-02:00\",\"to\":\"2018-01-04T00:00:00-02:00\","             \
+	"\"value\":0," IV "\"text\":\"R$0.00\"," MEASURES(0, 0, 0, 0, 0, 0) "}"
 	assert_string_equal(buf_cstr(&answer),
 		"{\"id\":\"one\",\"title\":\"Sales\",\"from\":\"2018-01-02T00:00:00-02:00\","
 		"\"to\":\"2018-01-04T00:00:00-02:00\",\"format\":\"money\",\"scale\":2,"
@@ -152,6 +154,7 @@ static void what_a_reply_says(void **unused)
 		"{\"by\":{\"unit\":null},\"value\":40," IV "\"text\":\"R$0.40\","
 		MEASURES(1, 1, 40, 0, 1, 0) ",\"series\":[{" DAY2 "\"value\":40," IV
 		"\"text\":\"R$0.40\"," MEASURES(1, 1, 40, 0, 1, 0) "}," DAY3 "]}]}");
+	/* clang-format on */
 	close_store();
 }
 
@@ -252,7 +255,8 @@ static void sums_do_not_wrap(void **unused)
 
 static void damage_is_found(void **unused)
 {
-	const struct plain v[] = {plain("2018-01-02 10:00", 1, 2, 60), plain("2018-01-03 10:00", 1, 1, 1)};
+	const struct plain v[] = {plain("2018-01-02 10:00", 1, 2, 60),
+		plain("2018-01-03 10:00", 1, 1, 1)};
 	struct buf value = {0};
 	char what[200] = "";
 	(void)unused;
