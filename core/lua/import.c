@@ -18,7 +18,8 @@ static char *text_of(lua_State *L, int table, const char *key)
 
 static int by_name(const void *a, const void *b)
 {
-	return strcmp(((const struct import_table *)a)->name, ((const struct import_table *)b)->name);
+	return strcmp(
+		((const struct import_table *)a)->name, ((const struct import_table *)b)->name);
 }
 
 static void read_tables(lua_State *L, struct import *im, int tables)
@@ -82,11 +83,14 @@ static int not_found(const struct plugin_set *set, const char *id, struct cx_err
 	for (int i = 0; i < set->n; i++)
 		for (int k = 0; k < set->v[i]->nimports; k++)
 			buf_printf(&names, "%s%s", names.len ? ", " : "", set->v[i]->imports[k].id);
-	int rc = names.len
-		? cx_fail(e, CX_E_NOT_FOUND, NULL, CX_T("nenhum plugin declara cx.import \"%s\"; há: %s",
-			"no plugin declares cx.import \"%s\"; there is: %s"), id, buf_cstr(&names))
-		: cx_fail(e, CX_E_NOT_FOUND, NULL, CX_T("nenhum plugin declara cx.import \"%s\"",
-			"no plugin declares cx.import \"%s\""), id);
+	int rc = names.len ? cx_fail(e, CX_E_NOT_FOUND, NULL,
+				     CX_T("nenhum plugin declara cx.import \"%s\"; há: %s",
+					     "no plugin declares cx.import \"%s\"; there is: %s"),
+				     id, buf_cstr(&names))
+			   : cx_fail(e, CX_E_NOT_FOUND, NULL,
+				     CX_T("nenhum plugin declara cx.import \"%s\"",
+					     "no plugin declares cx.import \"%s\""),
+				     id);
 	buf_free(&names);
 	return rc;
 }
@@ -111,8 +115,8 @@ int import_open(const struct plugin_set *set, const char *id, struct import *im,
 	if (!im->def)
 		return not_found(set, id, e);
 	if (im->p->state != PLUGIN_RUNNING)
-		return cx_fail(e, CX_E_PLUGIN_FAILED, NULL, CX_T("o plugin %s não carregou",
-			"plugin %s did not load"), im->p->name);
+		return cx_fail(e, CX_E_PLUGIN_FAILED, NULL,
+			CX_T("o plugin %s não carregou", "plugin %s did not load"), im->p->name);
 	int rc = plugin_push(im->p, im->def->handle, &f);
 	if (rc >= 0) {
 		lua_State *L = isolate_state(im->p->iso);
@@ -246,8 +250,8 @@ static int generate_entry(lua_State *L)
 	return 0;
 }
 
-static int run(struct import *im, lua_CFunction entry, const struct import_sink *sink,
-	struct lua_fail *f)
+static int run(
+	struct import *im, lua_CFunction entry, const struct import_sink *sink, struct lua_fail *f)
 {
 	char handler[96];
 	lua_State *L = isolate_state(im->p->iso);

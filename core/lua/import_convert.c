@@ -15,13 +15,15 @@ static int wrong(struct cx_err *e, const char *name, const char *kind, const cha
 	if (n > SHOWN)
 		for (n = SHOWN; n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80;)
 			n--;
-	return cx_fail(e, CX_E_INVALID_FIELD, name, CX_T("\"%.*s\" não serve como %s", "\"%.*s\" is not a valid %s"),
-		(int)n, text, kind);
+	return cx_fail(e, CX_E_INVALID_FIELD, name,
+		CX_T("\"%.*s\" não serve como %s", "\"%.*s\" is not a valid %s"), (int)n, text,
+		kind);
 }
 
 static int not_utf8(struct cx_err *e, const char *name)
 {
-	return cx_fail(e, CX_E_INVALID_FIELD, name, CX_T("o texto não é UTF-8", "the text is not UTF-8"));
+	return cx_fail(
+		e, CX_E_INVALID_FIELD, name, CX_T("o texto não é UTF-8", "the text is not UTF-8"));
 }
 
 static int put_time(struct buf *b, int64_t ms)
@@ -43,15 +45,16 @@ static int read_time(lua_State *L, const char *name, int64_t *ms, struct cx_err 
 	} else if (lua_type(L, -1) == LUA_TSTRING) {
 		const char *s = lua_tolstring(L, -1, &n);
 		return tz_parse_any(s, n, ms) ? CX_OK
-			: wrong(e, name, field_kind_name(FIELD_TIME), s, n);
+					      : wrong(e, name, field_kind_name(FIELD_TIME), s, n);
 	}
-	return cx_fail(e, CX_E_INVALID_FIELD, name, CX_T("precisa ser um instante, veio %s",
-		"must be a time, got %s"), luaL_typename(L, -1));
+	return cx_fail(e, CX_E_INVALID_FIELD, name,
+		CX_T("precisa ser um instante, veio %s", "must be a time, got %s"),
+		luaL_typename(L, -1));
 }
 
 /* Text by the kind the type declares; what is no text goes as it is. */
-static int put_value(struct import *im, lua_State *L, const struct field *f, const char *path,
-	struct cx_err *e)
+static int put_value(
+	struct import *im, lua_State *L, const struct field *f, const char *path, struct cx_err *e)
 {
 	struct value v;
 	int64_t ms;
@@ -70,7 +73,7 @@ static int put_value(struct import *im, lua_State *L, const struct field *f, con
 		return CX_OK;
 	}
 	if (n > EVENT_TEXT_MAX || !value_from_text(f, im->set->conf->company_currency,
-		(struct str){s, (uint32_t)n}, &v, &im->a))
+					  (struct str){s, (uint32_t)n}, &v, &im->a))
 		return wrong(e, path, field_kind_name(f->kind), s, n);
 	value_json(&im->json, v, f);
 	return CX_OK;
@@ -107,12 +110,12 @@ static const char **keys(struct import *im, lua_State *L, int index, int *n)
 
 static int bad_keys(struct cx_err *e, const char *what)
 {
-	return cx_fail(e, CX_E_NOT_AN_EVENT, what, CX_T("as chaves precisam ser textos",
-		"the keys must be texts"));
+	return cx_fail(e, CX_E_NOT_AN_EVENT, what,
+		CX_T("as chaves precisam ser textos", "the keys must be texts"));
 }
 
-static int put_data(struct import *im, lua_State *L, int data, const struct event_type *t,
-	struct cx_err *e)
+static int put_data(
+	struct import *im, lua_State *L, int data, const struct event_type *t, struct cx_err *e)
 {
 	char path[96];
 	int n, rc = CX_OK;
@@ -143,8 +146,9 @@ static int put_attribute(struct import *im, lua_State *L, const char *name, stru
 {
 	size_t n;
 	if (lua_type(L, -1) != LUA_TSTRING && !lua_isinteger(L, -1))
-		return cx_fail(e, CX_E_INVALID_FIELD, name, CX_T("precisa ser um texto, veio %s",
-			"must be a text, got %s"), luaL_typename(L, -1));
+		return cx_fail(e, CX_E_INVALID_FIELD, name,
+			CX_T("precisa ser um texto, veio %s", "must be a text, got %s"),
+			luaL_typename(L, -1));
 	const char *s = lua_tolstring(L, -1, &n);
 	if (!json_utf8(s, n))
 		return not_utf8(e, name);
@@ -160,11 +164,11 @@ static bool is_one_of(const char *name, const char *const *list)
 	return *list != NULL;
 }
 
-static int put_member(struct import *im, lua_State *L, const char *name, int64_t *time_ms,
-	struct cx_err *e)
+static int put_member(
+	struct import *im, lua_State *L, const char *name, int64_t *time_ms, struct cx_err *e)
 {
-	static const char *const texts[] = {"id", "source", "type", "subject", "unit", "actor",
-		"sequence", "corrects", NULL};
+	static const char *const texts[] = {
+		"id", "source", "type", "subject", "unit", "actor", "sequence", "corrects", NULL};
 	static const char *const times[] = {"time", "recordedtime", NULL};
 	if (is_one_of(name, texts))
 		return put_attribute(im, L, name, e);
@@ -205,8 +209,8 @@ static int needed(lua_State *L, int index, struct cx_err *e)
 		int type = lua_rawget(L, index);
 		lua_pop(L, 1);
 		if (type == LUA_TNIL)
-			return cx_fail(e, CX_E_MISSING_FIELD, names[i], CX_T("falta %s", "%s is missing"),
-				names[i]);
+			return cx_fail(e, CX_E_MISSING_FIELD, names[i],
+				CX_T("falta %s", "%s is missing"), names[i]);
 	}
 	return CX_OK;
 }

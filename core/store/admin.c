@@ -9,12 +9,12 @@ int store_source_put(struct store *s, const char *hash, const char *path, const 
 	size_t n, struct cx_err *e)
 {
 	struct str body = {text, (uint32_t)n};
-	return st_run(s, ST_SOURCE_PUT, ARGS(ARG_TEXT("hash", hash), ARG_TEXT("path", path),
-		ARG_STR("text", body)), e);
+	return st_run(s, ST_SOURCE_PUT,
+		ARGS(ARG_TEXT("hash", hash), ARG_TEXT("path", path), ARG_STR("text", body)), e);
 }
 
-int store_source_get(struct store *s, const char *hash, struct source_file **files, int *n,
-	struct cx_err *e)
+int store_source_get(
+	struct store *s, const char *hash, struct source_file **files, int *n, struct cx_err *e)
 {
 	struct drv_stmt *st;
 	*files = NULL;
@@ -25,8 +25,8 @@ int store_source_get(struct store *s, const char *hash, struct source_file **fil
 	while ((rc = drv_step(st, e)) == 1) {
 		struct str path = drv_str(st, 0), text = drv_str(st, 1);
 		*files = xrealloc(*files, sizeof **files * (size_t)(*n + 1));
-		(*files)[(*n)++] = (struct source_file){xstrndup(path.p, path.n),
-			xstrndup(text.p, text.n), text.n};
+		(*files)[(*n)++] = (struct source_file){
+			xstrndup(path.p, path.n), xstrndup(text.p, text.n), text.n};
 	}
 	drv_end(st);
 	return rc;
@@ -34,7 +34,8 @@ int store_source_get(struct store *s, const char *hash, struct source_file **fil
 
 int store_plugin_put(struct store *s, const char *plugin, const char *hash, struct cx_err *e)
 {
-	return st_run(s, ST_PLUGIN_PUT, ARGS(ARG_TEXT("plugin", plugin), ARG_TEXT("hash", hash)), e);
+	return st_run(
+		s, ST_PLUGIN_PUT, ARGS(ARG_TEXT("plugin", plugin), ARG_TEXT("hash", hash)), e);
 }
 
 int store_plugin_remove(struct store *s, const char *plugin, struct cx_err *e)
@@ -86,11 +87,15 @@ static const char *or_empty(const char *s)
 
 int store_failed_add(struct store *s, struct failed_row *row, struct cx_err *e)
 {
-	int rc = st_run(s, ST_FAILED_ADD, ARGS(ARG_INT("seq", row->seq), ARG_INT("at_ms", row->at_ms),
-		ARG_TEXT("plugin", or_empty(row->plugin)), ARG_TEXT("handler", or_empty(row->handler)),
-		ARG_TEXT("file", or_empty(row->file)), ARG_INT("line", row->line),
-		ARG_TEXT("message", or_empty(row->message)),
-		ARG_TEXT("traceback", or_empty(row->traceback)), ARG_INT("tries", row->tries)), e);
+	int rc = st_run(s, ST_FAILED_ADD,
+		ARGS(ARG_INT("seq", row->seq), ARG_INT("at_ms", row->at_ms),
+			ARG_TEXT("plugin", or_empty(row->plugin)),
+			ARG_TEXT("handler", or_empty(row->handler)),
+			ARG_TEXT("file", or_empty(row->file)), ARG_INT("line", row->line),
+			ARG_TEXT("message", or_empty(row->message)),
+			ARG_TEXT("traceback", or_empty(row->traceback)),
+			ARG_INT("tries", row->tries)),
+		e);
 	if (rc == CX_OK)
 		row->id = drv_made(s->d);
 	return rc;
@@ -100,17 +105,24 @@ int store_failed(struct store *s, int64_t seq, int64_t after, int limit,
 	int (*f)(void *ctx, const struct failed_row *row), void *ctx, struct cx_err *e)
 {
 	struct drv_stmt *st;
-	int rc = seq ? st_start(s, ST_FAILED_OF, ARGS(ARG_INT("seq", seq), ARG_INT("after", after),
-			ARG_INT("limit", limit)), &st, e)
-		     : st_start(s, ST_FAILED_ALL, ARGS(ARG_INT("after", after),
-			ARG_INT("limit", limit)), &st, e);
+	int rc = seq ? st_start(s, ST_FAILED_OF,
+			       ARGS(ARG_INT("seq", seq), ARG_INT("after", after),
+				       ARG_INT("limit", limit)),
+			       &st, e)
+		     : st_start(s, ST_FAILED_ALL,
+			       ARGS(ARG_INT("after", after), ARG_INT("limit", limit)), &st, e);
 	if (rc != CX_OK)
 		return rc;
 	while ((rc = drv_step(st, e)) == 1) {
-		struct failed_row row = {.id = drv_int(st, 0), .seq = drv_int(st, 1),
-			.at_ms = drv_int(st, 2), .plugin = drv_str(st, 3).p, .handler = drv_str(st, 4).p,
-			.file = drv_str(st, 5).p, .line = (int)drv_int(st, 6),
-			.message = drv_str(st, 7).p, .traceback = drv_str(st, 8).p,
+		struct failed_row row = {.id = drv_int(st, 0),
+			.seq = drv_int(st, 1),
+			.at_ms = drv_int(st, 2),
+			.plugin = drv_str(st, 3).p,
+			.handler = drv_str(st, 4).p,
+			.file = drv_str(st, 5).p,
+			.line = (int)drv_int(st, 6),
+			.message = drv_str(st, 7).p,
+			.traceback = drv_str(st, 8).p,
 			.tries = (int)drv_int(st, 9)};
 		if ((rc = f(ctx, &row)) != 0)
 			break;
@@ -123,13 +135,17 @@ int store_failed(struct store *s, int64_t seq, int64_t after, int limit,
 
 int store_token_put(struct store *s, const struct token_row *t, int64_t now_ms, struct cx_err *e)
 {
-	int rc = st_run(s, ST_TOKEN_ADD, ARGS(ARG_TEXT("name", t->name), ARG_INT("level", t->level),
-		ARG_TEXT("unit", t->unit), ARG_TEXT("person", t->person),
-		ARG_BLOB("sha256", t->sha256, sizeof t->sha256), ARG_INT("expires_ms", t->expires_ms),
-		ARG_INT("made_ms", now_ms)), e);
+	int rc = st_run(s, ST_TOKEN_ADD,
+		ARGS(ARG_TEXT("name", t->name), ARG_INT("level", t->level),
+			ARG_TEXT("unit", t->unit), ARG_TEXT("person", t->person),
+			ARG_BLOB("sha256", t->sha256, sizeof t->sha256),
+			ARG_INT("expires_ms", t->expires_ms), ARG_INT("made_ms", now_ms)),
+		e);
 	if (rc == CX_OK && drv_changes(s->d) == 0)
-		return cx_fail(e, CX_E_CONFLICT, "name", CX_T("já existe um token com o nome %s",
-			"there already is a token named %s"), t->name);
+		return cx_fail(e, CX_E_CONFLICT, "name",
+			CX_T("já existe um token com o nome %s",
+				"there already is a token named %s"),
+			t->name);
 	return rc;
 }
 
@@ -153,7 +169,8 @@ int store_tokens(struct store *s, int (*f)(void *ctx, const struct token_row *t,
 	if (rc != CX_OK)
 		return rc;
 	while ((rc = drv_step(st, e)) == 1) {
-		struct token_row t = {.level = (uint8_t)drv_int(st, 1), .expires_ms = drv_int(st, 5)};
+		struct token_row t = {
+			.level = (uint8_t)drv_int(st, 1), .expires_ms = drv_int(st, 5)};
 		size_t n;
 		copy_name(t.name, drv_str(st, 0));
 		copy_name(t.unit, drv_str(st, 2));
@@ -187,11 +204,13 @@ int store_job_get(struct store *s, uint64_t key, int *status, struct buf *body, 
 	return rc;
 }
 
-int store_job_put(struct store *s, uint64_t key, int status, const char *body, size_t n,
-	struct cx_err *e)
+int store_job_put(
+	struct store *s, uint64_t key, int status, const char *body, size_t n, struct cx_err *e)
 {
-	return st_run(s, ST_JOB_PUT, ARGS(ARG_INT("key", key), ARG_INT("batch", s->batch),
-		ARG_INT("status", status), ARG_BLOB("body", body, n)), e);
+	return st_run(s, ST_JOB_PUT,
+		ARGS(ARG_INT("key", key), ARG_INT("batch", s->batch), ARG_INT("status", status),
+			ARG_BLOB("body", body, n)),
+		e);
 }
 
 int store_jobs_clear(struct store *s, struct cx_err *e)

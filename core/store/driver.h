@@ -33,8 +33,8 @@ struct drv_arg drv_text_arg(const char *name, const char *v);
 
 void drv_temp_folder(const char *tmp); /* of the process: where large sorts go */
 /* tmp: folder for temporary files. DRV_READ of a missing file: CX_E_NOT_FOUND. */
-int drv_open(struct drv **d, const char *path, const char *tmp, enum drv_mode mode,
-	struct cx_err *e);
+int drv_open(
+	struct drv **d, const char *path, const char *tmp, enum drv_mode mode, struct cx_err *e);
 void drv_close(struct drv *d);
 /* The version of the schema, kept in the database; 0 = empty. */
 int drv_version(struct drv *d, int *version, struct cx_err *e);

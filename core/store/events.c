@@ -15,8 +15,10 @@ int store_event_add(struct store *s, const struct event *ev, struct cx_err *e)
 			ARG_STR("subject", ev->subject), ARG_STR("unit", ev->unit),
 			ARG_STR("actor", ev->actor), ARG_STR("sequence", ev->sequence),
 			ARG_STR("corrects", ev->corrects), ARG_STR("data", ev->data),
-			ARG_STR("derived", ev->derived), ARG_BLOB("digest", ev->digest, EVENT_DIGEST),
-			ARG_INT("job", ev->job), ARG_INT("clockahead", ev->clockahead)), e);
+			ARG_STR("derived", ev->derived),
+			ARG_BLOB("digest", ev->digest, EVENT_DIGEST), ARG_INT("job", ev->job),
+			ARG_INT("clockahead", ev->clockahead)),
+		e);
 	return rc != CX_OK ? rc : drv_changes(s->d) == 0;
 }
 
@@ -24,12 +26,22 @@ int store_event_add(struct store *s, const struct event *ev, struct cx_err *e)
 static void read_event(struct drv_stmt *st, struct event *ev)
 {
 	size_t n;
-	*ev = (struct event){.seq = drv_int(st, 0), .id = drv_str(st, 1), .source = drv_str(st, 2),
-		.type_name = drv_str(st, 3), .time = drv_str(st, 4), .time_ms = drv_int(st, 5),
-		.recorded_ms = drv_int(st, 6), .subject = drv_str(st, 7), .unit = drv_str(st, 8),
-		.actor = drv_str(st, 9), .sequence = drv_str(st, 10), .corrects = drv_str(st, 11),
-		.data = drv_str(st, 12), .derived = drv_str(st, 13),
-		.job = (uint64_t)drv_int(st, 15), .clockahead = drv_int(st, 16) != 0};
+	*ev = (struct event){.seq = drv_int(st, 0),
+		.id = drv_str(st, 1),
+		.source = drv_str(st, 2),
+		.type_name = drv_str(st, 3),
+		.time = drv_str(st, 4),
+		.time_ms = drv_int(st, 5),
+		.recorded_ms = drv_int(st, 6),
+		.subject = drv_str(st, 7),
+		.unit = drv_str(st, 8),
+		.actor = drv_str(st, 9),
+		.sequence = drv_str(st, 10),
+		.corrects = drv_str(st, 11),
+		.data = drv_str(st, 12),
+		.derived = drv_str(st, 13),
+		.job = (uint64_t)drv_int(st, 15),
+		.clockahead = drv_int(st, 16) != 0};
 	const void *digest = drv_blob(st, 14, &n);
 	memcpy(ev->digest, digest, n < EVENT_DIGEST ? n : EVENT_DIGEST);
 }
@@ -44,14 +56,16 @@ int store_event_find(struct store *s, struct str source, struct str id, struct e
 	struct arena *a, struct cx_err *e)
 {
 	struct drv_stmt *st;
-	int rc = st_start(s, ST_EVENT_FIND, ARGS(ARG_STR("source", source), ARG_STR("id", id)), &st, e);
+	int rc = st_start(
+		s, ST_EVENT_FIND, ARGS(ARG_STR("source", source), ARG_STR("id", id)), &st, e);
 	if (rc != CX_OK)
 		return rc;
 	rc = drv_step(st, e);
 	if (rc == 1) {
 		read_event(st, ev);
 		struct str *all[] = {&ev->id, &ev->source, &ev->type_name, &ev->time, &ev->subject,
-			&ev->unit, &ev->actor, &ev->sequence, &ev->corrects, &ev->data, &ev->derived};
+			&ev->unit, &ev->actor, &ev->sequence, &ev->corrects, &ev->data,
+			&ev->derived};
 		for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 			keep(all[i], a);
 	}
@@ -68,8 +82,8 @@ int store_last_seq(struct store *s, int64_t *seq, struct cx_err *e)
 
 int store_event_set_derived(struct store *s, int64_t seq, struct str derived, struct cx_err *e)
 {
-	return st_run(s, ST_EVENT_SET_DERIVED, ARGS(ARG_INT("seq", seq), ARG_STR("derived", derived)),
-		e);
+	return st_run(
+		s, ST_EVENT_SET_DERIVED, ARGS(ARG_INT("seq", seq), ARG_STR("derived", derived)), e);
 }
 
 /* Steps through a statement of EVENT_COLUMNS; 1 = f stopped it, *at its row. */
@@ -101,7 +115,8 @@ int store_events(struct store *s, const struct event_filter *q, store_event_f f,
 		rc = st_start(s, ST_EVENTS,
 			ARGS(ARG_INT("after", at), ARG_INT("upto", upto), ARG_TEXT("type", q->type),
 				ARG_TEXT("subject", q->subject), ARG_TEXT("unit", q->unit),
-				ARG_INT("from_ms", q->from_ms), ARG_INT("to_ms", q->to_ms)), &st, e);
+				ARG_INT("from_ms", q->from_ms), ARG_INT("to_ms", q->to_ms)),
+			&st, e);
 		if (rc == CX_OK)
 			rc = each(st, f, ctx, &stopped, e);
 		if (rc == 1) {
@@ -125,24 +140,29 @@ int store_events_placed(struct store *s, const char *type, int slot, int64_t fro
 	int64_t at;
 	int rc;
 	if (slot <= 0)
-		rc = st_start(s, ST_EVENTS_BY_TIME, ARGS(ARG_TEXT("type", type),
-			ARG_INT("from_ms", from_ms), ARG_INT("to_ms", to_ms)), &st, e);
+		rc = st_start(s, ST_EVENTS_BY_TIME,
+			ARGS(ARG_TEXT("type", type), ARG_INT("from_ms", from_ms),
+				ARG_INT("to_ms", to_ms)),
+			&st, e);
 	else
-		rc = st_start(s, ST_EVENTS_BY_SLOT, ARGS(ARG_INT("slot", slot), ARG_TEXT("type", type),
-			ARG_INT("from_ms", from_ms), ARG_INT("to_ms", to_ms)), &st, e);
+		rc = st_start(s, ST_EVENTS_BY_SLOT,
+			ARGS(ARG_INT("slot", slot), ARG_TEXT("type", type),
+				ARG_INT("from_ms", from_ms), ARG_INT("to_ms", to_ms)),
+			&st, e);
 	if (rc == CX_OK)
 		rc = each(st, f, ctx, &at, e);
 	return rc < 0 ? rc : CX_OK;
 }
 
-int store_place_slot(struct store *s, const char *type, const char *field, int *slot,
-	struct cx_err *e)
+int store_place_slot(
+	struct store *s, const char *type, const char *field, int *slot, struct cx_err *e)
 {
 	int64_t found = -1;
-	int rc = st_int(s, ST_SLOT_FIND, ARGS(ARG_TEXT("type", type), ARG_TEXT("field", field)),
-		&found, e);
+	int rc = st_int(
+		s, ST_SLOT_FIND, ARGS(ARG_TEXT("type", type), ARG_TEXT("field", field)), &found, e);
 	if (rc == 0 && s->mode == STORE_WRITE) {
-		rc = st_run(s, ST_SLOT_ADD, ARGS(ARG_TEXT("type", type), ARG_TEXT("field", field)), e);
+		rc = st_run(
+			s, ST_SLOT_ADD, ARGS(ARG_TEXT("type", type), ARG_TEXT("field", field)), e);
 		found = drv_made(s->d);
 	}
 	*slot = (int)found;
@@ -151,8 +171,8 @@ int store_place_slot(struct store *s, const char *type, const char *field, int *
 
 int store_place_add(struct store *s, int slot, int64_t ms, int64_t seq, struct cx_err *e)
 {
-	return st_run(s, ST_PLACE_ADD, ARGS(ARG_INT("slot", slot), ARG_INT("ms", ms),
-		ARG_INT("seq", seq)), e);
+	return st_run(s, ST_PLACE_ADD,
+		ARGS(ARG_INT("slot", slot), ARG_INT("ms", ms), ARG_INT("seq", seq)), e);
 }
 
 int store_place_clear(struct store *s, int slot, struct cx_err *e)

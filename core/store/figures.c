@@ -9,7 +9,8 @@ int store_cube_id(struct store *s, const char *plugin, const char *dims, int *id
 	int rc = st_int(s, ST_CUBE_FIND, ARGS(ARG_TEXT("plugin", plugin), ARG_TEXT("dims", dims)),
 		&found, e);
 	if (rc == 0 && s->mode == STORE_WRITE) {
-		rc = st_run(s, ST_CUBE_ADD, ARGS(ARG_TEXT("plugin", plugin), ARG_TEXT("dims", dims)), e);
+		rc = st_run(s, ST_CUBE_ADD,
+			ARGS(ARG_TEXT("plugin", plugin), ARG_TEXT("dims", dims)), e);
 		found = drv_made(s->d);
 	}
 	*id = (int)found;
@@ -18,8 +19,8 @@ int store_cube_id(struct store *s, const char *plugin, const char *dims, int *id
 
 int store_cubes_drop(struct store *s, const char *plugin, struct cx_err *e)
 {
-	static const enum st_id steps[] = {ST_DROP_CELLS, ST_DROP_ROWS, ST_DROP_BLOBS,
-		ST_DROP_EXCLUSIONS, ST_DROP_CUBES};
+	static const enum st_id steps[] = {
+		ST_DROP_CELLS, ST_DROP_ROWS, ST_DROP_BLOBS, ST_DROP_EXCLUSIONS, ST_DROP_CUBES};
 	int rc = CX_OK;
 	for (size_t i = 0; i < sizeof steps / sizeof *steps && rc == CX_OK; i++)
 		rc = st_run(s, steps[i], ARGS(ARG_TEXT("plugin", plugin)), e);
@@ -28,8 +29,8 @@ int store_cubes_drop(struct store *s, const char *plugin, struct cx_err *e)
 
 /* ---- cells ---- */
 
-int store_cell_get(struct store *s, int cube, int32_t day, struct str group, struct buf *out,
-	struct cx_err *e)
+int store_cell_get(
+	struct store *s, int cube, int32_t day, struct str group, struct buf *out, struct cx_err *e)
 {
 	struct drv_stmt *st;
 	size_t n;
@@ -50,8 +51,10 @@ int store_cell_get(struct store *s, int cube, int32_t day, struct str group, str
 int store_cell_put(struct store *s, int cube, int32_t day, struct str group, const void *value,
 	size_t n, struct cx_err *e)
 {
-	return st_run(s, ST_CELL_PUT, ARGS(ARG_INT("cube", cube), ARG_INT("day", day),
-		ARG_STR("grp", group), ARG_BLOB("value", value, n)), e);
+	return st_run(s, ST_CELL_PUT,
+		ARGS(ARG_INT("cube", cube), ARG_INT("day", day), ARG_STR("grp", group),
+			ARG_BLOB("value", value, n)),
+		e);
 }
 
 int store_cell_count(struct store *s, int cube, int32_t day, int64_t *n, struct cx_err *e)
@@ -66,7 +69,8 @@ int store_cells(struct store *s, int cube, int32_t first, int32_t last, store_ce
 	struct drv_stmt *st;
 	size_t n;
 	int rc = st_start(s, ST_CELLS,
-		ARGS(ARG_INT("cube", cube), ARG_INT("first", first), ARG_INT("last", last)), &st, e);
+		ARGS(ARG_INT("cube", cube), ARG_INT("first", first), ARG_INT("last", last)), &st,
+		e);
 	if (rc != CX_OK)
 		return rc;
 	while ((rc = drv_step(st, e)) == 1) {
@@ -97,8 +101,10 @@ int store_cell_days(struct store *s, int cube, int32_t *first, int32_t *last, st
 int store_set_add(struct store *s, int cube, int set, int32_t day, struct str group, uint32_t id,
 	uint32_t n, struct cx_err *e)
 {
-	return st_run(s, ST_SET_ADD, ARGS(ARG_INT("cube", cube), ARG_INT("setno", set),
-		ARG_INT("day", day), ARG_STR("grp", group), ARG_INT("id", id), ARG_INT("n", n)), e);
+	return st_run(s, ST_SET_ADD,
+		ARGS(ARG_INT("cube", cube), ARG_INT("setno", set), ARG_INT("day", day),
+			ARG_STR("grp", group), ARG_INT("id", id), ARG_INT("n", n)),
+		e);
 }
 
 static int compare(struct drv_stmt *a, struct drv_stmt *b)
@@ -112,8 +118,8 @@ static int compare(struct drv_stmt *a, struct drv_stmt *b)
 }
 
 /* Two ordered streams, folded and open, become one. */
-static int merge(struct drv_stmt *blobs, struct drv_stmt *rows, store_set_f f, void *ctx,
-	struct cx_err *e)
+static int merge(
+	struct drv_stmt *blobs, struct drv_stmt *rows, store_set_f f, void *ctx, struct cx_err *e)
 {
 	int b = drv_step(blobs, e), r = b < 0 ? b : drv_step(rows, e), rc = 0;
 	while (b >= 0 && r >= 0 && b + r > 0 && rc == 0) {
@@ -135,12 +141,16 @@ int store_sets(struct store *s, int cube, int set, int32_t first, int32_t last, 
 	void *ctx, struct cx_err *e)
 {
 	struct drv_stmt *blobs, *rows;
-	int rc = st_start(s, ST_SET_BLOBS, ARGS(ARG_INT("cube", cube), ARG_INT("setno", set),
-		ARG_INT("first", first), ARG_INT("last", last)), &blobs, e);
+	int rc = st_start(s, ST_SET_BLOBS,
+		ARGS(ARG_INT("cube", cube), ARG_INT("setno", set), ARG_INT("first", first),
+			ARG_INT("last", last)),
+		&blobs, e);
 	if (rc != CX_OK)
 		return rc;
-	rc = st_start(s, ST_SET_ROWS, ARGS(ARG_INT("cube", cube), ARG_INT("setno", set),
-		ARG_INT("first", first), ARG_INT("last", last)), &rows, e);
+	rc = st_start(s, ST_SET_ROWS,
+		ARGS(ARG_INT("cube", cube), ARG_INT("setno", set), ARG_INT("first", first),
+			ARG_INT("last", last)),
+		&rows, e);
 	if (rc == CX_OK) {
 		rc = merge(blobs, rows, f, ctx, e);
 		drv_end(rows);
@@ -159,7 +169,9 @@ static int ripe_from(struct store *s, int min_rows, int32_t before, int *budget,
 	struct buf here = {0};
 	int rc = st_start(s, ST_SET_RIPE,
 		ARGS(ARG_INT("cube", s->ripe_cube), ARG_INT("setno", s->ripe_set),
-			ARG_INT("day", s->ripe_day), ARG_STR("grp", from), ARG_INT("before", before)), &st, e);
+			ARG_INT("day", s->ripe_day), ARG_STR("grp", from),
+			ARG_INT("before", before)),
+		&st, e);
 	if (rc != CX_OK)
 		return rc;
 	buf_add(&here, from.p, from.n);
@@ -167,8 +179,8 @@ static int ripe_from(struct store *s, int min_rows, int32_t before, int *budget,
 		struct str g = drv_str(st, 3);
 		int cube = (int)drv_int(st, 0), set = (int)drv_int(st, 1);
 		int32_t day = (int32_t)drv_int(st, 2);
-		bool same = run > 0 && cube == s->ripe_cube && set == s->ripe_set && day == s->ripe_day &&
-			g.n == here.len && !memcmp(g.p, here.p, g.n);
+		bool same = run > 0 && cube == s->ripe_cube && set == s->ripe_set &&
+			    day == s->ripe_day && g.n == here.len && !memcmp(g.p, here.p, g.n);
 		if (!same && *budget <= 0) {
 			rc = 2;
 			break;
@@ -213,12 +225,16 @@ int store_set_ripe(struct store *s, int min_rows, int32_t before_day, int *cube,
 int store_set_fold(struct store *s, int cube, int set, int32_t day, struct str group,
 	const void *blob, size_t n, struct cx_err *e)
 {
-	int rc = st_run(s, ST_SET_FOLD, ARGS(ARG_INT("cube", cube), ARG_INT("setno", set),
-		ARG_INT("day", day), ARG_STR("grp", group), ARG_BLOB("value", blob, n)), e);
+	int rc = st_run(s, ST_SET_FOLD,
+		ARGS(ARG_INT("cube", cube), ARG_INT("setno", set), ARG_INT("day", day),
+			ARG_STR("grp", group), ARG_BLOB("value", blob, n)),
+		e);
 	if (rc != CX_OK)
 		return rc;
-	return st_run(s, ST_SET_FOLDED, ARGS(ARG_INT("cube", cube), ARG_INT("setno", set),
-		ARG_INT("day", day), ARG_STR("grp", group)), e);
+	return st_run(s, ST_SET_FOLDED,
+		ARGS(ARG_INT("cube", cube), ARG_INT("setno", set), ARG_INT("day", day),
+			ARG_STR("grp", group)),
+		e);
 }
 
 /* ---- exclusions ---- */
@@ -226,15 +242,17 @@ int store_set_fold(struct store *s, int cube, int set, int32_t day, struct str g
 int store_exclude(struct store *s, const char *plugin, const char *kpi, const char *measure,
 	int32_t day, int64_t seq, const char *reason, struct cx_err *e)
 {
-	return st_run(s, ST_EXCLUDE, ARGS(ARG_TEXT("kpi", kpi), ARG_INT("day", day),
-		ARG_TEXT("measure", measure), ARG_INT("seq", seq), ARG_TEXT("plugin", plugin),
-		ARG_TEXT("reason", reason)), e);
+	return st_run(s, ST_EXCLUDE,
+		ARGS(ARG_TEXT("kpi", kpi), ARG_INT("day", day), ARG_TEXT("measure", measure),
+			ARG_INT("seq", seq), ARG_TEXT("plugin", plugin),
+			ARG_TEXT("reason", reason)),
+		e);
 }
 
-int store_excluded(struct store *s, const char *kpi, int32_t first, int32_t last, int64_t *n,
-	struct cx_err *e)
+int store_excluded(
+	struct store *s, const char *kpi, int32_t first, int32_t last, int64_t *n, struct cx_err *e)
 {
-	int rc = st_int(s, ST_EXCLUDED, ARGS(ARG_TEXT("kpi", kpi), ARG_INT("first", first),
-		ARG_INT("last", last)), n, e);
+	int rc = st_int(s, ST_EXCLUDED,
+		ARGS(ARG_TEXT("kpi", kpi), ARG_INT("first", first), ARG_INT("last", last)), n, e);
 	return rc < 0 ? rc : CX_OK;
 }

@@ -1,8 +1,8 @@
 /* The dictionary: keyed hash → number. Hashes are random, so one B-tree of them under a small cache
  * would cost a page read and a page written per new number (measured: four times the whole event).
- * New ones are therefore appended to ident_new, with a table of them in memory; when there are many,
- * the oldest are moved to ident in the order of their hashes, a few with every batch. A move cut
- * short is simply begun again. */
+ * New ones are therefore appended to ident_new, with a table of them in memory; when there are
+ * many, the oldest are moved to ident in the order of their hashes, a few with every batch. A move
+ * cut short is simply begun again. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,11 +19,11 @@ struct entry {
 struct idents {
 	struct entry *v; /* what ident_new holds, by id */
 	uint32_t n, cap;
-	uint32_t *slots; /* open addressing: index into v plus 1 */
-	uint32_t nslots; /* a power of two */
-	uint32_t next, kept; /* the next free number, and what meta says */
-	uint32_t added;      /* in this batch */
-	struct entry *move;  /* being moved, by hash; NULL = none */
+	uint32_t *slots;             /* open addressing: index into v plus 1 */
+	uint32_t nslots;             /* a power of two */
+	uint32_t next, kept;         /* the next free number, and what meta says */
+	uint32_t added;              /* in this batch */
+	struct entry *move;          /* being moved, by hash; NULL = none */
 	uint32_t nmove, moved, upto; /* upto: the greatest number among them */
 };
 
@@ -143,8 +143,9 @@ int store_ident_add(struct store *s, const uint8_t hash[16], uint32_t *id, struc
 		return rc;
 	struct idents *t = s->idents;
 	if (t->next == UINT32_MAX)
-		return cx_fail(e, CX_E_STORE_FAILED, NULL, CX_T("acabaram os números de pessoas e coisas",
-			"there are no more numbers for people and things"));
+		return cx_fail(e, CX_E_STORE_FAILED, NULL,
+			CX_T("acabaram os números de pessoas e coisas",
+				"there are no more numbers for people and things"));
 	rc = st_run(s, ST_IDENT_ADD, ARGS(ARG_INT("id", t->next), ARG_BLOB("hash", hash, 16)), e);
 	if (rc != CX_OK)
 		return rc;
@@ -198,8 +199,8 @@ static int move_some(struct store *s, struct cx_err *e)
 		return CX_OK;
 	for (uint32_t i = 0; i < STEP + 2 * t->added && t->moved < t->nmove && rc == CX_OK; i++) {
 		const struct entry *m = &t->move[t->moved++];
-		rc = st_run(s, ST_IDENT_MOVE, ARGS(ARG_BLOB("hash", m->hash, 16), ARG_INT("id", m->id)),
-			e);
+		rc = st_run(s, ST_IDENT_MOVE,
+			ARGS(ARG_BLOB("hash", m->hash, 16), ARG_INT("id", m->id)), e);
 	}
 	return rc == CX_OK && t->moved == t->nmove ? end_move(s, e) : rc;
 }

@@ -19,9 +19,9 @@ struct store {
 	struct drv *d;
 	enum store_mode mode;
 	struct drv_stmt *st[ST_COUNT];
-	int64_t batch; /* differs from batch to batch, also across restarts */
-	struct idents *idents; /* writer: ident.c */
-	int ripe_cube, ripe_set;         /* how far store_set_ripe has looked */
+	int64_t batch;           /* differs from batch to batch, also across restarts */
+	struct idents *idents;   /* writer: ident.c */
+	int ripe_cube, ripe_set; /* how far store_set_ripe has looked */
 	int32_t ripe_day;
 	struct buf ripe_group;
 };
@@ -33,8 +33,8 @@ int st_run(struct store *s, enum st_id id, const struct drv_arg *args, int n, st
 int st_int(struct store *s, enum st_id id, const struct drv_arg *args, int n, int64_t *v,
 	struct cx_err *e);
 
-#define ARGS(...)                   \
-	(struct drv_arg[]){__VA_ARGS__}, \
+#define ARGS(...)                                                                                  \
+	(struct drv_arg[]){__VA_ARGS__},                                                           \
 		(int)(sizeof((struct drv_arg[]){__VA_ARGS__}) / sizeof(struct drv_arg))
 
 int store_ident_keep(struct store *s, struct cx_err *e); /* before COMMIT */

@@ -3,12 +3,12 @@
 /* The files of schema/ in order; a new one is a new line here. Their text is in the binary. */
 #define MIGRATIONS(X) X(first, "store/schema/0001_first.sql")
 
-#define X(name, file)                                                        \
-	__asm__(".pushsection .rodata\n"                                         \
-		".global cxd_schema_" #name "\n"                                     \
-		"cxd_schema_" #name ": .incbin \"" file "\"\n"                       \
-		".byte 0\n"                                                          \
-		".popsection");                                                      \
+#define X(name, file)                                                                              \
+	__asm__(".pushsection .rodata\n"                                                           \
+		".global cxd_schema_" #name "\n"                                                   \
+		"cxd_schema_" #name ": .incbin \"" file "\"\n"                                     \
+		".byte 0\n"                                                                        \
+		".popsection");                                                                    \
 	extern const char cxd_schema_##name[];
 MIGRATIONS(X)
 #undef X
@@ -26,14 +26,19 @@ int store_migrate(struct drv *d, enum store_mode mode, struct cx_err *e)
 		return rc;
 	if (version > newest)
 		return cx_fail(e, CX_E_STORE_FAILED, NULL,
-			CX_T("os dados são de uma versão mais nova do cxd (esquema %d, este conhece até %d);"
+			CX_T("os dados são de uma versão mais nova do cxd (esquema %d, este "
+			     "conhece até %d);"
 			     " use aquela versão",
-				"the data are of a newer version of cxd (schema %d, this one knows up to %d);"
-				" use that version"), version, newest);
+				"the data are of a newer version of cxd (schema %d, this one knows "
+				"up to %d);"
+				" use that version"),
+			version, newest);
 	if (mode == STORE_READ && version < newest)
 		return cx_fail(e, CX_E_STORE_FAILED, NULL,
-			CX_T("os dados têm o esquema %d, falta migrar para o %d: inicie o cxd uma vez",
-				"the data have schema %d and must become %d: start cxd once"), version, newest);
+			CX_T("os dados têm o esquema %d, falta migrar para o %d: inicie o cxd uma "
+			     "vez",
+				"the data have schema %d and must become %d: start cxd once"),
+			version, newest);
 	for (; version < newest && rc == CX_OK; version++) {
 		rc = drv_begin(d, e);
 		if (rc == CX_OK)

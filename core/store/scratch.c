@@ -41,20 +41,24 @@ int scratch_open(struct scratch **out, const char *dir, struct cx_err *e)
 	/* One transaction that is never committed, without a journal: nothing of it is to last. */
 	int rc = sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
 	if (rc == SQLITE_OK)
-		rc = sqlite3_exec(s->db, "PRAGMA journal_mode = off; PRAGMA synchronous = off;"
-			"PRAGMA locking_mode = exclusive; PRAGMA cache_size = -32000; BEGIN EXCLUSIVE;"
+		rc = sqlite3_exec(s->db,
+			"PRAGMA journal_mode = off; PRAGMA synchronous = off;"
+			"PRAGMA locking_mode = exclusive; PRAGMA cache_size = -32000; BEGIN "
+			"EXCLUSIVE;"
 			"CREATE TABLE \"cx event\" (time_ms INTEGER, part INTEGER, row INTEGER,"
-			" place INTEGER, json TEXT);", NULL, NULL, NULL);
+			" place INTEGER, json TEXT);",
+			NULL, NULL, NULL);
 	unlink(path);
 	if (rc == SQLITE_OK)
-		rc = sqlite3_prepare_v3(s->db, "INSERT INTO \"cx event\" VALUES (?, ?, ?, ?, ?)", -1,
-			SQLITE_PREPARE_PERSISTENT, &s->add, NULL);
+		rc = sqlite3_prepare_v3(s->db, "INSERT INTO \"cx event\" VALUES (?, ?, ?, ?, ?)",
+			-1, SQLITE_PREPARE_PERSISTENT, &s->add, NULL);
 	if (rc != SQLITE_OK) {
 		rc = failed(s, path, e);
 		scratch_close(s);
 		return rc;
 	}
-	sqlite3_limit(s->db, SQLITE_LIMIT_ATTACHED, 0); /* a plugin's SQL sees the scratch file only */
+	sqlite3_limit(
+		s->db, SQLITE_LIMIT_ATTACHED, 0); /* a plugin's SQL sees the scratch file only */
 	*out = s;
 	return CX_OK;
 }
@@ -74,12 +78,12 @@ struct load {
 	struct scratch *s;
 	struct csv_parser csv;
 	const char *table, *file;
-	struct buf row;   /* the fields of the row so far, one after the other */
-	size_t *ends;     /* where each ends */
-	int n, cap, cols; /* cols: of the header, 0 = not read yet */
+	struct buf row;            /* the fields of the row so far, one after the other */
+	size_t *ends;              /* where each ends */
+	int n, cap, cols;          /* cols: of the header, 0 = not read yet */
 	int64_t line, first, rows; /* line being read, and the first of this row */
-	int64_t last;     /* rowid given last */
-	bool open;        /* in the middle of a row */
+	int64_t last;              /* rowid given last */
+	bool open;                 /* in the middle of a row */
 	sqlite3_stmt *insert;
 	struct cx_err *e;
 	int rc;
@@ -115,8 +119,9 @@ static void make_table(struct load *l)
 	for (int i = 0; i < l->n && l->rc == CX_OK; i++) {
 		size_t n = l->ends[i] - at;
 		if (n == 0)
-			wrong(l, l->first, CX_T("uma coluna do cabeçalho não tem nome",
-				"a column of the header has no name"));
+			wrong(l, l->first,
+				CX_T("uma coluna do cabeçalho não tem nome",
+					"a column of the header has no name"));
 		buf_puts(&make, i ? ", " : "");
 		buf_puts(&into, ", ");
 		name_quoted(&make, l->row.p + at, n);
@@ -130,8 +135,9 @@ static void make_table(struct load *l)
 		buf_puts(&into, ", ?");
 	buf_puts(&into, ")");
 	sqlite3 *db = l->s->db;
-	if (l->rc == CX_OK && (sqlite3_exec(db, buf_cstr(&make), NULL, NULL, NULL) != SQLITE_OK ||
-		sqlite3_prepare_v2(db, buf_cstr(&into), -1, &l->insert, NULL) != SQLITE_OK))
+	if (l->rc == CX_OK &&
+		(sqlite3_exec(db, buf_cstr(&make), NULL, NULL, NULL) != SQLITE_OK ||
+			sqlite3_prepare_v2(db, buf_cstr(&into), -1, &l->insert, NULL) != SQLITE_OK))
 		wrong(l, l->first, sqlite3_errmsg(db));
 	l->cols = l->n;
 	buf_free(&make);
@@ -143,12 +149,15 @@ static void add_row(struct load *l)
 	size_t at = 0;
 	char msg[160];
 	if (l->n != l->cols) {
-		snprintf(msg, sizeof msg, CX_T("a linha tem %d campos, o cabeçalho tem %d",
-			"the row has %d fields, the header has %d"), l->n, l->cols);
+		snprintf(msg, sizeof msg,
+			CX_T("a linha tem %d campos, o cabeçalho tem %d",
+				"the row has %d fields, the header has %d"),
+			l->n, l->cols);
 		wrong(l, l->first, msg);
 		return;
 	}
-	l->last = l->first > l->last ? l->first : l->last + 1; /* rows may share a line: old Mac files */
+	l->last = l->first > l->last ? l->first
+				     : l->last + 1; /* rows may share a line: old Mac files */
 	sqlite3_bind_int64(l->insert, 1, l->last);
 	for (int i = 0; i < l->n; i++) {
 		if (l->ends[i] == at)
@@ -247,9 +256,12 @@ static int convert(struct load *l, iconv_t cd, struct buf *in, struct buf *text)
 			break;
 		if (errno == EILSEQ) {
 			whole_lines(l, text);
-			return l->rc != CX_OK ? l->rc : wrong(l, l->line + 1,
-				CX_T("texto que não está na codificação declarada",
-					"text that is not in the declared encoding"));
+			return l->rc != CX_OK
+				       ? l->rc
+				       : wrong(l, l->line + 1,
+						 CX_T("texto que não está na codificação declarada",
+							 "text that is not in the declared "
+							 "encoding"));
 		}
 	}
 	buf_drop(in, in->len - left);
@@ -280,13 +292,15 @@ static int read_all(struct load *l, gzFile gz, iconv_t cd)
 	if (l->rc == CX_OK && (n < 0 || (zerr != Z_OK && zerr != Z_STREAM_END)))
 		wrong(l, l->line + 1, zerr == Z_ERRNO ? strerror(errno) : why);
 	if (l->rc == CX_OK && in.len)
-		wrong(l, l->line + 1, CX_T("o texto acaba no meio de um caractere",
-			"the text ends in the middle of a character"));
+		wrong(l, l->line + 1,
+			CX_T("o texto acaba no meio de um caractere",
+				"the text ends in the middle of a character"));
 	if (l->rc == CX_OK && text.len)
 		one_line(l, text.p, text.len);
 	if (l->rc == CX_OK && csv_fini(&l->csv, on_field, on_row, l) != 0 && l->rc == CX_OK)
-		wrong(l, l->first, CX_T("as aspas que abrem aqui não fecham",
-			"the quotes that open here are never closed"));
+		wrong(l, l->first,
+			CX_T("as aspas que abrem aqui não fecham",
+				"the quotes that open here are never closed"));
 	if (l->rc == CX_OK && !l->cols)
 		wrong(l, 1, CX_T("o arquivo não tem cabeçalho", "the file has no header"));
 	buf_free(&in);
@@ -301,8 +315,9 @@ int scratch_load(struct scratch *s, const char *table, const char *file, char de
 	*rows = 0;
 	iconv_t cd = iconv_open("UTF-8", encoding ? encoding : "UTF-8");
 	if (cd == (iconv_t)-1)
-		return cx_fail(e, CX_E_BAD_REQUEST, "encoding", CX_T("%s: codificação desconhecida: %s",
-			"%s: unknown encoding: %s"), file, encoding ? encoding : "UTF-8");
+		return cx_fail(e, CX_E_BAD_REQUEST, "encoding",
+			CX_T("%s: codificação desconhecida: %s", "%s: unknown encoding: %s"), file,
+			encoding ? encoding : "UTF-8");
 	gzFile gz = gzopen(file, "rb"); /* reads files that are not packed as they are */
 	if (!gz) {
 		iconv_close(cd);
@@ -351,8 +366,8 @@ static int each_row(struct scratch *s, sqlite3_stmt *st, const char *what,
 	return rc;
 }
 
-int scratch_rows(struct scratch *s, const char *sql, int (*f)(void *ctx, const struct scratch_row *),
-	void *ctx, struct cx_err *e)
+int scratch_rows(struct scratch *s, const char *sql,
+	int (*f)(void *ctx, const struct scratch_row *), void *ctx, struct cx_err *e)
 {
 	sqlite3_stmt *st;
 	const char *rest;
@@ -361,8 +376,8 @@ int scratch_rows(struct scratch *s, const char *sql, int (*f)(void *ctx, const s
 	int rc;
 	rest += strspn(rest, " \t\r\n;");
 	if (!st || *rest || !sqlite3_stmt_readonly(st) || sqlite3_column_count(st) == 0)
-		rc = cx_fail(e, CX_E_BAD_REQUEST, "sql", CX_T("sql: precisa ser um só select",
-			"sql: must be a single select"));
+		rc = cx_fail(e, CX_E_BAD_REQUEST, "sql",
+			CX_T("sql: precisa ser um só select", "sql: must be a single select"));
 	else
 		rc = each_row(s, st, "sql", f, ctx, e);
 	sqlite3_finalize(st);
@@ -383,18 +398,22 @@ int scratch_event_add(struct scratch *s, int64_t time_ms, int part, int64_t row,
 	return sqlite3_reset(s->add) == SQLITE_OK ? CX_OK : failed(s, "scratch", e);
 }
 
-int scratch_events(struct scratch *s, int (*f)(void *ctx, int part, int64_t row, const char *json,
-	size_t n), void *ctx, int64_t *total, struct cx_err *e)
+int scratch_events(struct scratch *s,
+	int (*f)(void *ctx, int part, int64_t row, const char *json, size_t n), void *ctx,
+	int64_t *total, struct cx_err *e)
 {
 	sqlite3_stmt *st;
 	*total = 0;
-	if (sqlite3_prepare_v2(s->db, "SELECT count(*) FROM \"cx event\"", -1, &st, NULL) != SQLITE_OK)
+	if (sqlite3_prepare_v2(s->db, "SELECT count(*) FROM \"cx event\"", -1, &st, NULL) !=
+		SQLITE_OK)
 		return failed(s, "scratch", e);
 	if (sqlite3_step(st) == SQLITE_ROW)
 		*total = sqlite3_column_int64(st, 0);
 	sqlite3_finalize(st);
-	if (sqlite3_prepare_v2(s->db, "SELECT part, row, json FROM \"cx event\""
-		" ORDER BY time_ms, part, row, place", -1, &st, NULL) != SQLITE_OK)
+	if (sqlite3_prepare_v2(s->db,
+		    "SELECT part, row, json FROM \"cx event\""
+		    " ORDER BY time_ms, part, row, place",
+		    -1, &st, NULL) != SQLITE_OK)
 		return failed(s, "scratch", e);
 	int rc = 0, step;
 	while ((step = sqlite3_step(st)) == SQLITE_ROW) {

@@ -20,13 +20,14 @@ struct scratch_row {
 	const char *const *names;
 	const struct str *values; /* p NULL = null */
 };
-int scratch_rows(struct scratch *s, const char *sql, int (*f)(void *ctx, const struct scratch_row *),
-	void *ctx, struct cx_err *e);
+int scratch_rows(struct scratch *s, const char *sql,
+	int (*f)(void *ctx, const struct scratch_row *), void *ctx, struct cx_err *e);
 
 /* Mapped events wait here to be sent in time order: (time, part, row, place in the list). */
 int scratch_event_add(struct scratch *s, int64_t time_ms, int part, int64_t row, int place,
 	const char *json, size_t n, struct cx_err *e);
-int scratch_events(struct scratch *s, int (*f)(void *ctx, int part, int64_t row, const char *json,
-	size_t n), void *ctx, int64_t *total, struct cx_err *e);
+int scratch_events(struct scratch *s,
+	int (*f)(void *ctx, int part, int64_t row, const char *json, size_t n), void *ctx,
+	int64_t *total, struct cx_err *e);
 
 #endif

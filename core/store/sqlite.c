@@ -33,8 +33,8 @@ struct drv_stmt {
 static int failed(struct drv *d, const char *what, struct cx_err *e)
 {
 	int code = sqlite3_errcode(d->db) & 0xff, sys = sqlite3_system_errno(d->db);
-	bool full = code == SQLITE_FULL ||
-		(code == SQLITE_IOERR && (sys == ENOSPC || sys == EDQUOT));
+	bool full =
+		code == SQLITE_FULL || (code == SQLITE_IOERR && (sys == ENOSPC || sys == EDQUOT));
 	return cx_fail(e, full ? CX_E_DISK_FULL : CX_E_STORE_FAILED, NULL,
 		CX_T("armazenamento, %s: %s", "store, %s: %s"), what, sqlite3_errmsg(d->db));
 }
@@ -77,19 +77,23 @@ static int settle(struct drv *d, struct cx_err *e)
 		return rc;
 	if (d->mode == DRV_READ) {
 		sqlite3_db_config(d->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-		return drv_exec(d, "PRAGMA query_only = on; PRAGMA mmap_size = 1073741824;"
-			"PRAGMA cache_size = -8000;", "open", e);
+		return drv_exec(d,
+			"PRAGMA query_only = on; PRAGMA mmap_size = 1073741824;"
+			"PRAGMA cache_size = -8000;",
+			"open", e);
 	}
 	/* A large cache is walked through at every COMMIT: 2 MB was faster than 64 MB. The log is
 	 * copied back by drv_checkpoint() alone, never inside a COMMIT. */
-	rc = drv_exec(d, "PRAGMA journal_mode = wal; PRAGMA synchronous = full;"
-		"PRAGMA cache_size = -2000; PRAGMA wal_autocheckpoint = 0;", "open", e);
+	rc = drv_exec(d,
+		"PRAGMA journal_mode = wal; PRAGMA synchronous = full;"
+		"PRAGMA cache_size = -2000; PRAGMA wal_autocheckpoint = 0;",
+		"open", e);
 	sqlite3_wal_hook(d->db, log_grew, d);
 	return rc;
 }
 
-int drv_open(struct drv **out, const char *path, const char *tmp, enum drv_mode mode,
-	struct cx_err *e)
+int drv_open(
+	struct drv **out, const char *path, const char *tmp, enum drv_mode mode, struct cx_err *e)
 {
 	struct stat st;
 	*out = NULL;
@@ -101,9 +105,9 @@ int drv_open(struct drv **out, const char *path, const char *tmp, enum drv_mode 
 	drv_temp_folder(tmp);
 	mode_t old = umask(0077);
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
-		(mode == DRV_WRITE ? SQLITE_OPEN_CREATE : 0);
-	int rc = sqlite3_open_v2(path, &d->db, flags, NULL) == SQLITE_OK
-		? settle(d, e) : failed(d, path, e);
+		    (mode == DRV_WRITE ? SQLITE_OPEN_CREATE : 0);
+	int rc = sqlite3_open_v2(path, &d->db, flags, NULL) == SQLITE_OK ? settle(d, e)
+									 : failed(d, path, e);
 	umask(old);
 	if (rc != CX_OK) {
 		drv_close(d);
@@ -153,13 +157,16 @@ int drv_set_version(struct drv *d, int version, struct cx_err *e)
 
 static int fixed(struct drv *d, enum fixed which, struct cx_err *e)
 {
-	static const char *const sql[F_COUNT] = {[F_COMMIT] = "COMMIT", [F_MARK] = "SAVEPOINT m",
-		[F_RELEASE] = "RELEASE m", [F_BACK] = "ROLLBACK TO m",
+	static const char *const sql[F_COUNT] = {[F_COMMIT] = "COMMIT",
+		[F_MARK] = "SAVEPOINT m",
+		[F_RELEASE] = "RELEASE m",
+		[F_BACK] = "ROLLBACK TO m",
 		[F_FIRST_READ] = "SELECT count(*) FROM meta WHERE key = ''"};
-	static const char *const what[F_COUNT] = {"BEGIN", "COMMIT", "SAVEPOINT", "RELEASE",
-		"ROLLBACK TO", "BEGIN"};
-	const char *text = which != F_BEGIN ? sql[which]
-		: d->mode == DRV_WRITE ? "BEGIN IMMEDIATE" : "BEGIN";
+	static const char *const what[F_COUNT] = {
+		"BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK TO", "BEGIN"};
+	const char *text = which != F_BEGIN       ? sql[which]
+			   : d->mode == DRV_WRITE ? "BEGIN IMMEDIATE"
+						  : "BEGIN";
 	sqlite3_stmt **st = &d->fixed[which];
 	if (!*st && sqlite3_prepare_v3(d->db, text, -1, SQLITE_PREPARE_PERSISTENT, st, NULL))
 		return failed(d, what[which], e);
@@ -254,8 +261,8 @@ static int find_places(struct drv_stmt *st, const struct drv_arg *args, int n, s
 	st->nargs = n;
 	if (n > ARGS_MAX || found != n || sqlite3_bind_parameter_count(st->st) != n) {
 		st->nargs = -1;
-		return cx_fail(e, CX_E_INTERNAL, NULL, "%s: %d arguments for %d parameters", st->what, n,
-			sqlite3_bind_parameter_count(st->st));
+		return cx_fail(e, CX_E_INTERNAL, NULL, "%s: %d arguments for %d parameters",
+			st->what, n, sqlite3_bind_parameter_count(st->st));
 	}
 	return CX_OK;
 }
@@ -353,8 +360,9 @@ int drv_check(struct drv *d, struct cx_err *e)
 	if (sqlite3_step(st) != SQLITE_ROW)
 		rc = failed(d, "quick_check", e);
 	else if (strcmp((const char *)sqlite3_column_text(st, 0), "ok"))
-		rc = cx_fail(e, CX_E_STORE_FAILED, NULL, CX_T("o arquivo está danificado: %s",
-			"the file is damaged: %s"), (const char *)sqlite3_column_text(st, 0));
+		rc = cx_fail(e, CX_E_STORE_FAILED, NULL,
+			CX_T("o arquivo está danificado: %s", "the file is damaged: %s"),
+			(const char *)sqlite3_column_text(st, 0));
 	sqlite3_finalize(st);
 	return rc;
 }

@@ -25,7 +25,8 @@ int st_start(struct store *s, enum st_id id, const struct drv_arg *args, int n,
 	int rc = CX_OK;
 	struct drv_stmt *st = s->st[id];
 	if (!st) {
-		rc = drv_prepare(s->d, statements[id].sql, statements[id].what, false, &s->st[id], e);
+		rc = drv_prepare(
+			s->d, statements[id].sql, statements[id].what, false, &s->st[id], e);
 		st = s->st[id];
 	} else if (drv_busy(st)) { /* a callback uses what its caller is still stepping through */
 		rc = drv_prepare(s->d, statements[id].sql, statements[id].what, true, &st, e);
@@ -74,9 +75,11 @@ static int path_of(const char *url, const char *dir, char *out, size_t cap, stru
 	if (strncmp(url, "sqlite:", 7) != 0)
 		return cx_fail(e, CX_E_STORE_FAILED, "store.url",
 			CX_T("[store] url = %s: só sqlite: existe nesta versão",
-				"[store] url = %s: only sqlite: is available in this version"), url);
+				"[store] url = %s: only sqlite: is available in this version"),
+			url);
 	const char *name = url[7] ? url + 7 : "cxd.db";
-	int n = *name == '/' ? snprintf(out, cap, "%s", name) : snprintf(out, cap, "%s/%s", dir, name);
+	int n = *name == '/' ? snprintf(out, cap, "%s", name)
+			     : snprintf(out, cap, "%s/%s", dir, name);
 	if (n < 0 || (size_t)n >= cap)
 		return cx_fail(e, CX_E_STORE_FAILED, "store.url",
 			CX_T("caminho longo demais: %s", "path too long: %s"), name);

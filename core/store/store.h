@@ -18,8 +18,8 @@ enum store_mode { STORE_READ, STORE_WRITE };
 
 /* url: "sqlite:" (dir/cxd.db) or "sqlite:PATH". A newer schema than ours is refused. STORE_READ of
  * a folder that holds no store: CX_E_NOT_FOUND. */
-int store_open(struct store **s, const char *url, const char *dir, enum store_mode mode,
-	struct cx_err *e);
+int store_open(
+	struct store **s, const char *url, const char *dir, enum store_mode mode, struct cx_err *e);
 void store_close(struct store *s);
 
 int store_begin(struct store *s, struct cx_err *e);
@@ -62,8 +62,8 @@ int store_events(struct store *s, const struct event_filter *q, store_event_f f,
 int store_events_placed(struct store *s, const char *type, int slot, int64_t from_ms, int64_t to_ms,
 	store_event_f f, void *ctx, struct cx_err *e);
 /* Number of (type, time field), made on first use by the writer; -1 when a reader finds none. */
-int store_place_slot(struct store *s, const char *type, const char *field, int *slot,
-	struct cx_err *e);
+int store_place_slot(
+	struct store *s, const char *type, const char *field, int *slot, struct cx_err *e);
 int store_place_add(struct store *s, int slot, int64_t ms, int64_t seq, struct cx_err *e);
 int store_place_clear(struct store *s, int slot, struct cx_err *e);
 /* Writes derived fields computed later (a new derive over old events). */
@@ -125,17 +125,16 @@ struct source_file {
 };
 int store_source_put(struct store *s, const char *hash, const char *path, const char *text,
 	size_t n, struct cx_err *e);
-int store_source_get(struct store *s, const char *hash, struct source_file **files, int *n,
-	struct cx_err *e);
+int store_source_get(
+	struct store *s, const char *hash, struct source_file **files, int *n, struct cx_err *e);
 /* The set in force: plugin → hash of its sources, and the identity its figures were built with. */
 int store_plugin_put(struct store *s, const char *plugin, const char *hash, struct cx_err *e);
 int store_plugin_remove(struct store *s, const char *plugin, struct cx_err *e);
 int store_plugins(struct store *s, int (*f)(void *ctx, const char *plugin, const char *hash),
 	void *ctx, struct cx_err *e);
-int store_figures_get(struct store *s, const char *plugin, struct buf *identity,
-	struct cx_err *e); /* 1 found */
-int store_figures_set(struct store *s, const char *plugin, const char *identity,
-	struct cx_err *e);
+int store_figures_get(
+	struct store *s, const char *plugin, struct buf *identity, struct cx_err *e); /* 1 found */
+int store_figures_set(struct store *s, const char *plugin, const char *identity, struct cx_err *e);
 
 struct failed_row {
 	int64_t id, seq, at_ms;
@@ -155,8 +154,8 @@ int store_tokens(struct store *s, int (*f)(void *ctx, const struct token_row *t,
 	void *ctx, struct cx_err *e);
 /* Answers of writes that are not events, kept for a replay: 1 found. */
 int store_job_get(struct store *s, uint64_t key, int *status, struct buf *body, struct cx_err *e);
-int store_job_put(struct store *s, uint64_t key, int status, const char *body, size_t n,
-	struct cx_err *e);
+int store_job_put(
+	struct store *s, uint64_t key, int status, const char *body, size_t n, struct cx_err *e);
 int store_jobs_clear(struct store *s, struct cx_err *e); /* of earlier batches */
 
 /* sqlite3_quick_check and the like, for verify: CX_OK or the first thing found. */

@@ -67,7 +67,8 @@ static void money_columns(struct buf *b, const struct field *f)
 	if (*f->currency)
 		quoted(b, '\'', f->currency, strlen(f->currency));
 	else
-		buf_puts(b, "(SELECT CAST(value AS TEXT) FROM meta WHERE key = 'company_currency')");
+		buf_puts(
+			b, "(SELECT CAST(value AS TEXT) FROM meta WHERE key = 'company_currency')");
 	buf_printf(&name, "%s_currency", f->name);
 	buf_puts(b, " END AS ");
 	quoted(b, '"', name.p, name.len);
@@ -76,8 +77,10 @@ static void money_columns(struct buf *b, const struct field *f)
 
 static void view_text(struct buf *b, const struct event_type *t, const char *name)
 {
-	buf_printf(b, "CREATE VIEW \"%s\" AS SELECT seq, id, source, time, time_ms, subject, unit,"
-		" actor, recorded_ms", name);
+	buf_printf(b,
+		"CREATE VIEW \"%s\" AS SELECT seq, id, source, time, time_ms, subject, unit,"
+		" actor, recorded_ms",
+		name);
 	for (int i = 0; i < t->nfields; i++) {
 		const struct field *f = &t->fields[i];
 		bool filled = f->fallback.kind != VALUE_NULL;
@@ -108,15 +111,16 @@ int store_type_view(struct store *s, const struct event_type *t, struct cx_err *
 	int64_t same;
 	store_view_name(t->name, name, sizeof name);
 	view_text(&b, t, name);
-	int rc = st_int(s, ST_VIEW_GET, ARGS(ARG_TEXT("name", name), ARG_TEXT("text", buf_cstr(&b))),
-		&same, e);
+	int rc = st_int(s, ST_VIEW_GET,
+		ARGS(ARG_TEXT("name", name), ARG_TEXT("text", buf_cstr(&b))), &same, e);
 	if (rc == 0) {
 		snprintf(drop, sizeof drop, "DROP VIEW IF EXISTS \"%s\"", name);
 		rc = drv_exec(s->d, drop, name, e);
 		if (rc == CX_OK)
 			rc = drv_exec(s->d, b.p, name, e);
 		if (rc == CX_OK)
-			rc = st_run(s, ST_VIEW_SET, ARGS(ARG_TEXT("name", name), ARG_TEXT("text", b.p)), e);
+			rc = st_run(s, ST_VIEW_SET,
+				ARGS(ARG_TEXT("name", name), ARG_TEXT("text", b.p)), e);
 	}
 	buf_free(&b);
 	return rc < 0 ? rc : CX_OK;

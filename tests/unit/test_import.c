@@ -24,8 +24,10 @@ static struct conf conf;
 
 static const char plugin[] =
 	"cx.plugin { name = 'shop', version = '1.0.0', api = 1 }\n"
-	"cx.event 'order.made' { fields = { paid = cx.money {}, bought = cx.time {}, n = cx.integer {},\n"
-	"  w = cx.decimal { scale = 2 }, ok = cx.boolean {}, note = cx.text {}, took = cx.duration {} } }\n"
+	"cx.event 'order.made' { fields = { paid = cx.money {}, bought = cx.time {}, n = "
+	"cx.integer {},\n"
+	"  w = cx.decimal { scale = 2 }, ok = cx.boolean {}, note = cx.text {}, took = cx.duration "
+	"{} } }\n"
 	"local function event(row) return { type = 'order.made', id = row.id, time = row.at,\n"
 	"  data = { paid = row.paid, bought = row.at, n = row.n, w = row.w, ok = row.ok,\n"
 	"    note = row.note, took = row.took, typo = row.typo } } end\n"
@@ -38,10 +40,12 @@ static const char plugin[] =
 	"    end\n"
 	"    return event(row) end },\n"
 	"  { sql = 'select count(*) as n from t', map = function(row)\n"
-	"    return { type = 'other.thing', id = 7, time = 1000, data = { deep = { 1, 2.5, 'x' } } } end },\n"
+	"    return { type = 'other.thing', id = 7, time = 1000, data = { deep = { 1, 2.5, 'x' } } "
+	"} end },\n"
 	"} }\n"
 	"cx.import 'made' { generate = function(emit)\n"
-	"  for i = 1, 2500 do emit { type = 'order.made', id = 'g' .. i, time = '2026-01-01 10:00',\n"
+	"  for i = 1, 2500 do emit { type = 'order.made', id = 'g' .. i, time = '2026-01-01 "
+	"10:00',\n"
 	"    recordedtime = '2026-01-02', data = { n = i } } end\n"
 	"  emit { type = 'order.made', time = '2026-01-01' }\n"
 	"end }\n"
@@ -77,15 +81,15 @@ static int make(void **state)
 	make_folder("data");
 	put("plugins/shop/plugin.lua", plugin);
 	put("t.csv", "id;at;paid;n;w;ok;note;took;typo\n"
-		"a;2026-03-02 10:00;19.99;3;1.5;true;\"x;\ny\";3d;\n"
-		"b;2026-03-01;;;;;two;;\n"
-		"c;2026-03-03;;;;;none;;\n"
-		"d;2026-03-03;12.345;;;;;;\n"
-		"e;yesterday;;;;;;;\n"
-		";2026-03-03;;;;;;;\n"
-		"f;2026-03-03T00:00:00Z;;;;;;;z\n");
+		     "a;2026-03-02 10:00;19.99;3;1.5;true;\"x;\ny\";3d;\n"
+		     "b;2026-03-01;;;;;two;;\n"
+		     "c;2026-03-03;;;;;none;;\n"
+		     "d;2026-03-03;12.345;;;;;;\n"
+		     "e;yesterday;;;;;;;\n"
+		     ";2026-03-03;;;;;;;\n"
+		     "f;2026-03-03T00:00:00Z;;;;;;;z\n");
 	put("cxd.ini", "[company]\nlocale = en\n[server]\ndata = data\n[plugins]\npath = plugins\n"
-		"[lua]\nscript = 300ms\n");
+		       "[lua]\nscript = 300ms\n");
 	snprintf(ini, sizeof ini, "%s/cxd.ini", dir);
 	if (conf_load(&conf, ini, &errs) < 0)
 		fail_msg("%s", errs.v[0].msg);
@@ -125,10 +129,14 @@ static void writer(int fd)
 		const char *name = meta_get(f.meta, f.head.meta_len, "name");
 		fprintf(sent, "# %s %d\n", name ? name : "?", n);
 		fwrite(f.body, 1, f.head.body_len, sent);
-		buf_printf(&reply, "{\"accepted\":%d,\"duplicates\":0,\"rejected\":[%s]}", n - (bad != NULL),
+		buf_printf(&reply, "{\"accepted\":%d,\"duplicates\":0,\"rejected\":[%s]}",
+			n - (bad != NULL),
 			bad ? "{\"index\":6,\"id\":\"g7\",\"code\":\"id_conflict\",\"field\":\"\","
-			      "\"detail\":\"other content\"}" : "");
-		struct job_head h = {.kind = FRAME_RESULT, .job = f.head.job, .status = 200,
+			      "\"detail\":\"other content\"}"
+			    : "");
+		struct job_head h = {.kind = FRAME_RESULT,
+			.job = f.head.job,
+			.status = 200,
 			.body_len = (uint32_t)reply.len};
 		frame_add(&out, &h, NULL, reply.p);
 		frame_flush(fd, &out);
@@ -200,23 +208,29 @@ static void rows_become_events(void **state)
 	assert_int_equal(import("shop", dir), 1);
 	/* by time, wall clock with the company's offset, money in minor units */
 	has("sent", "# shop 5\n{\"data\":{\"deep\":[1,2.5,\"x\"]},\"id\":\"7\","
-		"\"time\":\"1969-12-31T21:00:01-03:00\",\"type\":\"other.thing\","
-		"\"source\":\"import/shop\"}\n");
-	has("sent", "{\"data\":{\"bought\":\"2026-03-01T00:00:00-03:00\",\"note\":\"two\"},\"id\":\"b\","
-		"\"time\":\"2026-03-01T00:00:00-03:00\",\"type\":\"order.made\","
-		"\"source\":\"import/shop\"}\n"
-		"{\"data\":{\"bought\":\"2026-03-01T00:00:00-03:00\",\"note\":\"two\"},\"id\":\"b-b\","
-		"\"source\":\"till\",\"time\":");
-	has("sent", "{\"data\":{\"bought\":\"2026-03-02T10:00:00-03:00\",\"n\":3,\"note\":\"x;\\ny\","
+		    "\"time\":\"1969-12-31T21:00:01-03:00\",\"type\":\"other.thing\","
+		    "\"source\":\"import/shop\"}\n");
+	has("sent", "{\"data\":{\"bought\":\"2026-03-01T00:00:00-03:00\",\"note\":\"two\"},\"id\":"
+		    "\"b\","
+		    "\"time\":\"2026-03-01T00:00:00-03:00\",\"type\":\"order.made\","
+		    "\"source\":\"import/shop\"}\n"
+		    "{\"data\":{\"bought\":\"2026-03-01T00:00:00-03:00\",\"note\":\"two\"},\"id\":"
+		    "\"b-b\","
+		    "\"source\":\"till\",\"time\":");
+	has("sent",
+		"{\"data\":{\"bought\":\"2026-03-02T10:00:00-03:00\",\"n\":3,\"note\":\"x;\\ny\","
 		"\"ok\":true,\"paid\":{\"amount\":1999,\"currency\":\"BRL\"},\"took\":259200000,"
 		"\"w\":1.50},\"id\":\"a\"");
 	has("sent", "\"typo\":\"z\"");
 	/* what cannot be read is told with its line */
-	has("data/imports/shop-refused.ndjson", "{\"part\":1,\"line\":6,\"id\":\"d\","
+	has("data/imports/shop-refused.ndjson",
+		"{\"part\":1,\"line\":6,\"id\":\"d\","
 		"\"code\":\"invalid_field\",\"field\":\"data.paid\"");
-	has("data/imports/shop-refused.ndjson", "\"line\":7,\"id\":\"e\",\"code\":\"invalid_field\","
+	has("data/imports/shop-refused.ndjson",
+		"\"line\":7,\"id\":\"e\",\"code\":\"invalid_field\","
 		"\"field\":\"data.bought\",\"detail\":\"\\\"yesterday\\\" is not a valid time\"");
-	has("data/imports/shop-refused.ndjson", "\"line\":8,\"code\":\"missing_field\",\"field\":\"id\"");
+	has("data/imports/shop-refused.ndjson",
+		"\"line\":8,\"code\":\"missing_field\",\"field\":\"id\"");
 	has("out", "shop: 8 events, 5 new, 0 already there, 3 refused (");
 }
 
@@ -225,11 +239,12 @@ static void a_generator_streams(void **state)
 	(void)state;
 	assert_int_equal(import("made", NULL), 1);
 	has("sent", "# made 1000\n{\"data\":{\"n\":1},\"id\":\"g1\","
-		"\"recordedtime\":\"2026-01-02T00:00:00-03:00\"");
+		    "\"recordedtime\":\"2026-01-02T00:00:00-03:00\"");
 	has("sent", "# made 500\n");
 	has("out", "made: 2,501 events, 2,499 new, 0 already there, 2 refused (");
 	has("out", "1 of the refused were there with other content");
-	has("data/imports/made-refused.ndjson", "{\"row\":7,\"id\":\"g7\",\"code\":\"id_conflict\"");
+	has("data/imports/made-refused.ndjson",
+		"{\"row\":7,\"id\":\"g7\",\"code\":\"id_conflict\"");
 	has("data/imports/made-refused.ndjson", "{\"row\":2501,\"code\":\"missing_field\"");
 }
 
@@ -257,7 +272,7 @@ static void mistakes_end_it(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, make, clear)
-	const struct CMUnitTest tests[] = {T(rows_become_events), T(a_generator_streams),
-		T(mistakes_end_it)};
+	const struct CMUnitTest tests[] = {
+		T(rows_become_events), T(a_generator_streams), T(mistakes_end_it)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -65,10 +65,12 @@ static void expect(const char *sql, const char *what)
 static void rows_know_their_line(void **state)
 {
 	(void)state;
-	assert_int_equal(LOAD("\xef\xbb\xbf" "Id,the name\r\n1, a \n\n2,\"x\n\n\"\"y\"\"\"\n3,\n,\"\""),
+	assert_int_equal(LOAD("\xef\xbb\xbf"
+			      "Id,the name\r\n1, a \n\n2,\"x\n\n\"\"y\"\"\"\n3,\n,\"\""),
 		CX_OK);
 	assert_int_equal(rows, 4);
-	expect("select rowid, * from t", "rowid=2;Id=1;the name= a ;rowid=4;Id=2;the name=x\n\n\"y\";"
+	expect("select rowid, * from t",
+		"rowid=2;Id=1;the name= a ;rowid=4;Id=2;the name=x\n\n\"y\";"
 		"rowid=7;Id=3;the name=NULL;rowid=8;Id=NULL;the name=NULL;");
 	expect("select count(*) as n from t;", "n=4;");
 }
@@ -85,7 +87,8 @@ static void mistakes_name_the_line(void **state)
 	(void)state;
 	refused(LOAD("a,b\n1,2\n\n3\n"), "t.csv:4: the row has 1 fields, the header has 2");
 	expect("select count(*) as n from t", "n=1;");
-	refused(scratch_load(s, "u", "/nowhere/x.csv", ',', NULL, &rows, &e), "/nowhere/x.csv: No such");
+	refused(scratch_load(s, "u", "/nowhere/x.csv", ',', NULL, &rows, &e),
+		"/nowhere/x.csv: No such");
 	refused(scratch_load(s, "u", file, ',', "klingon", &rows, &e), "unknown encoding");
 }
 
@@ -159,7 +162,8 @@ static void events_come_by_time(void **state)
 	(void)state;
 	assert_int_equal(LOAD("a\n1\n2\n"), CX_OK);
 	assert_int_equal(scratch_event_add(s, 9, 0, 1, 0, "late", 4, &e), CX_OK);
-	assert_int_equal(scratch_rows(s, "select rowid from t order by rowid desc", add_event, NULL, &e),
+	assert_int_equal(
+		scratch_rows(s, "select rowid from t order by rowid desc", add_event, NULL, &e),
 		CX_OK);
 	assert_int_equal(scratch_event_add(s, 5, 0, 7, 1, "b", 1, &e), CX_OK);
 	assert_int_equal(scratch_event_add(s, 5, 0, 7, 0, "a", 1, &e), CX_OK);

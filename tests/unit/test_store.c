@@ -18,10 +18,10 @@ static char dir[64];
 static struct store *s;
 static struct cx_err e;
 
-#define OK(call)                                  \
-	do {                                          \
-		if ((call) != CX_OK)                      \
-			fail_msg("%s: %s", #call, e.msg);     \
+#define OK(call)                                                                                   \
+	do {                                                                                       \
+		if ((call) != CX_OK)                                                               \
+			fail_msg("%s: %s", #call, e.msg);                                          \
 	} while (0)
 
 static int make(void **state)
@@ -51,11 +51,17 @@ static struct str text(const char *p)
 
 static struct event event(int64_t seq, const char *id)
 {
-	return (struct event){.seq = seq, .id = text(id), .source = STR("till"),
+	return (struct event){.seq = seq,
+		.id = text(id),
+		.source = STR("till"),
 		.type_name = seq % 2 ? STR("nps.answered") : STR("order.made"),
-		.time = STR("2026-03-02T10:00:00-03:00"), .time_ms = 1000 * seq, .recorded_ms = 7,
-		.unit = STR("b07"), .data = STR("{\"score\":9,\"paid\":{\"amount\":5,\"currency\":\"USD\"}}"),
-		.digest = "0123456789abcde", .job = 42};
+		.time = STR("2026-03-02T10:00:00-03:00"),
+		.time_ms = 1000 * seq,
+		.recorded_ms = 7,
+		.unit = STR("b07"),
+		.data = STR("{\"score\":9,\"paid\":{\"amount\":5,\"currency\":\"USD\"}}"),
+		.digest = "0123456789abcde",
+		.job = 42};
 }
 
 static void add(int from, int to)
@@ -198,7 +204,8 @@ static int first_column(const char *sql, char *out, size_t cap)
 static void a_type_has_a_view(void **state)
 {
 	struct field fields[] = {
-		{.name = (char *)"channel", .kind = FIELD_TEXT,
+		{.name = (char *)"channel",
+			.kind = FIELD_TEXT,
 			.fallback = {.kind = VALUE_TEXT, .s = STR("it's")}},
 		{.name = (char *)"paid", .kind = FIELD_MONEY, .currency = "BRL"},
 		{.name = (char *)"score", .kind = FIELD_INTEGER},
@@ -212,10 +219,11 @@ static void a_type_has_a_view(void **state)
 	OK(store_event_add(s, &ev, &e));
 	OK(store_type_view(s, &t, &e));
 	const char *sql = "SELECT seq || channel || paid || paid_currency || score || time FROM"
-		" ev_order_made";
+			  " ev_order_made";
 	OK(first_column(sql, out, sizeof out));
 	assert_string_equal(out, "2it's5USD92026-03-02T10:00:00-03:00");
-	assert_int_not_equal(first_column("SELECT \"order\".x FROM ev_order_made", out, sizeof out), 0);
+	assert_int_not_equal(
+		first_column("SELECT \"order\".x FROM ev_order_made", out, sizeof out), 0);
 	OK(store_type_view(s, &t, &e));
 	t.nfields = 4;
 	OK(store_type_view(s, &t, &e));
@@ -274,7 +282,8 @@ static int show_set(void *ctx, int32_t day, struct str group, const void *blob, 
 {
 	struct buf *b = ctx;
 	if (blob)
-		buf_printf(b, "%d%.*s:%.*s ", day, (int)group.n, group.p, (int)n, (const char *)blob);
+		buf_printf(
+			b, "%d%.*s:%.*s ", day, (int)group.n, group.p, (int)n, (const char *)blob);
 	else
 		buf_printf(b, "%d%.*s:%u*%u ", day, (int)group.n, group.p, id, count);
 	return 0;
@@ -321,82 +330,6 @@ static void sets_fold(void **state)
 	arena_free(&a);
 }
 
-static void numbers_outlive_a_restart(void **state)
-{
-	uint8_t x[16] = {1}, y[16] = {2}, z[16] = {3};
-	uint32_t id, first;
-	(void)state;
-	OK(store_begin(s, &e));
-	assert_int_equal(store_ident_find(s, x, &id, &e), 0);
-	OK(store_ident_add(s, x, &first, &e));
-	OK(store_commit(s, &e));
-	OK(store_begin(s, &e));
-	OK(store_ident_add(s, y, &id, &e));
-	store_rollback(s);
-	store_close(s);
-	OK(store_open(&s, "sqlite:", dir, STORE_WRITE, &e));
-	OK(store_begin(s, &e));
-	OK(store_ident_add(s, z, &id, &e));
-	OK(store_commit(s, &e));
-	assert_true(id > first);
-	assert_int_equal(store_ident_find(s, x, &id, &e), 1);
-	assert_int_equal(id, first);
-	assert_int_equal(store_ident_find(s, y, &id, &e), 0);
-}
-
-static void hash_of(uint8_t hash[16], uint32_t i)
-{
-	uint64_t x = (i + 1) * 0x9e3779b97f4a7c15u, y = x ^ (x >> 29);
-	memcpy(hash, &x, 8);
-	memcpy(hash + 8, &y, 8);
-}
-
-static void many_numbers_are_moved(void **state)
-{
-	enum { MANY = 40000, BATCH = 500 };
-	uint8_t hash[16];
-	uint32_t id, *ids = calloc(MANY, sizeof *ids);
-	struct store *r;
-	(void)state;
-	for (uint32_t i = 0; i < MANY;) {
-		OK(store_begin(s, &e));
-		for (uint32_t end = i + BATCH; i < end; i++) {
-			hash_of(hash, i);
-			assert_int_equal(store_ident_find(s, hash, &id, &e), 0);
-			OK(store_ident_add(s, hash, &ids[i], &e));
-		}
-		if (i % 4000 == 0) { /* a batch is undone now and then, also during a move */
-			store_rollback(s);
-			i -= BATCH;
-			OK(store_begin(s, &e));
-			for (uint32_t end = i + BATCH; i < end; i++) {
-				hash_of(hash, i);
-				OK(store_mark(s, &e));
-				OK(store_ident_add(s, hash, &ids[i], &e));
-				OK(i % 7 ? store_release(s, &e) : store_rewind(s, &e));
-				if (i % 7 == 0)
-					OK(store_ident_add(s, hash, &ids[i], &e));
-			}
-		}
-		OK(store_commit(s, &e));
-	}
-	char out[20];
-	OK(first_column("SELECT count(*) FROM ident", out, sizeof out));
-	assert_true(atoi(out) > 10000);
-	OK(store_open(&r, "sqlite:", dir, STORE_READ, &e));
-	for (uint32_t i = 0; i < MANY; i += i % 1000 ? 1 : 13) {
-		hash_of(hash, i);
-		assert_int_equal(store_ident_find(s, hash, &id, &e), 1);
-		assert_int_equal(id, ids[i]);
-		if (i % 1000 == 0) {
-			assert_int_equal(store_ident_find(r, hash, &id, &e), 1);
-			assert_int_equal(id, ids[i]);
-		}
-	}
-	store_close(r);
-	free(ids);
-}
-
 static int show_plugin(void *ctx, const char *plugin, const char *hash)
 {
 	buf_printf(ctx, "%s:%s ", plugin, hash);
@@ -439,7 +372,8 @@ static void plugins_are_kept(void **state)
 	OK(store_figures_set(s, "a", "i2", &e));
 	assert_int_equal(store_figures_get(s, "a", &b, &e), 1);
 	assert_string_equal(b.p, "i2");
-	struct failed_row row = {.seq = 3, .plugin = "a", .handler = "on", .message = "boom", .line = 4};
+	struct failed_row row = {
+		.seq = 3, .plugin = "a", .handler = "on", .message = "boom", .line = 4};
 	OK(store_failed_add(s, &row, &e));
 	row.seq = 5;
 	OK(store_failed_add(s, &row, &e));
@@ -602,9 +536,8 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, make, clear)
 	const struct CMUnitTest tests[] = {T(an_event_is_stored_once), T(the_log_is_read_in_order),
 		T(events_are_found_by_place), T(a_type_has_a_view), T(cells_are_kept), T(sets_fold),
-		T(numbers_outlive_a_restart), T(many_numbers_are_moved),
-		T(plugins_are_kept), T(tokens_and_answers_are_kept),
-		T(marks_nest), T(a_reader_sees_one_state), T(a_newer_schema_is_refused), T(upkeep),
+		T(plugins_are_kept), T(tokens_and_answers_are_kept), T(marks_nest),
+		T(a_reader_sees_one_state), T(a_newer_schema_is_refused), T(upkeep),
 		T(callbacks_may_read_too)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,145 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "store/driver.h"
+#include "store/store.h"
+
+static char dir[64];
+static struct store *s;
+static struct cx_err e;
+
+#define OK(call)                                                                                   \
+	do {                                                                                       \
+		if ((call) != CX_OK)                                                               \
+			fail_msg("%s: %s", #call, e.msg);                                          \
+	} while (0)
+
+static int make(void **state)
+{
+	(void)state;
+	strcpy(dir, "/tmp/cxd-store-XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	cx_lang = CX_EN;
+	OK(store_open(&s, "sqlite:", dir, STORE_WRITE, &e));
+	return 0;
+}
+
+static int clear(void **state)
+{
+	char cmd[100];
+	(void)state;
+	store_close(s);
+	s = NULL;
+	snprintf(cmd, sizeof cmd, "rm -r %s", dir);
+	return system(cmd);
+}
+
+static int first_column(const char *sql, char *out, size_t cap)
+{
+	struct drv *d;
+	struct drv_stmt *st;
+	char path[100];
+	snprintf(path, sizeof path, "%s/cxd.db", dir);
+	OK(drv_open(&d, path, dir, DRV_READ, &e));
+	int rc = drv_prepare(d, sql, "test", true, &st, &e);
+	if (rc == CX_OK) {
+		OK(drv_start(st, NULL, 0, &e));
+		assert_int_equal(drv_step(st, &e), 1);
+		snprintf(out, cap, "%s", drv_str(st, 0).p ? drv_str(st, 0).p : "NULL");
+		drv_end(st);
+	}
+	drv_close(d);
+	return rc;
+}
+
+static void numbers_outlive_a_restart(void **state)
+{
+	uint8_t x[16] = {1}, y[16] = {2}, z[16] = {3};
+	uint32_t id, first;
+	(void)state;
+	OK(store_begin(s, &e));
+	assert_int_equal(store_ident_find(s, x, &id, &e), 0);
+	OK(store_ident_add(s, x, &first, &e));
+	OK(store_commit(s, &e));
+	OK(store_begin(s, &e));
+	OK(store_ident_add(s, y, &id, &e));
+	store_rollback(s);
+	store_close(s);
+	OK(store_open(&s, "sqlite:", dir, STORE_WRITE, &e));
+	OK(store_begin(s, &e));
+	OK(store_ident_add(s, z, &id, &e));
+	OK(store_commit(s, &e));
+	assert_true(id > first);
+	assert_int_equal(store_ident_find(s, x, &id, &e), 1);
+	assert_int_equal(id, first);
+	assert_int_equal(store_ident_find(s, y, &id, &e), 0);
+}
+
+static void hash_of(uint8_t hash[16], uint32_t i)
+{
+	uint64_t x = (i + 1) * 0x9e3779b97f4a7c15u, y = x ^ (x >> 29);
+	memcpy(hash, &x, 8);
+	memcpy(hash + 8, &y, 8);
+}
+
+static void many_numbers_are_moved(void **state)
+{
+	enum { MANY = 40000, BATCH = 500 };
+	uint8_t hash[16];
+	uint32_t id, *ids = calloc(MANY, sizeof *ids);
+	struct store *r;
+	(void)state;
+	for (uint32_t i = 0; i < MANY;) {
+		OK(store_begin(s, &e));
+		for (uint32_t end = i + BATCH; i < end; i++) {
+			hash_of(hash, i);
+			assert_int_equal(store_ident_find(s, hash, &id, &e), 0);
+			OK(store_ident_add(s, hash, &ids[i], &e));
+		}
+		if (i % 4000 == 0) { /* a batch is undone now and then, also during a move */
+			store_rollback(s);
+			i -= BATCH;
+			OK(store_begin(s, &e));
+			for (uint32_t end = i + BATCH; i < end; i++) {
+				hash_of(hash, i);
+				OK(store_mark(s, &e));
+				OK(store_ident_add(s, hash, &ids[i], &e));
+				OK(i % 7 ? store_release(s, &e) : store_rewind(s, &e));
+				if (i % 7 == 0)
+					OK(store_ident_add(s, hash, &ids[i], &e));
+			}
+		}
+		OK(store_commit(s, &e));
+	}
+	char out[20];
+	OK(first_column("SELECT count(*) FROM ident", out, sizeof out));
+	assert_true(atoi(out) > 10000);
+	OK(store_open(&r, "sqlite:", dir, STORE_READ, &e));
+	for (uint32_t i = 0; i < MANY; i += i % 1000 ? 1 : 13) {
+		hash_of(hash, i);
+		assert_int_equal(store_ident_find(s, hash, &id, &e), 1);
+		assert_int_equal(id, ids[i]);
+		if (i % 1000 == 0) {
+			assert_int_equal(store_ident_find(r, hash, &id, &e), 1);
+			assert_int_equal(id, ids[i]);
+		}
+	}
+	store_close(r);
+	free(ids);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(numbers_outlive_a_restart, make, clear),
+		cmocka_unit_test_setup_teardown(many_numbers_are_moved, make, clear)};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
