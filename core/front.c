@@ -65,8 +65,8 @@ static int choose(const struct front *f, enum who who)
 	for (int i = 1; i < f->nlanes; i++) {
 		const struct lane *l = &f->lanes[i], *b = &f->lanes[best];
 		bool up = l->state == LANE_UP, best_up = b->state == LANE_UP;
-		if (best == WRITER || up > best_up
-			|| (up == best_up && l->ring.waiting < b->ring.waiting))
+		if (best == WRITER || up > best_up ||
+			(up == best_up && l->ring.waiting < b->ring.waiting))
 			best = i;
 	}
 	return best;
@@ -130,9 +130,13 @@ static void status_fill(struct front *f)
 	s->failed = f->failed.len ? buf_cstr(&f->failed) : "[]";
 	for (int i = 0; i < f->nlanes; i++) {
 		const struct lane *l = &f->lanes[i];
-		s->engine[i] = (struct status_engine){.role = l->role, .state = lane_state_name(l),
-			.pid = (int)l->proc.pid, .restarts = l->restarts, .strikes = l->strikes,
-			.timeouts = l->timeouts, .ring_bytes = ring_bytes(&l->ring),
+		s->engine[i] = (struct status_engine){.role = l->role,
+			.state = lane_state_name(l),
+			.pid = (int)l->proc.pid,
+			.restarts = l->restarts,
+			.strikes = l->strikes,
+			.timeouts = l->timeouts,
+			.ring_bytes = ring_bytes(&l->ring),
 			.waiting = l->ring.waiting};
 	}
 }
@@ -180,7 +184,8 @@ static void announce(struct front *f)
 	if (f->quiet)
 		return;
 	cx_lang = f->lang;
-	printf(CX_T("\ncxd está pronto para %s.\n  socket  %s\n", "\ncxd is ready for %s.\n  socket  %s\n"),
+	printf(CX_T("\ncxd está pronto para %s.\n  socket  %s\n",
+		       "\ncxd is ready for %s.\n  socket  %s\n"),
 		c->company_name, c->server_socket);
 	if (f->http.tcp_name[0])
 		printf("  tcp     http://%s/\n", f->http.tcp_name);
@@ -213,7 +218,8 @@ static void progress(struct front *f, const struct progress *p)
 		return;
 	}
 	fprintf(stderr, "\r\033[K%.31s [%.*s%.*s] %3d%%", p->what, bars,
-		"##############################", 30 - bars, "..............................", percent);
+		"##############################", 30 - bars, "..............................",
+		percent);
 	f->progress_shown = true;
 }
 
@@ -278,7 +284,8 @@ static void died(struct lane *l, bool ever_ready, int status)
 	struct front *f = l->host.ctx;
 	if (l->index != WRITER || ever_ready || l->stopping)
 		return;
-	/* a writer that leaves by itself has said why; one that keeps crashing will not get better */
+	/* a writer that leaves by itself has said why; one that keeps crashing will not get better
+	 */
 	if (!WIFEXITED(status) && l->fast_deaths < FIRST_STARTS)
 		return;
 	log_error("the writer cannot start");
@@ -420,7 +427,8 @@ static void raise_files(const struct conf *c)
 	if (r.rlim_max < need)
 		r.rlim_max = need;
 	if (setrlimit(RLIMIT_NOFILE, &r) != 0)
-		log_warn("cannot raise the limit of open files to %llu: fewer than %lld connections",
+		log_warn(
+			"cannot raise the limit of open files to %llu: fewer than %lld connections",
 			(unsigned long long)need, (long long)c->limits_connections);
 }
 
@@ -442,8 +450,8 @@ static void lanes_init(struct front *f, const char *conf_file)
 	struct lane_host host = {f, result, refuse, frame, died};
 	f->nlanes = 1 + (int)f->conf->engine_readers;
 	for (int i = 0; i < f->nlanes; i++)
-		lane_init(&f->lanes[i], &f->loop, f->conf, conf_file, i == WRITER ? "write" : "read", i,
-			f->lock_fd, &f->off, host);
+		lane_init(&f->lanes[i], &f->loop, f->conf, conf_file,
+			i == WRITER ? "write" : "read", i, f->lock_fd, &f->off, host);
 }
 
 int front_main(struct conf *c, const char *conf_file, int quiet)

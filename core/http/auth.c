@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "http/msg.h"
+
 enum { GROUPS_MAX = 256 };
 
 void auth_init(struct auth *a, const struct conf *c)
@@ -98,8 +100,8 @@ int auth_token(const struct auth *a, const struct msg *m, int64_t now_ms, struct
 	const char *text = msg_field(m, "authorization", &n);
 	if (!text)
 		return CX_OK;
-	if (n < 8 || strncasecmp(text, "Bearer ", 7) != 0
-		|| head_find(&m->head, m->text.p, "authorization", 1))
+	if (n < 8 || strncasecmp(text, "Bearer ", 7) != 0 ||
+		head_find(&m->head, m->text.p, "authorization", 1))
 		return no_token(e, "só Authorization: Bearer TOKEN é aceito",
 			"only Authorization: Bearer TOKEN is accepted");
 	if (!a->generation)
@@ -109,8 +111,8 @@ int auth_token(const struct auth *a, const struct msg *m, int64_t now_ms, struct
 	for (text += 7, n -= 7; n && *text == ' '; text++)
 		n--;
 	int32_t i;
-	if (seen->generation == a->generation && n < sizeof seen->text && seen->text[n] == 0
-		&& memcmp(seen->text, text, n) == 0) {
+	if (seen->generation == a->generation && n < sizeof seen->text && seen->text[n] == 0 &&
+		memcmp(seen->text, text, n) == 0) {
 		i = seen->row;
 	} else {
 		i = find(a, text, n);
@@ -162,11 +164,12 @@ int auth_host(const struct auth *a, const struct msg *m, struct cx_err *e)
 		const char *digits = port ? host + name : "80";
 		size_t ndigits = port ? n - name : 2;
 		name = port ? name - 1 : n;
-		if (same(digits, ndigits, a->tcp_port)
-			&& (same(host, name, "localhost") || same(host, name, "127.0.0.1")
-				|| same(host, name, "[::1]")))
+		if (same(digits, ndigits, a->tcp_port) &&
+			(same(host, name, "localhost") || same(host, name, "127.0.0.1") ||
+				same(host, name, "[::1]")))
 			return CX_OK;
-		if (listed(a->conf->server_hosts, host, n) || listed(a->conf->server_hosts, host, name))
+		if (listed(a->conf->server_hosts, host, n) ||
+			listed(a->conf->server_hosts, host, name))
 			return CX_OK;
 	}
 	return cx_fail(e, CX_E_MISDIRECTED, NULL,
@@ -184,12 +187,12 @@ int auth_origin(const struct msg *m, struct cx_err *e)
 		size_t scheme = n > 7 && strncasecmp(origin, "http://", 7) == 0    ? 7
 				: n > 8 && strncasecmp(origin, "https://", 8) == 0 ? 8
 										   : 0;
-		ok = scheme && host && n - scheme == nhost
-		     && strncasecmp(origin + scheme, host, nhost) == 0
-		     && !head_find(&m->head, m->text.p, "origin", 1);
+		ok = scheme && host && n - scheme == nhost &&
+		     strncasecmp(origin + scheme, host, nhost) == 0 &&
+		     !head_find(&m->head, m->text.p, "origin", 1);
 	}
 	return ok ? CX_OK
 		  : cx_fail(e, CX_E_CROSS_ORIGIN, NULL, "%s",
-			  CX_T("pedidos vindos de outro site não são aceitos",
-				  "requests from another site are not accepted"));
+			    CX_T("pedidos vindos de outro site não são aceitos",
+				    "requests from another site are not accepted"));
 }

@@ -8,11 +8,12 @@
 #define CX_HTTP_AUTH_H
 
 #include "conf/conf.h"
-#include "http/msg.h"
+
+struct msg;
 
 struct auth {
 	const struct conf *conf;
-	struct token_row *tokens; /* sorted by sha256 */
+	struct token_row *tokens;     /* sorted by sha256 */
 	uint32_t ntokens, generation; /* 0: the writer has not told yet */
 	char tcp_port[8];
 };

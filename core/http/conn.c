@@ -7,8 +7,13 @@
 
 #include "base/tz.h"
 
-enum { READ_BYTES = 64 * 1024, OUT_MAX = 1024 * 1024, IN_KEEP = 64 * 1024, OWN_PLACES = 4,
-	LINGER_MS = 1000 };
+enum {
+	READ_BYTES = 64 * 1024,
+	OUT_MAX = 1024 * 1024,
+	KEEP = 64 * 1024,
+	OWN_PLACES = 4,
+	LINGER_MS = 1000
+};
 
 static void work(struct conn *c);
 
@@ -62,8 +67,8 @@ void conn_close(struct conn *c)
 
 static bool blocked(const struct conn *c)
 {
-	return c->parked || c->closing || c->nrequests >= CONN_PIPELINE
-	       || c->out.len + c->writing.len > OUT_MAX;
+	return c->parked || c->closing || c->nrequests >= CONN_PIPELINE ||
+	       c->out.len + c->writing.len > OUT_MAX;
 }
 
 static void on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *b)
@@ -118,14 +123,15 @@ static int at_head(struct conn *c)
 	m->body_max = request_body_max(c, &m->drop_body);
 	if (m->length > m->body_max) {
 		if (c->plan == CX_OK)
-			cx_fail(&c->err, CX_E_BODY_TOO_LARGE, NULL, CX_T("o corpo passa de %zu bytes",
-				"the body is over %zu bytes"), m->body_max);
+			cx_fail(&c->err, CX_E_BODY_TOO_LARGE, NULL,
+				CX_T("o corpo passa de %zu bytes", "the body is over %zu bytes"),
+				m->body_max);
 		return -1;
 	}
 	const char *expect = msg_field(m, "expect", &n);
-	bool waits = expect && m->head.minor == 1 && (m->length || m->chunked)
-		     && c->at + m->text.len >= c->in.len && n == 12
-		     && strncasecmp(expect, "100-continue", 12) == 0;
+	bool waits = expect && m->head.minor == 1 && (m->length || m->chunked) &&
+		     c->at + m->text.len >= c->in.len && n == 12 &&
+		     strncasecmp(expect, "100-continue", 12) == 0;
 	if (waits && c->plan != CX_OK)
 		return -1;
 	c->want_continue = waits;
@@ -144,8 +150,9 @@ static void say_continue(struct conn *c)
 static int account(struct conn *c)
 {
 	struct http *h = c->http;
-	h->body_held += c->msg.body.cap - c->held;
-	c->held = c->msg.body.cap;
+	size_t held = c->msg.body.cap > MSG_KEEP ? c->msg.body.cap : 0;
+	h->body_held += held - c->held;
+	c->held = held;
 	if (h->body_held > (size_t)(h->conf->limits_queue + 2 * h->conf->limits_batch))
 		return cx_fail(&c->err, CX_E_QUEUE_FULL, NULL, "%s",
 			CX_T("há pedidos grandes demais chegando ao mesmo tempo",
@@ -202,9 +209,9 @@ static void work(struct conn *c)
 	if (c->at == c->in.len || c->closing) {
 		buf_clear(&c->in);
 		c->at = 0;
-		if (c->in.cap > 2 * IN_KEEP)
+		if (c->in.cap > 2 * KEEP)
 			buf_free(&c->in);
-	} else if (c->at > IN_KEEP / 2) {
+	} else if (c->at > KEEP / 2) {
 		buf_drop(&c->in, c->at);
 		c->at = 0;
 	}
@@ -221,7 +228,7 @@ static void on_written(uv_write_t *w, int status)
 {
 	struct conn *c = w->data;
 	c->write_pending = false;
-	buf_clear(&c->writing);
+	buf_free(&c->writing);
 	c->moved = uv_now(c->http->loop);
 	if (c->closed)
 		return;
@@ -243,11 +250,9 @@ static void send_out(struct conn *c)
 	c->http->bytes_out += c->out.len;
 	c->moved = uv_now(c->http->loop);
 	if (sent < c->out.len) {
-		struct buf free_one = c->writing;
 		buf_drop(&c->out, sent);
 		c->writing = c->out;
-		c->out = free_one;
-		buf_clear(&c->out);
+		c->out = (struct buf){0};
 		b = uv_buf_init(c->writing.p, (unsigned)c->writing.len);
 		c->write.data = c;
 		if (uv_write(&c->write, &c->u.stream, &b, 1, on_written) != 0)
@@ -257,7 +262,7 @@ static void send_out(struct conn *c)
 		return;
 	}
 	buf_clear(&c->out);
-	if (c->out.cap > OUT_MAX)
+	if (c->out.cap > KEEP)
 		buf_free(&c->out);
 }
 
@@ -297,8 +302,8 @@ static void too_slow(struct conn *c)
 {
 	struct cx_err e;
 	request_language(c);
-	cx_fail(&e, CX_E_SLOW_REQUEST, NULL, "%s", CX_T("o pedido não chegou inteiro no prazo",
-		"the request did not arrive in time"));
+	cx_fail(&e, CX_E_SLOW_REQUEST, NULL, "%s",
+		CX_T("o pedido não chegou inteiro no prazo", "the request did not arrive in time"));
 	request_fail(c, &e);
 	reading(c, true);
 }
@@ -332,8 +337,9 @@ static void over_limit(struct conn *c)
 {
 	struct cx_err e;
 	request_language(c);
-	cx_fail(&e, CX_E_TOO_MANY_CONNECTIONS, NULL, CX_T("mais de %lld conexões ao mesmo tempo",
-		"more than %lld connections at the same time"),
+	cx_fail(&e, CX_E_TOO_MANY_CONNECTIONS, NULL,
+		CX_T("mais de %lld conexões ao mesmo tempo",
+			"more than %lld connections at the same time"),
 		(long long)c->http->conf->limits_connections);
 	c->http->over_limit++;
 	request_fail(c, &e);

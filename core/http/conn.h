@@ -1,14 +1,15 @@
 /* conn.h — one connection: reads requests, keeps their answers in order, keeps the deadlines.
- * Flow:   bytes → msg.h → request_plan() at the head → request_take() when it is whole → answers are
- *         appended to out in the order of the requests → written once per turn.
- *         READING ⇄ BLOCKED (too many unanswered, or parked: its job is for another engine than the
- *         outstanding ones) → CLOSING (no more requests) → LINGERING (half closed; what still comes
- *         is thrown away, so that the client can read its answer) → freed in uv's callback.
+ * Flow:   bytes → msg.h → request_plan() at the head → request_take() when it is whole → answers
+ *         are appended to out in the order of the requests → written once per turn.
+ *         READING ⇄ BLOCKED (too many unanswered, or parked: its job is for another engine than
+ *         the outstanding ones) → CLOSING (no more requests) → LINGERING (half closed; what still
+ *         comes is thrown away, so that the client can read its answer) → freed by uv's callback.
  * Callers: inside http/ only. */
 #ifndef CX_HTTP_CONN_H
 #define CX_HTTP_CONN_H
 
 #include "http/http.h"
+#include "http/msg.h"
 
 enum { CONN_PIPELINE = 64 };
 
@@ -28,7 +29,7 @@ struct conn {
 	struct buf in;
 	size_t at; /* of in: what is before was used */
 	struct msg msg;
-	size_t held; /* its part of http->body_held */
+	size_t held;    /* its part of http->body_held */
 	uint64_t since; /* uv_now() when the wait for what is missing began */
 	/* the request that is being read: decided at its head */
 	int plan; /* CX_OK, or the refusal in err */
@@ -54,11 +55,11 @@ void conn_tick(struct conn *c, uint64_t now);
 void conn_dirty(struct conn *c);
 
 /* request.c */
-void request_language(struct conn *c);              /* sets cx_lang */
-int request_plan(struct conn *c);                   /* at the head; fills plan, route, caller, meta */
+void request_language(struct conn *c); /* sets cx_lang */
+int request_plan(struct conn *c);      /* at the head; fills plan, route, caller, meta */
 size_t request_body_max(const struct conn *c, bool *drop);
-bool request_must_wait(const struct conn *c);       /* for the answers of another engine */
-void request_take(struct conn *c);                  /* the message is whole */
+bool request_must_wait(const struct conn *c);              /* for the answers of another engine */
+void request_take(struct conn *c);                         /* the message is whole */
 void request_fail(struct conn *c, const struct cx_err *e); /* an answer, then the end */
 
 #endif

@@ -17,10 +17,10 @@ struct conn;
 struct request { /* a place in its connection's line of answers */
 	struct request *next;
 	struct conn *conn;
-	enum route route;   /* ROUTE_COUNT: none was found */
+	enum route route; /* ROUTE_COUNT: none was found */
 	struct caller caller;
-	uint64_t job;       /* for host: its number, */
-	int lane;           /* and where it went */
+	uint64_t job; /* for host: its number, */
+	int lane;     /* and where it went */
 	bool submitted, done, head_only, keep_alive, http10;
 	char allow[64];
 	struct buf answer; /* while an earlier one is missing */
@@ -28,8 +28,8 @@ struct request { /* a place in its connection's line of answers */
 
 struct http_host {
 	void *ctx;
-	/* A job for an engine. CX_OK: it will be answered later. h->kind, job and now are filled in by
-	 * the host; r is known by r->job and r->lane from then on. */
+	/* A job for an engine. CX_OK: it will be answered later. h->kind, job and now are filled in
+	 * by the host; r is known by r->job and r->lane from then on. */
 	int (*submit)(void *ctx, struct request *r, struct job_head *h, const char *meta,
 		const char *body, struct cx_err *e);
 	void (*forget)(void *ctx, struct request *r); /* nobody waits for it any more */
@@ -49,7 +49,7 @@ struct http {
 	char tcp_name[80]; /* "127.0.0.1:7878", "" = off */
 	struct conn *conns, *dirty;
 	int nconns, outstanding; /* outstanding: requests without an answer yet */
-	size_t body_held; /* bytes of bodies that are still arriving */
+	size_t body_held;        /* bytes of bodies that are still arriving */
 	struct request *spare;
 	char *read_buf;
 	/* counters */
@@ -58,7 +58,7 @@ struct http {
 
 int http_open(struct http *h, uv_loop_t *loop, const struct conf *c, struct http_host host,
 	struct cx_err *e);
-void http_stop(struct http *h);  /* no new connections or requests; idle ones end at the next tick */
+void http_stop(struct http *h); /* no new connections or requests; idle ones end at the next tick */
 void http_close(struct http *h); /* drops all connections; the loop must run once more */
 void http_free(struct http *h);  /* after the loop has ended */
 

@@ -45,7 +45,8 @@ static int clear_stale(const char *path, const struct sockaddr_un *a, struct cx_
 	close(fd);
 	if (alive)
 		return cx_fail(e, CX_E_CONFLICT, "socket",
-			CX_T("alguém já escuta em %s", "somebody is already listening on %s"), path);
+			CX_T("alguém já escuta em %s", "somebody is already listening on %s"),
+			path);
 	return unlink(path) == 0 || errno == ENOENT ? CX_OK : sys_fail(e, "unlink", path);
 }
 
@@ -84,7 +85,8 @@ static int open_local(struct http *h, struct cx_err *e)
 	int fd, rc;
 	if (strlen(path) >= sizeof a.sun_path)
 		return cx_fail(e, CX_E_INVALID_FIELD, "socket",
-			CX_T("caminho longo demais para um socket: %s", "path too long for a socket: %s"),
+			CX_T("caminho longo demais para um socket: %s",
+				"path too long for a socket: %s"),
 			path);
 	strcpy(a.sun_path, path);
 	if ((rc = make_parent(path, e)) != CX_OK || (rc = clear_stale(path, &a, e)) != CX_OK)
@@ -106,8 +108,8 @@ static int open_local(struct http *h, struct cx_err *e)
 	uv_pipe_init(h->loop, &h->local, 0);
 	h->local.data = h;
 	h->has_local = true;
-	if (uv_pipe_open(&h->local, fd) != 0
-		|| uv_listen((uv_stream_t *)&h->local, BACKLOG, on_local) != 0)
+	if (uv_pipe_open(&h->local, fd) != 0 ||
+		uv_listen((uv_stream_t *)&h->local, BACKLOG, on_local) != 0)
 		return sys_fail(e, "listen", path);
 	return CX_OK;
 }
@@ -118,22 +120,26 @@ static int tcp_address(const char *text, struct sockaddr_storage *a, struct cx_e
 	const char *colon = strrchr(text, ':');
 	char *end;
 	long port = colon ? strtol(colon + 1, &end, 10) : -1;
-	if (!colon || colon[1] < '0' || colon[1] > '9' || *end || port > 65535
-		|| (size_t)(colon - text) >= sizeof host)
+	if (!colon || colon[1] < '0' || colon[1] > '9' || *end || port > 65535 ||
+		(size_t)(colon - text) >= sizeof host)
 		return cx_fail(e, CX_E_INVALID_FIELD, "tcp",
-			CX_T("%s não é off nem endereço:porta", "%s is neither off nor address:port"),
+			CX_T("%s não é off nem endereço:porta",
+				"%s is neither off nor address:port"),
 			text);
 	snprintf(host, sizeof host, "%.*s", (int)(colon - text), text);
 	if (strcmp(host, "localhost") == 0)
 		snprintf(host, sizeof host, "127.0.0.1");
 	struct sockaddr_in *v4 = (struct sockaddr_in *)a;
-	if (strcmp(host, "[::1]") == 0 && uv_ip6_addr("::1", (int)port, (struct sockaddr_in6 *)a) == 0)
+	if (strcmp(host, "[::1]") == 0 &&
+		uv_ip6_addr("::1", (int)port, (struct sockaddr_in6 *)a) == 0)
 		return CX_OK;
 	if (uv_ip4_addr(host, (int)port, v4) == 0 && ntohl(v4->sin_addr.s_addr) >> 24 == 127)
 		return CX_OK;
 	return cx_fail(e, CX_E_INVALID_FIELD, "tcp",
-		CX_T("%s não é um endereço de loopback; para a rede, ponha um proxy com TLS na frente",
-			"%s is no loopback address; for the network put a TLS proxy in front"), text);
+		CX_T("%s não é um endereço de loopback; para a rede, ponha um proxy com TLS na "
+		     "frente",
+			"%s is no loopback address; for the network put a TLS proxy in front"),
+		text);
 }
 
 static int open_tcp(struct http *h, struct cx_err *e)
@@ -189,7 +195,8 @@ static void stop_listening(struct http *h)
 void http_stop(struct http *h)
 {
 	h->stopping = true;
-	stop_listening(h); /* idle connections end at the next tick: requests on their way get a 503 */
+	stop_listening(
+		h); /* idle connections end at the next tick: requests on their way get a 503 */
 }
 
 void http_close(struct http *h)

@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-enum { BODY_KEEP = 64 * 1024 };
 static size_t head_limit;
 
 static int on_headers_complete(http_parser *p)
@@ -52,7 +51,7 @@ void msg_reset(struct msg *m)
 	http_parser_init(&m->parser, HTTP_REQUEST);
 	m->parser.data = m;
 	buf_clear(&m->text);
-	if (m->body.cap > BODY_KEEP)
+	if (m->body.cap > MSG_KEEP)
 		buf_free(&m->body);
 	buf_clear(&m->body);
 	m->body_max = m->body_got = 0;
@@ -72,7 +71,8 @@ static int refused(const struct msg *m, struct cx_err *e)
 	enum http_errno why = HTTP_PARSER_ERRNO(&m->parser);
 	if (m->body_got > m->body_max)
 		return cx_fail(e, CX_E_BODY_TOO_LARGE, NULL,
-			CX_T("o corpo passa de %zu bytes", "the body is over %zu bytes"), m->body_max);
+			CX_T("o corpo passa de %zu bytes", "the body is over %zu bytes"),
+			m->body_max);
 	if (why == HPE_INVALID_METHOD)
 		return cx_fail(e, CX_E_NOT_IMPLEMENTED, NULL, "%s",
 			CX_T("método desconhecido", "unknown method"));
@@ -101,7 +101,8 @@ static int take_head(struct msg *m, const char *p, size_t size, struct cx_err *e
 	m->chunked = m->parser.flags & F_CHUNKED;
 	m->keep_alive = http_should_keep_alive(&m->parser);
 	m->length = m->parser.flags & F_CONTENTLENGTH && !m->chunked && !paused(m)
-		? m->parser.content_length : 0;
+			    ? m->parser.content_length
+			    : 0;
 	buf_add(&m->text, p, size);
 	return FEED_HEAD;
 }

@@ -14,6 +14,7 @@
 #include "http/scan.h"
 
 enum { FEED_MORE = 0, FEED_HEAD = 1, FEED_WHOLE = 2 };
+enum { MSG_KEEP = 8 * 1024 }; /* memory of a body that is kept for the next one */
 
 struct msg {
 	struct head head;

@@ -50,7 +50,8 @@ void request_language(struct conn *c)
 	/* also for a head that broke off: its text is still in the input */
 	const char *p = c->msg.have_head ? c->msg.text.p : c->in.p ? c->in.p + c->at : NULL;
 	const struct head_field *f = p ? head_find(&c->msg.head, p, "accept-language", 0) : NULL;
-	cx_lang = language(f ? p + f->value.at : "", f ? f->value.n : 0, c->http->conf->company_locale);
+	cx_lang = language(
+		f ? p + f->value.at : "", f ? f->value.n : 0, c->http->conf->company_locale);
 }
 
 static void meta_add(struct buf *meta, const char *name, const char *v, size_t n)
@@ -62,8 +63,8 @@ static void meta_add(struct buf *meta, const char *name, const char *v, size_t n
 
 static int twice(struct conn *c, const char *name)
 {
-	return cx_fail(&c->err, CX_E_BAD_REQUEST, name, CX_T("o cabeçalho %s veio duas vezes",
-		"the header %s is there twice"), name);
+	return cx_fail(&c->err, CX_E_BAD_REQUEST, name,
+		CX_T("o cabeçalho %s veio duas vezes", "the header %s is there twice"), name);
 }
 
 /* Type in lower case; parameters are kept only where they say something. */
@@ -78,8 +79,8 @@ static void content_type(struct conn *c, const char *s, size_t n)
 	for (par += par < n; par < n && (s[par] == ' ' || s[par] == '\t'); par++)
 		;
 	meta_add(&c->meta, "content-type", s, end);
-	if (par < n && !(n - par == 13 && strncasecmp(s + par, "charset=utf-8", 13) == 0)
-		&& !(n - par == 15 && strncasecmp(s + par, "charset=\"utf-8\"", 15) == 0)) {
+	if (par < n && !(n - par == 13 && strncasecmp(s + par, "charset=utf-8", 13) == 0) &&
+		!(n - par == 15 && strncasecmp(s + par, "charset=\"utf-8\"", 15) == 0)) {
 		c->meta.len--;
 		buf_puts(&c->meta, "; ");
 		buf_add(&c->meta, s + par, n - par + 0);
@@ -101,7 +102,8 @@ static int ce_headers(struct conn *c)
 			continue;
 		if (f->name.n >= sizeof name)
 			return cx_fail(&c->err, CX_E_BAD_REQUEST, NULL, "%s",
-				CX_T("nome de cabeçalho ce- longo demais", "ce- header name too long"));
+				CX_T("nome de cabeçalho ce- longo demais",
+					"ce- header name too long"));
 		for (uint32_t k = 0; k < f->name.n; k++) {
 			char b = p[f->name.at + k];
 			name[k] = b >= 'A' && b <= 'Z' ? (char)(b | 32) : b;
@@ -124,8 +126,8 @@ static int describe(struct conn *c, const char *query, size_t query_n)
 		return twice(c, "content-type");
 	if ((v = msg_field(&c->msg, "content-type", &n)) != NULL)
 		content_type(c, v, n);
-	if ((v = msg_field(&c->msg, "content-encoding", &n)) != NULL
-		&& !(n == 8 && strncasecmp(v, "identity", 8) == 0))
+	if ((v = msg_field(&c->msg, "content-encoding", &n)) != NULL &&
+		!(n == 8 && strncasecmp(v, "identity", 8) == 0))
 		return cx_fail(&c->err, CX_E_UNSUPPORTED_MEDIA_TYPE, "content-encoding", "%s",
 			CX_T("corpo comprimido não é aceito", "a compressed body is not accepted"));
 	return ce_headers(c);
@@ -171,7 +173,8 @@ static int plan(struct conn *c)
 	}
 	if (c->caller.level < least)
 		return cx_fail(e, CX_E_FORBIDDEN, NULL,
-			CX_T("isto exige o nível %s; o seu é %s", "this needs the level %s; yours is %s"),
+			CX_T("isto exige o nível %s; o seu é %s",
+				"this needs the level %s; yours is %s"),
 			level_name(least), level_name(c->caller.level));
 	return describe(c, query, query_n);
 }
@@ -243,8 +246,14 @@ static void finish(struct request *r, int status, const char *type, const char *
 		r->keep_alive = false;
 		c->closing = true;
 	}
-	struct answer a = {.status = status, .type = type, .body = body, .n = n, .allow = r->allow,
-		.head_only = r->head_only, .keep_alive = r->keep_alive, .http10 = r->http10};
+	struct answer a = {.status = status,
+		.type = type,
+		.body = body,
+		.n = n,
+		.allow = r->allow,
+		.head_only = r->head_only,
+		.keep_alive = r->keep_alive,
+		.http10 = r->http10};
 	int class = status / 100;
 	answer_write(r == c->first ? &c->out : &r->answer, &a);
 	c->http->answers[r->route][class >= 1 && class <= 5 ? class : 0]++;
@@ -323,13 +332,14 @@ void request_take(struct conn *c)
 		own(c, r);
 	} else {
 		struct job_head h = {.meta_len = (uint32_t)c->meta.len,
-			.body_len = (uint32_t)m->body.len, .route = (uint16_t)c->route,
+			.body_len = (uint32_t)m->body.len,
+			.route = (uint16_t)c->route,
 			.caller = c->caller};
 		r->submitted = true;
 		c->jobs++;
 		c->jobs_who = routes[c->route].who;
-		if (c->http->host.submit(c->http->host.ctx, r, &h, c->meta.p, m->body.p, &c->err)
-			!= CX_OK)
+		if (c->http->host.submit(c->http->host.ctx, r, &h, c->meta.p, m->body.p, &c->err) !=
+			CX_OK)
 			finish_error(r, &c->err);
 	}
 	msg_reset(m);

@@ -131,6 +131,7 @@ int route_find(const char *method, const char *path, size_t n, enum route *route
 	if (len)
 		return cx_fail(e, CX_E_METHOD_NOT_ALLOWED, NULL,
 			CX_T("aqui só se aceita %s", "only %s is possible here"), allow);
-	return cx_fail(e, CX_E_NOT_FOUND, NULL, CX_T("não há nada em %.*s", "there is nothing at %.*s"),
-		n < 200 ? (int)n : 200, path);
+	return cx_fail(e, CX_E_NOT_FOUND, NULL,
+		CX_T("não há nada em %.*s", "there is nothing at %.*s"), n < 200 ? (int)n : 200,
+		path);
 }

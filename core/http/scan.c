@@ -10,8 +10,8 @@ enum { TOKEN = 1, VALUE = 2, TARGET = 4 };
 static void kinds_make(void)
 {
 	for (int c = 0; c < 256; c++) {
-		if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
-			|| (c && strchr(token_marks, c)))
+		if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+			(c && strchr(token_marks, c)))
 			kind[c] |= TOKEN;
 		if (c == '\t' || (c >= 0x20 && c != 0x7f))
 			kind[c] |= VALUE;
@@ -41,9 +41,9 @@ static int version(const char *p, size_t n, bool whole, uint8_t *minor, struct c
 {
 	static const char name[] = "HTTP/";
 	size_t look = n < 5 ? n : 5;
-	if (n > 8 || (whole && n < 8) || memcmp(p, name, look) != 0
-		|| (n > 5 && (p[5] < '0' || p[5] > '9')) || (n > 6 && p[6] != '.')
-		|| (n > 7 && (p[7] < '0' || p[7] > '9')))
+	if (n > 8 || (whole && n < 8) || memcmp(p, name, look) != 0 ||
+		(n > 5 && (p[5] < '0' || p[5] > '9')) || (n > 6 && p[6] != '.') ||
+		(n > 7 && (p[7] < '0' || p[7] > '9')))
 		return bad(e, "a primeira linha não termina em HTTP/1.1",
 			"the request line does not end in HTTP/1.1");
 	if ((n > 5 && p[5] != '1') || (n > 7 && p[7] > '1'))
@@ -83,7 +83,8 @@ static int field_line(struct head *h, const char *p, size_t n, bool whole, struc
 	const char *s = p + h->line;
 	size_t i = 0;
 	if (n && (s[0] == ' ' || s[0] == '\t'))
-		return bad(e, "linha de cabeçalho dobrada (obs-fold)", "folded header line (obs-fold)");
+		return bad(e, "linha de cabeçalho dobrada (obs-fold)",
+			"folded header line (obs-fold)");
 	while (i < n && is(s[i], TOKEN))
 		i++;
 	if (i == n && !whole)
@@ -100,8 +101,8 @@ static int field_line(struct head *h, const char *p, size_t n, bool whole, struc
 	if (h->n == HEAD_FIELDS)
 		return cx_fail(e, CX_E_HEAD_TOO_LARGE, NULL,
 			CX_T("mais de %d cabeçalhos", "more than %d headers"), HEAD_FIELDS);
-	h->f[h->n++] = (struct head_field){{h->line, (uint32_t)i},
-		{h->line + (uint32_t)from, (uint32_t)(to - from)}};
+	h->f[h->n++] = (struct head_field){
+		{h->line, (uint32_t)i}, {h->line + (uint32_t)from, (uint32_t)(to - from)}};
 	return CX_OK;
 }
 
@@ -125,10 +126,11 @@ static int frame_rules(const struct head *h, const char *p, struct cx_err *e)
 		for (uint32_t i = 0; ok && i < len->value.n; i++)
 			ok = p[len->value.at + i] >= '0' && p[len->value.at + i] <= '9';
 		if (!ok)
-			return bad(e, "Content-Length não é um número", "Content-Length is no number");
+			return bad(
+				e, "Content-Length não é um número", "Content-Length is no number");
 	}
-	if (te && (h->minor == 0 || head_find(h, p, "transfer-encoding", 1)
-			|| !span_is(p, te->value, "chunked")))
+	if (te && (h->minor == 0 || head_find(h, p, "transfer-encoding", 1) ||
+			  !span_is(p, te->value, "chunked")))
 		return bad(e, "só Transfer-Encoding: chunked é aceito, em HTTP/1.1",
 			"only Transfer-Encoding: chunked is accepted, in HTTP/1.1");
 	return CX_OK;
@@ -138,7 +140,8 @@ static int head_rules(const struct head *h, const char *p, struct cx_err *e)
 {
 	const struct head_field *host = head_find(h, p, "host", 0);
 	if ((!host && h->minor == 1) || head_find(h, p, "host", 1))
-		return bad(e, "o pedido precisa de exatamente um Host", "exactly one Host is needed");
+		return bad(
+			e, "o pedido precisa de exatamente um Host", "exactly one Host is needed");
 	for (uint32_t i = 0; host && i < host->value.n; i++) {
 		char c = p[host->value.at + i];
 		if (!is(c, TARGET) || c == '/' || c == '@' || c == '?')
@@ -150,9 +153,11 @@ static int head_rules(const struct head *h, const char *p, struct cx_err *e)
 static int too_long(const struct head *h, struct cx_err *e)
 {
 	return h->started ? cx_fail(e, CX_E_HEAD_TOO_LARGE, NULL, "%s",
-		CX_T("os cabeçalhos passam do limite", "the headers are over the limit"))
+				    CX_T("os cabeçalhos passam do limite",
+					    "the headers are over the limit"))
 			  : cx_fail(e, CX_E_URI_TOO_LONG, NULL, "%s",
-		CX_T("o endereço do pedido passa do limite", "the request target is over the limit"));
+				    CX_T("o endereço do pedido passa do limite",
+					    "the request target is over the limit"));
 }
 
 /* The line is complete: n bytes without its CRLF. 1: it was the empty one that ends the head. */
@@ -179,8 +184,7 @@ static int take_line(struct head *h, const char *p, size_t n, struct cx_err *e)
 	return 0;
 }
 
-int head_scan(struct head *h, const char *p, size_t n, size_t limit, size_t *size,
-	struct cx_err *e)
+int head_scan(struct head *h, const char *p, size_t n, size_t limit, size_t *size, struct cx_err *e)
 {
 	if (!kind['a'])
 		kinds_make();
@@ -213,15 +217,32 @@ const struct head_field *head_find(const struct head *h, const char *p, const ch
 	size_t n = strlen(name);
 	for (int k = 0; k < h->n; k++) {
 		const struct head_field *f = &h->f[k];
-		if (f->name.n == n && (p[f->name.at] | 32) == name[0]
-			&& strncasecmp(p + f->name.at, name, n) == 0 && i-- == 0)
+		if (f->name.n == n && (p[f->name.at] | 32) == name[0] &&
+			strncasecmp(p + f->name.at, name, n) == 0 && i-- == 0)
 			return f;
 	}
 	return NULL;
 }
 
-enum { SIZE, EXT, EXT_NAME, EXT_VALUE, EXT_TOKEN, EXT_QUOTED, EXT_ESCAPED, EXT_END, SIZE_LF, DATA,
-	DATA_CR, DATA_LF, TRAILER, TRAILER_NAME, TRAILER_VALUE, TRAILER_LF, LAST_LF };
+enum {
+	SIZE,
+	EXT,
+	EXT_NAME,
+	EXT_VALUE,
+	EXT_TOKEN,
+	EXT_QUOTED,
+	EXT_ESCAPED,
+	EXT_END,
+	SIZE_LF,
+	DATA,
+	DATA_CR,
+	DATA_LF,
+	TRAILER,
+	TRAILER_NAME,
+	TRAILER_VALUE,
+	TRAILER_LF,
+	LAST_LF
+};
 enum { EXTRA_MAX = 8 * 1024, DIGITS_MAX = 15 };
 
 static int hex(char c)
@@ -256,7 +277,10 @@ static int size_state(struct chunk *c, char b)
 			return EXT_TOKEN;
 		return b == ';' ? EXT : b == '\r' ? SIZE_LF : -1;
 	case EXT_QUOTED:
-		return b == '"' ? EXT_END : b == '\\' ? EXT_ESCAPED : is(b, VALUE) ? EXT_QUOTED : -1;
+		return b == '"'       ? EXT_END
+		       : b == '\\'    ? EXT_ESCAPED
+		       : is(b, VALUE) ? EXT_QUOTED
+				      : -1;
 	case EXT_ESCAPED: return is(b, VALUE) ? EXT_QUOTED : -1;
 	case EXT_END: return b == ';' ? EXT : b == '\r' ? SIZE_LF : -1;
 	default: return -1;
@@ -268,9 +292,7 @@ static int line_state(struct chunk *c, char b)
 	switch (c->state) {
 	case SIZE_LF: return b != '\n' ? -1 : c->left ? DATA : TRAILER;
 	case DATA_CR: return b == '\r' ? DATA_LF : -1;
-	case DATA_LF:
-		c->digits = 0;
-		return b == '\n' ? SIZE : -1;
+	case DATA_LF: c->digits = 0; return b == '\n' ? SIZE : -1;
 	case TRAILER: return b == '\r' ? LAST_LF : is(b, TOKEN) ? TRAILER_NAME : -1;
 	case TRAILER_NAME: return is(b, TOKEN) ? TRAILER_NAME : b == ':' ? TRAILER_VALUE : -1;
 	case TRAILER_VALUE: return is(b, VALUE) ? TRAILER_VALUE : b == '\r' ? TRAILER_LF : -1;

@@ -33,8 +33,8 @@ struct head {
 };
 
 /* 1: complete; *size is all of it with the empty line. p is always the first byte of the head. */
-int head_scan(struct head *h, const char *p, size_t n, size_t limit, size_t *size,
-	struct cx_err *e);
+int head_scan(
+	struct head *h, const char *p, size_t n, size_t limit, size_t *size, struct cx_err *e);
 /* The i-th field of that name (given in lower case); NULL past the last. */
 const struct head_field *head_find(const struct head *h, const char *p, const char *name, int i);
 bool span_is(const char *p, struct span s, const char *lower); /* case-insensitive */

@@ -90,7 +90,8 @@ int status_ready(const struct status *s, struct buf *out)
 	else if (!s->writable)
 		cx_fail(&e, CX_E_STORE_FAILED, NULL, "%s",
 			CX_T("o armazenamento não aceita gravações", "the store takes no writes"));
-	else if (s->ring_full) /* 503 says "not ready" to whoever probes; 429 would be about the probe */
+	else if (s->ring_full) /* 503 says "not ready" to whoever probes; 429 would be about the
+				  probe */
 		cx_fail(&e, CX_E_ENGINE_RESTARTING, NULL, "%s",
 			CX_T("a fila está cheia", "the queue is full"));
 	else {
@@ -118,7 +119,8 @@ static void requests(const struct http *h, struct buf *b)
 		for (int k = 1; k < 6; k++)
 			if (h->answers[r][k])
 				buf_printf(b,
-					"cxd_http_requests_total{method=\"%s\",route=\"%s\",status=\"%dxx\"} "
+					"cxd_http_requests_total{method=\"%s\",route=\"%s\",status="
+					"\"%dxx\"} "
 					"%" PRIu64 "\n",
 					r < ROUTE_COUNT ? routes[r].method : "",
 					r < ROUTE_COUNT ? routes[r].path : "", k, h->answers[r][k]);
@@ -150,8 +152,8 @@ static void engines(const struct status *s, struct buf *b)
 			const struct status_engine *e = &s->engine[i];
 			uint64_t v[] = {up(e), e->restarts, e->strikes, e->timeouts, e->ring_bytes,
 				e->waiting};
-			buf_printf(b, "cxd_%s{role=\"%s\",index=\"%d\"} %" PRIu64 "\n", rows[k].name,
-				e->role, i ? i - 1 : 0, v[k]);
+			buf_printf(b, "cxd_%s{role=\"%s\",index=\"%d\"} %" PRIu64 "\n",
+				rows[k].name, e->role, i ? i - 1 : 0, v[k]);
 		}
 	}
 	one(b, "ring_limit_bytes", "gauge", "Above this many bytes requests are answered 429.",
@@ -185,7 +187,8 @@ int status_metrics(const struct status *s, const struct http *h, struct buf *out
 	one(out, "writer_rejected_total", "counter", "Events refused.", s->batch.rejected);
 	one(out, "writer_reactions_failed_total", "counter", "Reactions of plugins that failed.",
 		s->batch.reactions_failed);
-	one(out, "store_last_seq", "gauge", "Number of the newest event.", (uint64_t)s->batch.last_seq);
+	one(out, "store_last_seq", "gauge", "Number of the newest event.",
+		(uint64_t)s->batch.last_seq);
 	commits(s, out);
 	one(out, "store_writable", "gauge", "0 while the store takes no writes.", s->writable);
 	return 200;

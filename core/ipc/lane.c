@@ -19,9 +19,16 @@ static const int64_t fast_us = 1000000;  /* a death younger than this counts for
 void lane_init(struct lane *l, uv_loop_t *loop, const struct conf *c, const char *conf_file,
 	const char *role, int index, int lock_fd, struct lane_off *off, struct lane_host host)
 {
-	*l = (struct lane){.conf = c, .conf_file = conf_file, .role = role, .index = index,
-		.lock_fd = lock_fd, .loop = loop, .host = host, .off = off,
-		.is_query = strcmp(role, "write") != 0, .proc = {.pid = -1, .fd = -1}};
+	*l = (struct lane){.conf = c,
+		.conf_file = conf_file,
+		.role = role,
+		.index = index,
+		.lock_fd = lock_fd,
+		.loop = loop,
+		.host = host,
+		.off = off,
+		.is_query = strcmp(role, "write") != 0,
+		.proc = {.pid = -1, .fd = -1}};
 	ring_init(&l->ring, (size_t)c->limits_queue);
 }
 
@@ -93,7 +100,7 @@ int lane_add(struct lane *l, const struct job_head *head, const char *meta, cons
 	void *owner)
 {
 	return ring_add(&l->ring, head, meta, body, owner, clock_mono_us()) == 0 ? CX_OK
-										  : CX_E_QUEUE_FULL;
+										 : CX_E_QUEUE_FULL;
 }
 
 void lane_forget(struct lane *l, uint64_t job)
@@ -248,8 +255,9 @@ static void bury(struct lane *l)
 	else
 		snprintf(why, sizeof why, "exit code %d", WEXITSTATUS(status));
 	bool well = l->stopping && WIFEXITED(status) && WEXITSTATUS(status) == 0;
-	log_at(well ? LOG_DEBUG : LOG_WARN, "engine \"%s\" [%d] ended: %s, phase %s, %u jobs open", l->role,
-		(int)pid, why, blame_phase_name(l->proc.blame->phase), l->ring.waiting - l->stopping);
+	log_at(well ? LOG_DEBUG : LOG_WARN, "engine \"%s\" [%d] ended: %s, phase %s, %u jobs open",
+		l->role, (int)pid, why, blame_phase_name(l->proc.blame->phase),
+		l->ring.waiting - l->stopping);
 	if (struck)
 		strike(l);
 	unwatch(l);
@@ -264,10 +272,11 @@ static void bury(struct lane *l)
 				give_up(l, j, CX_E_ENGINE_RESTARTING);
 	int64_t now = clock_mono_us();
 	/* killed from outside while serving says nothing about the next start */
-	bool fast = l->state == LANE_STARTING
-		    || (now - l->started_us < fast_us && (WIFEXITED(status) || own_signal(status)));
+	bool fast = l->state == LANE_STARTING ||
+		    (now - l->started_us < fast_us && (WIFEXITED(status) || own_signal(status)));
 	l->fast_deaths = fast ? l->fast_deaths + 1 : 0;
-	int64_t wait = l->fast_deaths < 2 ? 0 : 50000LL << (l->fast_deaths < 6 ? l->fast_deaths - 2 : 4);
+	int64_t wait =
+		l->fast_deaths < 2 ? 0 : 50000LL << (l->fast_deaths < 6 ? l->fast_deaths - 2 : 4);
 	l->next_start_us = l->stopping ? 0 : now + wait;
 	l->state = l->stopping ? LANE_STOPPED : LANE_DOWN;
 	l->host.died(l, l->ever_ready, status);

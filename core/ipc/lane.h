@@ -1,11 +1,11 @@
 /* lane.h — one engine process and the jobs on their way to it: starting, feeding, watching,
  * burying, starting again.
- * Flow:   DOWN → lane_start() → STARTING → FRAME_READY → UP → the socket's end and waitpid → DOWN →
+ * Flow:   DOWN → lane_start() → STARTING → FRAME_READY → UP → socket's end and waitpid → DOWN →
  *         (backoff; the first restart at once) → STARTING …; lane_stop(): FRAME_STOP → STOPPED.
  *         lane_add() takes jobs in every state; they wait in the ring (ring.h).
  *         A death by a signal of its own, or by our watchdog, while plugin code ran is a strike:
- *         the job of the blame page goes on without that plugin, a query is answered plugin_crashed;
- *         without a job the plugin is left out when the successor loads (off).
+ *         the job of the blame page goes on without that plugin, a query is answered with
+ *         plugin_crashed; without a job the plugin is left out when the successor loads (off).
  * Callers: front.c; lane_flush() once per turn of the loop, lane_tick() every 100 ms or so.
  * Owns:   the process, its socket, page and ring. owner pointers of jobs are the caller's.
  * Errors: lane_add() CX_E_QUEUE_FULL. What happens to the process is logged and reported through
@@ -33,7 +33,8 @@ struct lane_off { /* plugins that killed an engine while loading; shared by all 
 struct lane_host {
 	void *ctx;
 	void (*result)(void *ctx, void *owner, const struct frame *f);
-	void (*refuse)(void *ctx, void *owner, int code); /* CX_E_ENGINE_RESTARTING, PLUGIN_CRASHED */
+	void (*refuse)(
+		void *ctx, void *owner, int code); /* CX_E_ENGINE_RESTARTING, PLUGIN_CRASHED */
 	void (*frame)(struct lane *l, const struct frame *f); /* the other kinds; READY too */
 	void (*died)(struct lane *l, bool ever_ready, int wait_status);
 };
@@ -50,7 +51,7 @@ struct lane {
 	uv_poll_t *poll;
 	struct ring ring;
 	struct buf in;
-	bool is_query;   /* a job is sent twice at most */
+	bool is_query; /* a job is sent twice at most */
 	bool ever_ready, started_before, eof, reaped, watchdog, polls_out, stopping;
 	int wait_status, fast_deaths;
 	int64_t started_us, next_start_us, eof_us;

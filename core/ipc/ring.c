@@ -96,8 +96,11 @@ int ring_add(struct ring *r, const struct job_head *head, const char *meta, cons
 		return -1;
 	grow_bytes(r, ring_bytes(r) + n);
 	grow_jobs(r);
-	*entry(r, r->end++) = (struct ring_job){.job = head->job, .at = r->tail, .len = (uint32_t)n,
-		.since_us = now_us, .owner = owner};
+	*entry(r, r->end++) = (struct ring_job){.job = head->job,
+		.at = r->tail,
+		.len = (uint32_t)n,
+		.since_us = now_us,
+		.owner = owner};
 	put(r, r->tail, head, sizeof *head);
 	put(r, r->tail + sizeof *head, meta, head->meta_len);
 	put(r, r->tail + sizeof *head + head->meta_len, body, head->body_len);

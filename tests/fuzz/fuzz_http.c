@@ -46,7 +46,8 @@ static struct outcome run(const char *p, size_t n, size_t piece)
 			/* an exact copy, so that a sanitizer sees a read past the end */
 			char *copy = xmalloc(in.len);
 			memcpy(copy, in.p, in.len);
-			int rc = in.len || m.have_head ? msg_feed(&m, copy, in.len, &used, NULL) : 0;
+			int rc =
+				in.len || m.have_head ? msg_feed(&m, copy, in.len, &used, NULL) : 0;
 			free(copy);
 			if (rc < 0) {
 				o.end = rc;
@@ -76,8 +77,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	struct outcome whole = run((const char *)data + 1, n - 1, n);
 	struct outcome parts = run((const char *)data + 1, n - 1, 1 + data[0] % 64);
 	/* a fault may be seen before or after its piece is complete, the requests before it not */
-	if (whole.messages != parts.messages || whole.bodies != parts.bodies
-		|| whole.hash != parts.hash || (whole.end == 0) != (parts.end == 0))
+	if (whole.messages != parts.messages || whole.bodies != parts.bodies ||
+		whole.hash != parts.hash || (whole.end == 0) != (parts.end == 0))
 		abort();
 	return 0;
 }

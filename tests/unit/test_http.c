@@ -13,6 +13,7 @@
 
 #include "http/answer.h"
 #include "http/auth.h"
+#include "http/msg.h"
 #include "http/route.h"
 
 /* Reads one request, in pieces of the given size; body is left in *m. */
@@ -37,7 +38,7 @@ static int read_pieces(struct msg *m, const char *text, size_t piece, struct cx_
 	return rc;
 }
 
-#define HEAD "POST /v1/events HTTP/1.1\r\nHost: a\r\n"
+#define HEAD    "POST /v1/events HTTP/1.1\r\nHost: a\r\n"
 #define CHUNKED HEAD "Transfer-Encoding: chunked\r\n\r\n"
 
 static void test_messages(void **state)
@@ -175,15 +176,15 @@ static void test_routes(void **state)
 		struct buf meta = {0};
 		enum route route = ROUTE_COUNT;
 		char allow[ROUTE_ALLOW_MAX];
-		int rc = route_find(rows[i].method, rows[i].path, strlen(rows[i].path), &route, allow,
-			&meta, NULL);
+		int rc = route_find(rows[i].method, rows[i].path, strlen(rows[i].path), &route,
+			allow, &meta, NULL);
 		assert_int_equal(rc, rows[i].code);
 		assert_string_equal(allow, rows[i].allow);
 		if (rc == CX_OK)
 			assert_int_equal(route, rows[i].route);
 		if (rows[i].name)
-			assert_string_equal(meta_get(meta.p, (uint32_t)meta.len, rows[i].name),
-				rows[i].value);
+			assert_string_equal(
+				meta_get(meta.p, (uint32_t)meta.len, rows[i].name), rows[i].value);
 		else
 			assert_int_equal(meta.len, 0);
 		buf_free(&meta);
@@ -230,16 +231,19 @@ static void test_places(void **state)
 		{"Host: 127.0.0.1:7878\r\nOrigin: http://127.0.0.1:7878\r\n", CX_OK, CX_OK},
 		{"Host: [::1]:7878\r\n", CX_OK, CX_OK},
 		{"Host: CX.loja.example\r\n", CX_OK, CX_OK},
-		{"Host: cx.loja.example:443\r\nOrigin: https://cx.loja.example:443\r\n", CX_OK, CX_OK},
+		{"Host: cx.loja.example:443\r\nOrigin: https://cx.loja.example:443\r\n", CX_OK,
+			CX_OK},
 		{"Host: outro:81\r\n", CX_OK, CX_OK},
 		{"Host: outro\r\n", CX_E_MISDIRECTED, CX_OK},
 		{"Host: localhost\r\n", CX_E_MISDIRECTED, CX_OK},
 		{"Host: localhost:78\r\n", CX_E_MISDIRECTED, CX_OK},
 		{"Host: evil.example:7878\r\n", CX_E_MISDIRECTED, CX_OK},
 		{"Host: \r\n", CX_E_MISDIRECTED, CX_OK},
-		{"Host: localhost:7878\r\nOrigin: http://localhost:78\r\n", CX_OK, CX_E_CROSS_ORIGIN},
+		{"Host: localhost:7878\r\nOrigin: http://localhost:78\r\n", CX_OK,
+			CX_E_CROSS_ORIGIN},
 		{"Host: localhost:7878\r\nOrigin: null\r\n", CX_OK, CX_E_CROSS_ORIGIN},
-		{"Host: localhost:7878\r\nSec-Fetch-Site: cross-site\r\n", CX_OK, CX_E_CROSS_ORIGIN},
+		{"Host: localhost:7878\r\nSec-Fetch-Site: cross-site\r\n", CX_OK,
+			CX_E_CROSS_ORIGIN},
 		{"Host: localhost:7878\r\nSec-Fetch-Site: same-origin\r\n", CX_OK, CX_OK},
 	};
 	struct auth a;
@@ -257,7 +261,8 @@ static void test_places(void **state)
 static void test_tokens(void **state)
 {
 	struct token_row rows[3] = {{.name = "pdv", .unit = "b07", .level = LEVEL_FRONTLINE},
-		{.name = "old", .level = LEVEL_ADMIN, .expires_ms = 1000}, {.name = "ana", .level = 2}};
+		{.name = "old", .level = LEVEL_ADMIN, .expires_ms = 1000},
+		{.name = "ana", .level = 2}};
 	struct auth a;
 	struct auth_seen seen = {0};
 	struct caller c = {.level = LEVEL_ADMIN};
@@ -306,14 +311,20 @@ static void test_answers(void **state)
 {
 	struct buf b = {0};
 	(void)state;
-	answer_write(&b, &(struct answer){.status = 405, .body = "{}", .n = 2, .allow = "GET, HEAD"});
+	answer_write(
+		&b, &(struct answer){.status = 405, .body = "{}", .n = 2, .allow = "GET, HEAD"});
 	assert_string_equal(buf_cstr(&b),
 		"HTTP/1.1 405 Method Not Allowed\r\nContent-Type: application/problem+json\r\n"
-		"Content-Length: 2\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
+		"Content-Length: 2\r\nCache-Control: no-store\r\nX-Content-Type-Options: "
+		"nosniff\r\n"
 		"Allow: GET, HEAD\r\nConnection: close\r\n\r\n{}");
 	buf_clear(&b);
-	answer_write(&b, &(struct answer){.status = 200, .body = "{}", .n = 2, .head_only = true,
-		.keep_alive = true, .http10 = true});
+	answer_write(&b, &(struct answer){.status = 200,
+				 .body = "{}",
+				 .n = 2,
+				 .head_only = true,
+				 .keep_alive = true,
+				 .http10 = true});
 	assert_string_equal(buf_cstr(&b),
 		"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n"
 		"Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
