@@ -55,7 +55,7 @@ void cell_write(
 	o += bits;
 	for (int i = 0; i < nslots; i++)
 		if (cell_touched(touched, i))
-			o += put_varint(o, (uint64_t)v[i] << 1 ^ (uint64_t)(v[i] >> 63));
+			o += put_varint(o, (uint64_t)v[i] << 1 ^ (v[i] < 0 ? UINT64_MAX : 0));
 	uint32_t c = checksum(p, (size_t)(o - p), at);
 	memcpy(o, &c, CRC);
 	out->len = start + (size_t)(o - p) + CRC;
@@ -64,11 +64,12 @@ void cell_write(
 bool cell_read(const void *data, size_t n, struct cell_at at, int nslots, const uint8_t **touched,
 	int64_t *v)
 {
-	const uint8_t *p = data, *end = p + n - CRC;
+	const uint8_t *p = data, *end;
 	uint64_t x;
 	uint32_t c;
 	if (n < 2 + CRC || p[0] != VERSION)
 		return false;
+	end = p + n - CRC;
 	memcpy(&c, end, CRC);
 	if (c != checksum(p, n - CRC, at))
 		return false;

@@ -94,7 +94,7 @@ static int read_days(struct answer *a, int cube)
 static int series_days(struct answer *a, int cube, int32_t *lo, int32_t *hi)
 {
 	const struct kpi_query *q = a->q;
-	int32_t first, last;
+	int32_t first = 0, last = 0;
 	int rc = 1;
 	if (!q->has_from || !q->has_to)
 		rc = cube < 0 ? 0 : store_cell_days(a->s, cube, &first, &last, a->e);
@@ -165,7 +165,7 @@ int kpi_query_run(struct store *s, const struct kpi *k, const struct kpi_query *
 	const struct kpi_host *host, const struct kpi_meta *meta, struct buf *json,
 	struct cx_err *e)
 {
-	struct cx_err own;
+	struct cx_err own = {0};
 	struct answer a = {.s = s, .k = k, .q = q, .host = host, .meta = meta, .e = e ? e : &own};
 	size_t start = json->len;
 	int cube = k->cube->id;

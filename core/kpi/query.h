@@ -42,8 +42,8 @@ struct kpi_host { /* what only Lua can do */
 	/* Value of the formula; *null with no data (nil, NaN, ±inf). */
 	int (*formula)(void *ctx, const struct kpi *k, const struct kpi_measured *m, double *value,
 		bool *null, struct cx_err *e);
-	/* Confidence interval of KPIs that declare one; NULL: never asked. *method: its name or NULL,
-	 * valid until the next call. */
+	/* Confidence interval of KPIs that declare one; NULL: never asked. *method: its name or
+	 * NULL, valid until the next call. */
 	int (*interval)(void *ctx, const struct kpi *k, const struct kpi_measured *m, double *low,
 		double *high, const char **method, bool *null, struct cx_err *e);
 	const char *company_currency; /* for kpi_verify, which reads events back; NULL: "XXX" */

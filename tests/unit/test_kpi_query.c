@@ -138,7 +138,7 @@ static void what_a_reply_says(void **unused)
 #define IV "\"low\":1.5,\"high\":2.5,\"method\":\"wald\",\"note\":null,"
 #define DAY2 "\"from\":\"2018-01-02T00:00:00-02:00\",\"to\":\"2018-01-03T00:00:00-02:00\","
 #define DAY3                                                                                       \
-	"{\"from\":\"2018-01-03T00:00:00-02:00\",\"to\":\"2018-01-04T00:00:00-02:00\","             \
+	"{\"from\":\"2018-01-03T00:00:00-02:00\",\"to\":\"2018-01-04T00:00:00-02:00\","  \
 	"\"value\":0," IV "\"text\":\"R$0.00\"," MEASURES(0, 0, 0, 0, 0, 0) "}"
 	assert_string_equal(buf_cstr(&answer),
 		"{\"id\":\"one\",\"title\":\"Sales\",\"from\":\"2018-01-02T00:00:00-02:00\","
@@ -273,6 +273,16 @@ static void damage_is_found(void **unused)
 	assert_int_equal(kpi_verify(store, kpis[0]->cube, &host, differs, what, &err), 1);
 	assert_non_null(strstr(what, "damaged"));
 	store_rollback(store);
+	/* so is every flipped bit and every cut */
+	for (size_t i = 0; i < value.len * 8; i++) {
+		ok(store_begin(store, &err));
+		value.p[i / 8] ^= (char)(1 << i % 8);
+		ok(store_cell_put(store, kpis[0]->cube->id, day, group, value.p, i % 3 ? value.len : i / 8,
+			&err));
+		value.p[i / 8] ^= (char)(1 << i % 8);
+		assert_int_equal(ask(kpis[0], NULL, 0), CX_E_STORE_FAILED);
+		store_rollback(store);
+	}
 	cells_forget(cells);
 	ok(ask(kpis[0], NULL, 0));
 	/* a row too many in a set */
