@@ -487,11 +487,88 @@ static void test_budget(void **state)
 	assert_float_equal(value, 4, 0);
 }
 
+/* An emitted event comes back into the same plugin while its cause is still being handled. */
+static int depth;
+static int emit_again(void *ctx, struct event *cause, struct str json, struct cx_err *e)
+{
+	struct plugin *p = plugin("n");
+	struct lua_fail f;
+	struct tx inner = tx;
+	bool yes;
+	(void)json;
+	(void)ctx;
+	inner.emit = emit_again;
+	struct event ev = rated(depth + 1, "app", NULL);
+	assert_int_equal(depth + 1, cause->fields[event_type_field(cause->type, "score", 5)].i + 1);
+	depth++;
+	assert_int_equal(plugin_where(p, measure(kpi("high"), "n"), &ev, &yes, &f), 0);
+	assert_int_equal(yes, depth > 3);
+	return plugin_react(p, &p->ons[0], &ev, &inner, &f) == 0
+		       ? CX_OK
+		       : cx_fail(e, CX_E_PLUGIN_FAILED, NULL, "%s", f.msg);
+}
+
+static void test_nested(void **state)
+{
+	(void)state;
+	struct lua_fail f;
+	struct tx outer = tx;
+	outer.emit = emit_again;
+	write_file("n", "plugin.lua",
+		HEAD("n") RATED
+		"cx.on 'visit.rated' (function(e, tx)\n"
+		"  local before = e.score\n"
+		"  if before < 5 then tx:emit { type = 'visit.rated', data = {} } end\n"
+		"  assert(e.score == before and tx.now == 5)\n"
+		"end)\n"
+		"cx.kpi 'high' { measures = { n = cx.count('visit.rated', function(e)\n"
+		"  return e.score > 3 end) }, formula = function(m) return m.n end }\n");
+	load();
+	depth = 0;
+	struct event ev = rated(0, "app", NULL);
+	struct plugin *p = running("n");
+	if (plugin_react(p, &p->ons[0], &ev, &outer, &f) < 0)
+		fail_msg("%s", f.msg);
+	assert_int_equal(depth, 5);
+}
+
+/* The order in which a plugin runs through its tables differs each time it is loaded; what its
+ * handles mean must not. */
+static void test_loaded_again(void **state)
+{
+	(void)state;
+	struct lua_fail f;
+	bool yes;
+	write_file("a", "plugin.lua",
+		HEAD("a") RATED
+		"local ids = {}\n"
+		"for i = 1, 26 do ids['k' .. string.char(96 + i)] = i end\n"
+		"for id, i in pairs(ids) do cx.kpi(id) { formula = function(m) return m.n end, "
+		"measures = {\n"
+		"  n = cx.count('visit.rated', function(e)\n"
+		"    while e.score == 99 do end return e.score == i end) } } end\n");
+	load();
+	struct plugin *p = running("a");
+	assert_int_equal(p->nkpis, 26);
+	for (int round = 0; round < 4; round++) {
+		for (int i = 0; i < 26; i++) {
+			struct event ev = rated(i + 1, NULL, NULL);
+			ev.seq = round * 100 + i;
+			assert_int_equal(
+				plugin_where(p, &p->kpis[i]->measures[0], &ev, &yes, &f), 0);
+			assert_true(yes);
+		}
+		struct event ev = rated(99, NULL, NULL);
+		assert_int_equal(plugin_where(p, &p->kpis[3]->measures[0], &ev, &yes, &f), -1);
+		assert_true(f.budget);
+	}
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {T(test_definitions), T(test_where), T(test_derive),
 		T(test_formula), T(test_formula_errors), T(test_react), T(test_handler_errors),
-		T(test_handler_values), T(test_budget)};
+		T(test_handler_values), T(test_budget), T(test_nested), T(test_loaded_again)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
