@@ -87,7 +87,8 @@ static void test_kpi_mistakes(void **state)
 			  "local one = cx.count 'v.rated'\n"
 			  "local f = function(m) return m.n end\n"
 			  "cx.kpi 'Big' { measures = { n = one }, formula = f }\n" /* 6 */
-			  "cx.kpi 'a' { measures = { n = one }, formula = 5, better = 'hihger' }\n"
+			  "cx.kpi 'a' { measures = { n = one }, formula = 5, better = 'hihger', "
+			  "format = 'mony' }\n"
 			  "cx.kpi 'b' { measures = { n = cx.count('v.ratd') }, formula = f }\n"
 			  "cx.kpi 'c' { measures = { n = cx.sum('v.rated', 'paid') }, formula = f "
 			  "}\n"
@@ -112,6 +113,9 @@ static void test_kpi_mistakes(void **state)
 			  "cx.kpi 'm' { measures = { shift = one, n = 5 }, formula = f }\n");
 	load();
 	has_error("k", 6, "kpi \"Big\": the id must be lower-kebab as \"visit-nps\"");
+	has_error("k", 7,
+		"kpi \"a\": format must be points, %, money, number, integer, duration or a unit, "
+		"did you mean \"money\"?");
 	has_error("k", 7, "kpi \"a\": formula must be a function");
 	has_error("k", 7,
 		"kpi \"a\": better must be \"higher\" or \"lower\", did you mean \"higher\"?");

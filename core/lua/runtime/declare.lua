@@ -187,8 +187,16 @@ local function measure(pos, label, name, token)
   return m
 end
 
+-- A known format, or a company's own unit ("°C"), written as a number; a slip of the pen is neither.
+local FORMATS = { "points", "%", "money", "number", "integer", "duration" }
+local function kpi_format(v)
+  for _, known in next, FORMATS do if v == known then return true end end
+  local hint = suggest(v, FORMATS)
+  return checks.text(v) and #v <= 20 and hint == "", "points, %, money, number, integer, duration or a unit" .. hint
+end
+
 local KPI_RULES = {
-  title = "title", format = one_of("points", "%", "money", "number", "integer", "duration"),
+  title = "title", format = kpi_format,
   better = one_of("higher", "lower"), target = "number", tier = one_of("strategic", "tactical", "operational"),
   owner = "kebab", by = "table", measures = "table", formula = "function", interval = "function", replaces = LATER,
 }
