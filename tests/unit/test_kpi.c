@@ -2,7 +2,7 @@
  * arrays that knows nothing of kpi/. */
 #include "kpi_fixture.h"
 
-enum { STORES = 14, QUERIES = 250, EVENTS = 320 };
+enum { STORES = 20, QUERIES = 250, EVENTS = 320 };
 
 static struct plain log_[EVENTS];
 static int nlog;
