@@ -132,20 +132,27 @@ static void hook(lua_State *L, lua_Debug *ar)
 	lua_sethook(L, NULL, 0, 0);
 }
 
+bool budget_late(const struct isolate *iso)
+{
+	return iso->overdue && clock_mono_us() > iso->deadline_us + CLOCK_LATE_MS * 1000LL;
+}
+
+int budget_text(const struct isolate *iso, bool memory, char *out, size_t cap)
+{
+	if (memory)
+		return snprintf(out, cap, "memory budget of %zu KiB exceeded", iso->limit / 1024);
+	return snprintf(out, cap, "time budget of %d ms exceeded", iso->budget_ms);
+}
+
 static void kill_message(struct isolate *iso, lua_State *L, bool memory)
 {
 	char msg[160];
-	int n;
-	if (memory)
-		n = snprintf(msg, sizeof msg, "memory budget exceeded (%zu KiB of %zu KiB)",
-			iso->used / 1024, iso->limit / 1024);
-	else
-		n = snprintf(msg, sizeof msg, "time budget of %d ms exceeded", iso->budget_ms);
+	int n = budget_text(iso, memory, msg, sizeof msg);
 	iso->failed = false;
 	fail_here(iso, L, msg, (size_t)n);
 	iso->fail.budget = true;
 	iso->fail.memory = memory;
-	if (memory && !iso->fail.line && iso->oom_line) {
+	if (!iso->fail.line && iso->oom_line) {
 		memcpy(iso->fail.file, iso->oom_file, sizeof iso->fail.file);
 		iso->fail.line = iso->oom_line;
 	}
@@ -172,5 +179,5 @@ void budget_after(lua_State *L, int status)
 	if (iso->killed)
 		budget_kill(L, false);
 	if (status == LUA_ERRMEM)
-		budget_kill(L, true);
+		budget_kill(L, !iso->overdue);
 }

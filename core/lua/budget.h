@@ -12,7 +12,7 @@
 
 #include "lua/inside.h"
 
-enum { CLOCK_TICK_MS = 5, CLOCK_IDLE_TICKS = 20 };
+enum { CLOCK_TICK_MS = 5, CLOCK_IDLE_TICKS = 20, CLOCK_LATE_MS = 100 };
 
 struct budget_frame { /* what a nested call puts back */
 	struct isolate *outer;
@@ -27,6 +27,11 @@ void budget_leave(struct isolate *iso, const struct budget_frame *was);
 
 /* The allocator passed the soft limit: look at it at the next instruction. */
 void budget_soft(struct isolate *iso);
+/* Long past the deadline, so no hook has come through: memory is refused then, which ends loops
+ * inside the VM that only grow a stack. */
+bool budget_late(const struct isolate *iso);
+/* What to say when it is over. */
+int budget_text(const struct isolate *iso, bool memory, char *out, size_t cap);
 /* Raises the kill; fills iso->fail first. */
 int budget_kill(lua_State *L, bool memory) __attribute__((noreturn));
 /* After every protected call in C: raises again when killed or out of memory. */

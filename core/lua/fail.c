@@ -1,7 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lua/inside.h"
+#include "lua/budget.h"
 
 enum { FRAMES_SEARCHED = 16, FRAMES_SHOWN = 20 };
 
@@ -233,12 +233,11 @@ void fail_take(struct isolate *iso, int status, struct lua_fail *f)
 	if (iso->killed || status == LUA_ERRMEM) {
 		if (!iso->killed) { /* no handler runs when memory is refused */
 			fail_clear(mine);
-			snprintf(mine->msg, sizeof mine->msg,
-				"memory budget exceeded (%zu KiB of %zu KiB)", iso->used / 1024,
-				iso->limit / 1024);
+			budget_text(iso, !iso->overdue, mine->msg, sizeof mine->msg);
 			memcpy(mine->file, iso->oom_file, sizeof mine->file);
 			mine->line = iso->oom_line;
-			mine->budget = mine->memory = true;
+			mine->budget = true;
+			mine->memory = !iso->overdue;
 		}
 		iso->spoiled = true;
 	} else if (!iso->failed) { /* the handler itself failed, or no handler ran */

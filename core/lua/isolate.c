@@ -22,7 +22,7 @@ static void *allocate(void *ud, void *old, size_t had, size_t size)
 		iso->used -= had;
 		return NULL;
 	}
-	if (size > had && size - had > iso->limit - iso->used) {
+	if (size > had && (size - had > iso->limit - iso->used || budget_late(iso))) {
 		if (iso->active)
 			isolate_where(
 				iso->active, iso->oom_file, sizeof iso->oom_file, &iso->oom_line);
@@ -226,14 +226,16 @@ int isolate_call(struct isolate *iso, int nargs, int nresults, int budget_ms, co
 		blame_lua(iso->blame, iso->name, handler, budget_ms > 0 ? (uint32_t)budget_ms : 0);
 	int status = lua_pcall(L, nargs, nresults, at);
 	blame_back(iso, &was, phase);
-	budget_leave(iso, &was);
+	int rc = 0;
 	if (status == LUA_OK && !iso->killed) {
 		lua_remove(L, at);
-		return 0;
+	} else {
+		if (status == LUA_OK)
+			lua_pushnil(L);
+		fail_take(iso, status, f);
+		lua_settop(L, at - 1);
+		rc = -1;
 	}
-	if (status == LUA_OK)
-		lua_pushnil(L);
-	fail_take(iso, status, f);
-	lua_settop(L, at - 1);
-	return -1;
+	budget_leave(iso, &was);
+	return rc;
 }

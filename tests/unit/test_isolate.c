@@ -148,6 +148,20 @@ static void budget_is_never_swallowed(void **state)
 	}
 }
 
+/* A loop inside the VM where no hook runs, but a stack grows. */
+static void call_chain_made_later(void **state)
+{
+	(void)state;
+	struct isolate *iso = make();
+	struct lua_fail f;
+	assert_int_equal(
+		run(iso, "local t, m = {}, {} setmetatable(t, m) m.__call = t t()", &f), -1);
+	assert_true(f.budget && !f.memory && isolate_spoiled(iso));
+	assert_string_equal(f.msg, "time budget of 200 ms exceeded");
+	assert_int_equal(f.line, 1);
+	isolate_free(iso);
+}
+
 static void memory_is_capped(void **state)
 {
 	(void)state;
@@ -161,7 +175,7 @@ static void memory_is_capped(void **state)
 		struct lua_fail f;
 		assert_int_equal(run(iso, hogs[i], &f), -1);
 		assert_true(f.budget && f.memory && isolate_spoiled(iso));
-		assert_non_null(strstr(f.msg, "memory budget exceeded"));
+		assert_non_null(strstr(f.msg, "memory budget of 4096 KiB exceeded"));
 		assert_int_equal(f.line, 1);
 		isolate_free(iso);
 	}
@@ -483,7 +497,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {cmocka_unit_test(collected_attacks),
 		cmocka_unit_test(messages_have_a_place),
 		cmocka_unit_test(traceback_names_functions), cmocka_unit_test(libraries_are_frozen),
-		cmocka_unit_test(budget_is_never_swallowed), cmocka_unit_test(memory_is_capped),
+		cmocka_unit_test(budget_is_never_swallowed),
+		cmocka_unit_test(call_chain_made_later), cmocka_unit_test(memory_is_capped),
 		cmocka_unit_test(nested_calls), cmocka_unit_test(require_stays_inside),
 		cmocka_unit_test(patterns), cmocka_unit_test(json_values),
 		cmocka_unit_test(bad_values_say_where), cmocka_unit_test(query_tables)};
