@@ -55,7 +55,7 @@ struct conn {
 };
 
 static struct {
-	const char *unix_path, *tcp, *path, *type, *templates, *prefix;
+	const char *unix_path, *tcp, *path, *type, *templates, *prefix, *token;
 	int connections, depth, batch, requests;
 	enum mode mode;
 	double seconds, warmup;
@@ -236,10 +236,11 @@ static void request_make(struct conn *c)
 	}
 	if (opt.mode == BATCH)
 		put(&body, "]", 1);
-	putf(&c->out,
-		"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\nContent-Length: "
-		"%zu\r\n\r\n",
-		opt.path, opt.type, body.n);
+	putf(&c->out, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: %s\r\n", opt.path,
+		opt.tcp ? opt.tcp : "localhost", opt.type);
+	if (opt.token)
+		putf(&c->out, "Authorization: Bearer %s\r\n", opt.token);
+	putf(&c->out, "Content-Length: %zu\r\n\r\n", body.n);
 	put(&c->out, body.p, body.n);
 	f->at = now_us();
 	sent++;
@@ -497,7 +498,7 @@ static void usage(void)
 	      "[--depth N]\n"
 	      "  [--seconds S] [--warmup S] [--requests N] [--mode single|batch|ndjson] [--batch "
 	      "N]\n"
-	      "  [--path /v1/events] [--type MEDIA-TYPE] [--prefix ID-PREFIX]\n"
+	      "  [--path /v1/events] [--type MEDIA-TYPE] [--prefix ID-PREFIX] [--token T]\n"
 	      "FILE: one event a line; {id} {time} {unit} {int:LOW:HIGH} are filled in.\n",
 		stderr);
 	exit(2);
@@ -526,7 +527,8 @@ static void options(int argc, char **argv)
 		double *real;
 	} known[] = {{"--unix", &opt.unix_path, NULL, NULL}, {"--tcp", &opt.tcp, NULL, NULL},
 		{"--templates", &opt.templates, NULL, NULL}, {"--path", &opt.path, NULL, NULL},
-		{"--type", &opt.type, NULL, NULL}, {"--prefix", &opt.prefix, NULL, NULL},
+		{"--type", &opt.type, NULL, NULL}, {"--token", &opt.token, NULL, NULL},
+		{"--prefix", &opt.prefix, NULL, NULL},
 		{"--connections", NULL, &opt.connections, NULL},
 		{"--depth", NULL, &opt.depth, NULL}, {"--batch", NULL, &opt.batch, NULL},
 		{"--requests", NULL, &opt.requests, NULL}, {"--seconds", NULL, NULL, &opt.seconds},

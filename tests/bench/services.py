@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -90,14 +91,16 @@ class Service:
         self.socket.unlink(missing_ok=True)
 
     def ask(self, path):
-        c = (http.client.HTTPConnection("127.0.0.1", self.port, timeout=10) if self.port
-             else UnixConnection(self.socket))
+        c = self.connection()
         try:
             c.request("GET", path)
             r = c.getresponse()
             return r.status, json.loads(r.read() or b"null")
         finally:
             c.close()
+
+    def connection(self):
+        return UnixConnection(self.socket)
 
     def cpu_seconds(self):
         total = 0
@@ -147,6 +150,15 @@ level = warn
 """)
         return [str(self.options.cxd.resolve()), "--conf", str(conf), "serve"]
 
+    def target(self):
+        if not self.port:
+            return super().target()
+        made = subprocess.run([str(self.options.cxd.resolve()), "--conf", str(self.folder / "cxd.ini"),
+                               "token", "add", "bench", "--level", "integrator"],
+                              capture_output=True, text=True, check=True)
+        token = next(w for w in made.stdout.split() if w.startswith("cxd_"))
+        return [*super().target(), "--token", token]
+
     def kept(self):
         """As the figures tell it: orders and answers."""
         orders, nps = self.ask("/v1/kpis/orders")[1], self.ask("/v1/kpis/nps")[1]
@@ -164,6 +176,11 @@ class Peer(Service):
         listen = ["--port", str(self.port)] if self.port else ["--socket", str(self.socket)]
         return ["node", str(WORK / "peer" / "server.js"), *listen,
                 "--db", str(self.folder / "events.db"), "--batch", self.batch]
+
+    def connection(self):
+        if self.port:
+            return http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        return super().connection()
 
     def kept(self):
         return self.ask("/count")[1]["n"]
@@ -210,7 +227,7 @@ def load(service, options, connections=1, depth=1, mode="single", batch=100):
     if r.returncode == 2 or not r.stdout:
         raise SystemExit(f"loadgen: {r.stderr.strip()}")
     if r.stderr:
-        print(r.stderr.strip())
+        print(r.stderr.strip(), file=sys.stderr)
     result = json.loads(r.stdout)
     options.record.append({"service": service.name, "mode": mode, **result})
     return result
