@@ -84,6 +84,7 @@ void batch_take(struct batch *b, const struct frame *f, struct buf *out)
 static int run_job(struct batch *b, struct run *r)
 {
 	int rc;
+	buf_puts(&b->replies, "\n"); /* between answers: no comma follows it */
 	r->at = b->replies.len;
 	if (r->f.head.route == ROUTE_EVENTS_POST || r->f.head.route == ROUTE_IMPORT_POST)
 		rc = post_single(b->in, &r->f, &b->replies, &r->status);
@@ -153,6 +154,7 @@ static void run_apart(struct batch *b)
 			rc = finish(b);
 		if (rc < 0) {
 			roll_back(b, mark);
+			buf_puts(&b->replies, "\n");
 			r->at = b->replies.len;
 			unavailable(b, &b->replies, &r->status);
 			r->len = b->replies.len - r->at;

@@ -38,6 +38,7 @@ void ingest_job_begin(struct ingest *in, const struct job_head *head, bool past,
 	in->random = head->seed;
 	in->store_failed = false;
 	in->depth = in->marks = 0;
+	in->loop = false;
 	cx_lang = head->caller.lang;
 	if (in->eng->blame)
 		in->eng->blame->job = head->job;

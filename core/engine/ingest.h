@@ -47,6 +47,7 @@ struct ingest {
 	struct event *path[INGEST_DEPTH + 1];
 	int depth;
 	int marks; /* open savepoints */
+	bool loop; /* events were emitted too deep: the whole chain is being undone */
 };
 
 void ingest_init(struct ingest *in, struct engine *eng);

@@ -151,6 +151,7 @@ static int emit(void *ctx, struct event *cause, struct str json, struct cx_err *
 	if (in->depth + 1 >= INGEST_DEPTH) {
 		char path[300];
 		path_text(in, path, sizeof path);
+		in->loop = true;
 		return cx_fail(e, CX_E_PLUGIN_FAILED, NULL,
 			CX_T("eventos emitidos em %d níveis, parece um laço: %s",
 				"events emitted %d levels deep, this looks like a loop: %s"),
@@ -223,10 +224,15 @@ static int react_one(struct ingest *in, struct plugin *p, const struct plugin_on
 	} else {
 		rc = plugin_react(p, on, ev, &tx, &f);
 	}
+	if (in->loop)
+		rc = -1; /* also where the handler caught the error: nothing of a loop is kept */
 	if (in->store_failed)
 		return in->errs.v[0].code;
 	if (end(&r, rc >= 0) < 0)
 		return in->errs.v[0].code;
+	if (in->loop && in->depth > 0)
+		return cx_errs_add(&in->errs, CX_E_PLUGIN_FAILED, NULL, "%s", f.msg);
+	in->loop = false;
 	if (rc < 0) {
 		in->warnings.len = warned; /* those of undone events went with them */
 		return ingest_failed(in, ev, p->name, handler, &f);

@@ -38,7 +38,7 @@ cx.journey "later" { stages = {} }
     ("pcall(function() while true do end end) while true do end", "budget|tempo|time"),
     ("for i = 1, 1e9 do pcall(error) end", "budget|tempo|time"),
     ("coroutine.wrap(function() while true do end end)()", "budget|tempo|time"),
-    ("local t = {} for i = 1, 1e9 do t[i] = ('x'):rep(1000) .. i end", "memor"),
+    ("local t = {} for i = 1, 1e9 do t[i] = ('x'):rep(1000) .. i end", "memor|time budget"),
     ("error('no luck')", "no luck"), ("error({})", ""), ("local x = nil + 1", "arithmetic"),
     ("tx:webhook('https://x.example/', {})", "webhook"), ("tx:emit { type = 'no.such' }", "no.such"),
     ("tx:emit { type = 'visit.rated', data = { score = 5 } }", "visit.rated"),
