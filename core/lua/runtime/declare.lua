@@ -190,9 +190,9 @@ end
 -- A known format, or a company's own unit ("°C"), written as a number; a slip of the pen is neither.
 local FORMATS = { "points", "%", "money", "number", "integer", "duration" }
 local function kpi_format(v)
-  for _, known in next, FORMATS do if v == known then return true end end
+  for _, name in next, FORMATS do if v == name then return true end end
   local hint = suggest(v, FORMATS)
-  return checks.text(v) and #v <= 20 and hint == "", "points, %, money, number, integer, duration or a unit" .. hint
+  return checks.text(v) and #v <= 16 and hint == "", "points, %, money, number, integer, duration or a unit" .. hint
 end
 
 local KPI_RULES = {
