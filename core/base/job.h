@@ -64,8 +64,8 @@ struct job_head {
 	uint64_t seed;   /* for tx:random */
 	uint8_t ulid[ULID_BYTES];
 	struct caller caller;
-	uint32_t off_item;        /* with JOB_NO_PLUGIN: the event of the batch it concerns */
-	char off[NAME_MAX_BYTES]; /* with JOB_NO_PLUGIN: the plugin to leave out */
+	uint32_t off_item;        /* with JOB_NO_PLUGIN: the event of the batch, UINT32_MAX = all */
+	char off[NAME_MAX_BYTES]; /* with JOB_NO_PLUGIN: the plugin to leave out, "*" = all */
 };
 /* Meta names: "query" (raw, without ?), "content-type", path parameters by their name in
  * routes.def ("id", "name"), and for binary CloudEvents every "ce-…" header, lower case, once. */

@@ -66,8 +66,9 @@ int ingest_lost(struct ingest *in, const struct cx_err *e)
 
 bool ingest_left_out(const struct ingest *in, const char *plugin)
 {
-	return in->head->flags & JOB_NO_PLUGIN && in->head->off_item == in->item &&
-		strcmp(in->head->off, plugin) == 0;
+	const struct job_head *h = in->head;
+	return h->flags & JOB_NO_PLUGIN && (h->off_item == in->item || h->off_item == UINT32_MAX) &&
+		(strcmp(h->off, plugin) == 0 || strcmp(h->off, "*") == 0);
 }
 
 /* What to say of a (source, id) that is there already; 0 if it is not. */

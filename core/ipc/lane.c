@@ -236,10 +236,12 @@ static void strike(struct lane *l)
 		leave_out(l, plugin);
 	if (!j)
 		return;
-	if (l->is_query || j->off) /* with a plugin off already: this job gets no third chance */
+	if (l->is_query || j->off > 1)
 		give_up(l, j, CX_E_PLUGIN_CRASHED);
+	else if (j->off) /* another event of the batch, or another plugin: now without any */
+		ring_without(&l->ring, j, "*", UINT32_MAX);
 	else
-		ring_without(&l->ring, j, plugin);
+		ring_without(&l->ring, j, plugin, b->item);
 }
 
 static void bury(struct lane *l)

@@ -233,13 +233,16 @@ struct ring_job *ring_next(struct ring *r, uint64_t *it)
 	return NULL;
 }
 
-static void change_head(struct ring *r, const struct ring_job *j, int flag, const char *off)
+static void change_head(struct ring *r, const struct ring_job *j, int flag, const char *off,
+	uint32_t item)
 {
 	struct job_head h;
 	get(r, j->at, &h, sizeof h);
 	h.flags |= (uint16_t)flag;
-	if (off)
+	if (off) {
 		snprintf(h.off, sizeof h.off, "%s", off);
+		h.off_item = item;
+	}
 	put(r, j->at, &h, sizeof h);
 }
 
@@ -254,12 +257,12 @@ void ring_rewind(struct ring *r)
 			continue;
 		j->sent = false;
 		j->deaths++;
-		change_head(r, j, JOB_REPLAY, NULL);
+		change_head(r, j, JOB_REPLAY, NULL, 0);
 	}
 }
 
-void ring_without(struct ring *r, struct ring_job *j, const char *plugin)
+void ring_without(struct ring *r, struct ring_job *j, const char *plugin, uint32_t item)
 {
-	j->off = true;
-	change_head(r, j, JOB_NO_PLUGIN, plugin);
+	j->off++;
+	change_head(r, j, JOB_NO_PLUGIN, plugin, item);
 }
