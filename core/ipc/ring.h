@@ -19,7 +19,8 @@
 struct ring_job {
 	uint64_t job, at; /* at: of its frame, counted from the ring's first byte ever */
 	uint32_t len;
-	bool done, off; /* off: goes without a plugin's code */
+	bool done;
+	uint8_t off; /* how often it was sent again without a plugin's code */
 	bool sent;      /* to the engine that runs now, at least in part */
 	uint8_t deaths; /* engines that died holding it */
 	int64_t since_us;
@@ -56,7 +57,7 @@ struct ring_job *ring_next(struct ring *r, uint64_t *it);
 
 /* Jobs that were sent get JOB_REPLAY and count a death. */
 void ring_rewind(struct ring *r);
-/* From the next time on it is sent with JOB_NO_PLUGIN and off = plugin. */
-void ring_without(struct ring *r, struct ring_job *j, const char *plugin);
+/* From the next time on it is sent with JOB_NO_PLUGIN, off = plugin and off_item = item (job.h). */
+void ring_without(struct ring *r, struct ring_job *j, const char *plugin, uint32_t item);
 
 #endif

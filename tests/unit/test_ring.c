@@ -131,7 +131,7 @@ static void test_replay(void **state)
 	end(&r, 1);
 	end(&r, 3);
 	ring_rewind(&r);
-	ring_without(&r, ring_find(&r, 4), "acme");
+	ring_without(&r, ring_find(&r, 4), "acme", 3);
 	assert_int_equal(ring_find(&r, 2)->deaths, 1);
 	assert_int_equal(ring_find(&r, 6)->deaths, 0);
 	pair(&q);
