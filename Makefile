@@ -85,6 +85,7 @@ $(BUILD)/obj/%.o: core/%.c
 	@$(CC) $(CFLAGS_BASE) $(CFLAGS_SAN) $(CFLAGS) $(INCLUDES) -MMD -MP -c $< -o $@
 
 $(BUILD)/obj/lua/runtime.o: $(wildcard core/lua/runtime/*.lua)
+$(BUILD)/obj/store/migrate.o: $(wildcard core/store/schema/*.sql)
 
 $(LIB): $(filter-out $(BUILD)/obj/main.o,$(OBJ))
 	@rm -f $@

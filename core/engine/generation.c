@@ -128,7 +128,10 @@ int engine_keep_plugins(struct engine *eng, struct cx_err *e)
 	int rc = store_begin(eng->store, e);
 	if (rc < 0)
 		return rc;
-	rc = forget_absent(eng, e);
+	const char *currency = eng->conf->company_currency;
+	rc = store_meta_set(eng->store, "company_currency", currency, strlen(currency), e);
+	if (rc >= 0)
+		rc = forget_absent(eng, e);
 	for (int i = 0; i < eng->set.n && rc >= 0; i++)
 		rc = keep_one(eng, eng->set.v[i], e);
 	if (rc >= 0)

@@ -36,12 +36,17 @@ void blame_free(struct blame *b)
 		munmap(b, sizeof *b);
 }
 
+static void begin(struct blame *b, enum blame_phase phase)
+{
+	/* Relaxed: the reader only needs to see it within a watchdog tick, and this is a hot path. */
+	atomic_store_explicit(&b->since_us, clock_mono_us(), memory_order_relaxed);
+	atomic_store_explicit(&b->phase, phase, memory_order_relaxed);
+}
+
 void blame_phase(struct blame *b, enum blame_phase phase)
 {
-	if (!b)
-		return;
-	b->since_us = clock_mono_us();
-	b->phase = phase;
+	if (b)
+		begin(b, phase);
 }
 
 enum blame_phase blame_lua(struct blame *b, const char *plugin, const char *handler,
@@ -50,11 +55,12 @@ enum blame_phase blame_lua(struct blame *b, const char *plugin, const char *hand
 	if (!b)
 		return BLAME_IDLE;
 	enum blame_phase before = b->phase;
-	snprintf(b->plugin, sizeof b->plugin, "%s", plugin);
-	snprintf(b->handler, sizeof b->handler, "%s", handler);
-	b->budget_ms = budget_ms;
-	b->since_us = clock_mono_us();
-	b->phase = BLAME_LUA;
+	if (strcmp(b->plugin, plugin) != 0)
+		snprintf(b->plugin, sizeof b->plugin, "%s", plugin);
+	if (strcmp(b->handler, handler) != 0)
+		snprintf(b->handler, sizeof b->handler, "%s", handler);
+	atomic_store_explicit(&b->budget_ms, budget_ms, memory_order_relaxed);
+	begin(b, BLAME_LUA);
 	return before;
 }
 
