@@ -15,7 +15,10 @@
 
 static enum log_level level_of(const char *name)
 {
-	return *name == 'e' ? LOG_ERROR : *name == 'w' ? LOG_WARN : *name == 'd' ? LOG_DEBUG : LOG_INFO;
+	return *name == 'e'   ? LOG_ERROR
+	       : *name == 'w' ? LOG_WARN
+	       : *name == 'd' ? LOG_DEBUG
+			      : LOG_INFO;
 }
 
 static void read_flags(struct engine *eng, int argc, char **argv, bool *restart)
@@ -62,7 +65,9 @@ int engine_main(int argc, char **argv)
 	for (int i = 2; i < argc; i++)
 		if (strcmp(argv[i], "--quiet") == 0)
 			least = LOG_WARN;
-	log_setup(strcmp(argv[0], "write") == 0 ? "writer" : strcmp(argv[0], "read") == 0 ? "reader" : argv[0],
+	log_setup(strcmp(argv[0], "write") == 0  ? "writer"
+		  : strcmp(argv[0], "read") == 0 ? "reader"
+						 : argv[0],
 		least, conf.log_format);
 	cx_lang = cx_lang_wanted(conf.company_locale);
 	isolate_clock_start();

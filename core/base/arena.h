@@ -17,7 +17,7 @@ struct arena {
 	size_t used; /* of now */
 };
 
-void *arena_alloc(struct arena *a, size_t n); /* 16-byte aligned, not cleared */
+void *arena_alloc(struct arena *a, size_t n);                   /* 16-byte aligned, not cleared */
 struct str arena_str(struct arena *a, const char *p, size_t n); /* a copy, NUL-terminated too */
 void arena_reset(struct arena *a);
 void arena_free(struct arena *a);

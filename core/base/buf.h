@@ -38,13 +38,13 @@ void jw_obj_end(struct buf *b); /* } */
 void jw_arr(struct buf *b);     /* [ */
 void jw_arr_end(struct buf *b); /* ] */
 void jw_key(struct buf *b, const char *key);
-void jw_str(struct buf *b, const char *s);                /* NULL is null */
-void jw_strn(struct buf *b, const char *s, size_t n);     /* s must be UTF-8 */
+void jw_str(struct buf *b, const char *s);            /* NULL is null */
+void jw_strn(struct buf *b, const char *s, size_t n); /* s must be UTF-8 */
 void jw_int(struct buf *b, int64_t v);
 void jw_double(struct buf *b, double v); /* shortest text that reads back the same; NaN/inf null */
 void jw_bool(struct buf *b, bool v);
 void jw_null(struct buf *b);
-void jw_raw(struct buf *b, const char *json, size_t n);   /* JSON text as it is */
+void jw_raw(struct buf *b, const char *json, size_t n); /* JSON text as it is */
 /* key and value at once */
 void jw_kstr(struct buf *b, const char *key, const char *s);
 void jw_kint(struct buf *b, const char *key, int64_t v);

@@ -27,10 +27,10 @@ struct caller {
 	uint8_t level; /* enum level */
 	uint8_t lang;  /* enum cx_lang */
 	uint8_t pad[2];
-	uint32_t uid;                  /* UINT32_MAX: not known (TCP) */
-	char token[NAME_MAX_BYTES];    /* name of the token, "" = by uid */
-	char unit[NAME_MAX_BYTES];     /* bound to this unit, "" = free */
-	char person[NAME_MAX_BYTES];   /* acts as this person, "" = nobody */
+	uint32_t uid;                /* UINT32_MAX: not known (TCP) */
+	char token[NAME_MAX_BYTES];  /* name of the token, "" = by uid */
+	char unit[NAME_MAX_BYTES];   /* bound to this unit, "" = free */
+	char person[NAME_MAX_BYTES]; /* acts as this person, "" = nobody */
 };
 
 enum frame_kind { /* front → engine */
@@ -40,15 +40,16 @@ enum frame_kind { /* front → engine */
 	FRAME_READY,    /* body: struct ready; the engine takes jobs from here on */
 	FRAME_RESULT,   /* body: the answer, JSON; status: HTTP */
 	FRAME_BATCH,    /* body: struct batch_done, after the results it covers */
-	FRAME_TOKENS,   /* body: struct token_row[]: the whole table, at start and before the answer of
-	                 * each call that changes it */
+	FRAME_TOKENS,   /* body: struct token_row[]: the whole table, at start and before the answer
+			 * of   each call that changes it */
 	FRAME_PROGRESS, /* body: struct progress: long work before READY (migration, rebuild) */
 	FRAME_PLUGINS,  /* body: JSON for /healthz: ["names of failed plugins"] */
 };
 
 enum job_flag {
-	JOB_REPLAY = 1,     /* sent before to an engine that died */
-	JOB_NO_PLUGIN = 2,  /* plugin code of head.off killed the engine: leave it out, keep the fact */
+	JOB_REPLAY = 1, /* sent before to an engine that died */
+	JOB_NO_PLUGIN =
+		2, /* plugin code of head.off killed the engine: leave it out, keep the fact */
 };
 
 /* Precedes every frame on the wire; meta (NUL-separated "name\0value\0…") and body follow. */
@@ -107,7 +108,8 @@ extern const struct route_row routes[ROUTE_COUNT];
 const char *meta_get(const char *meta, uint32_t meta_len, const char *name);
 /* Percent-decoded value of the i-th occurrence of name in the job's raw query; NULL if absent.
  * The result lives in out (cap bytes); a value too long or badly encoded sets *bad. */
-const char *query_get(const char *query, const char *name, int i, char *out, uint32_t cap, int *bad);
+const char *query_get(
+	const char *query, const char *name, int i, char *out, uint32_t cap, int *bad);
 /* The i-th parameter's name, percent-decoded into out; NULL past the end. */
 const char *query_name(const char *query, int i, char *out, uint32_t cap);
 

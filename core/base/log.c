@@ -44,7 +44,8 @@ void log_at(enum log_level level, const char *fmt, ...)
 	} else {
 		buf_printf(&b, "%.19s %-5s %s[%d] %s\n", when, names[level], role, getpid(), msg);
 	}
-	ssize_t done = write(STDERR_FILENO, b.p, b.len); /* one write: lines of processes don't mix */
+	ssize_t done =
+		write(STDERR_FILENO, b.p, b.len); /* one write: lines of processes don't mix */
 	(void)done;
 	buf_free(&b);
 }

@@ -1,6 +1,7 @@
 /* log.h — one line to stderr per thing worth knowing: text on a terminal, JSON lines elsewhere.
  * Callers: everyone. Never event data, never tokens.
- * Levels: LOG_ERROR something is lost or down, LOG_WARN look at it, LOG_INFO life-cycle, LOG_DEBUG. */
+ * Levels: LOG_ERROR something is lost or down, LOG_WARN look at it, LOG_INFO life-cycle, LOG_DEBUG.
+ */
 #ifndef CX_BASE_LOG_H
 #define CX_BASE_LOG_H
 

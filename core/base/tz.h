@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { TZ_TEXT = 40 }; /* room for "2026-11-20T12:00:00.123-03:00" */
+enum { TZ_TEXT = 40 };                /* room for "2026-11-20T12:00:00.123-03:00" */
 #define TZ_MS_MIN (-62135596800000LL) /* 0001-01-01 */
 #define TZ_MS_MAX (253402300799999LL) /* 9999-12-31 */
 
@@ -22,8 +22,8 @@ int64_t clock_mono_us(void); /* monotonic, for intervals */
 bool tz_setup(const char *iana); /* false: no such zone in /usr/share/zoneinfo */
 
 int32_t tz_day(int64_t ms);
-int64_t tz_day_start(int32_t day);             /* first instant of the day */
-void tz_day_text(int32_t day, char out[16]);   /* "2026-11-20" */
+int64_t tz_day_start(int32_t day);           /* first instant of the day */
+void tz_day_text(int32_t day, char out[16]); /* "2026-11-20" */
 bool tz_parse_day(const char *s, size_t n, int32_t *day);
 
 int32_t civil_day(int y, int m, int d);

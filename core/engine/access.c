@@ -28,7 +28,7 @@ static bool name_ok(struct str s)
 	for (uint32_t i = 0; i < s.n; i++) {
 		char c = s.p[i];
 		bool ok = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-			(c >= 'A' && c <= 'Z') || strchr("._-", c);
+			  (c >= 'A' && c <= 'Z') || strchr("._-", c);
 		if (!c || !ok)
 			return false;
 	}
@@ -44,21 +44,23 @@ static int name_field(struct ingest *in, const char *key, char out[NAME_MAX_BYTE
 	if (!at || in->doc.nodes[at].type == JSON_NULL) {
 		if (!required)
 			return CX_OK;
-		return cx_fail(e, CX_E_MISSING_FIELD, key, CX_T("falta \"%s\"", "\"%s\" is missing"), key);
+		return cx_fail(
+			e, CX_E_MISSING_FIELD, key, CX_T("falta \"%s\"", "\"%s\" is missing"), key);
 	}
 	struct str s = in->doc.nodes[at].type == JSON_STRING ? json_text(&in->doc, at, &in->arena)
-							      : (struct str){0};
+							     : (struct str){0};
 	if (!name_ok(s))
 		return cx_fail(e, CX_E_INVALID_FIELD, key,
 			CX_T("\"%s\" tem até 63 letras sem acento, dígitos, . _ -",
-				"\"%s\" takes up to 63 ASCII letters, digits, . _ -"), key);
+				"\"%s\" takes up to 63 ASCII letters, digits, . _ -"),
+			key);
 	memcpy(out, s.p, s.n);
 	out[s.n] = 0;
 	return CX_OK;
 }
 
-static int read_request(struct ingest *in, const struct frame *f, struct token_row *t,
-	struct cx_err *e)
+static int read_request(
+	struct ingest *in, const struct frame *f, struct token_row *t, struct cx_err *e)
 {
 	char word[NAME_MAX_BYTES];
 	enum level level;
@@ -76,14 +78,17 @@ static int read_request(struct ingest *in, const struct frame *f, struct token_r
 	if (level_parse(word, &level) < 0)
 		return cx_fail(e, CX_E_INVALID_FIELD, "level",
 			CX_T("nível \"%s\" não existe: frontline, manager, integrator ou admin",
-				"there is no level \"%s\": frontline, manager, integrator or admin"), word);
+				"there is no level \"%s\": frontline, manager, integrator or "
+				"admin"),
+			word);
 	t->level = (uint8_t)level;
 	if ((rc = name_field(in, "expires", word, false, e)) < 0)
 		return rc;
 	struct duration d;
 	if (word[0] && !duration_parse(word, strlen(word), &d))
 		return cx_fail(e, CX_E_INVALID_FIELD, "expires",
-			CX_T("\"expires\" é uma duração como 90d", "\"expires\" is a duration such as 90d"));
+			CX_T("\"expires\" é uma duração como 90d",
+				"\"expires\" is a duration such as 90d"));
 	t->expires_ms = word[0] ? duration_add(in->head->now_ms, d, 1) : 0;
 	return CX_OK;
 }
@@ -116,8 +121,8 @@ static int add(struct ingest *in, const struct frame *f, bool again, struct buf 
 	return 201;
 }
 
-static int revoke(struct ingest *in, const char *name, struct buf *reply, bool *changed,
-	struct cx_err *e)
+static int revoke(
+	struct ingest *in, const char *name, struct buf *reply, bool *changed, struct cx_err *e)
 {
 	int rc = store_token_remove(in->eng->store, name ? name : "", e);
 	if (rc < 0)
@@ -132,8 +137,8 @@ static int revoke(struct ingest *in, const char *name, struct buf *reply, bool *
 	return 200;
 }
 
-int access_write(struct ingest *in, const struct frame *f, struct buf *reply, int *status,
-	bool *changed)
+int access_write(
+	struct ingest *in, const struct frame *f, struct buf *reply, int *status, bool *changed)
 {
 	struct cx_err e;
 	struct buf kept = {0};
@@ -155,8 +160,9 @@ int access_write(struct ingest *in, const struct frame *f, struct buf *reply, in
 		return ingest_lost(in, &e);
 	*status = rc < 0 ? problem_write(reply, &e) : rc;
 	bool secret = *status == 201; /* never on disk: a replay makes a new one */
-	rc = again ? CX_OK : store_job_put(in->eng->store, f->head.key, *status, reply->p + at,
-		secret ? 0 : reply->len - at, &e);
+	rc = again ? CX_OK
+		   : store_job_put(in->eng->store, f->head.key, *status, reply->p + at,
+			     secret ? 0 : reply->len - at, &e);
 	return rc < 0 ? ingest_lost(in, &e) : CX_OK;
 }
 

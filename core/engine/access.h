@@ -7,8 +7,8 @@
 #include "engine/ingest.h"
 
 /* Writer: POST /v1/tokens, DELETE /v1/tokens/{name}. Negative: the transaction is lost. */
-int access_write(struct ingest *in, const struct frame *f, struct buf *reply, int *status,
-	bool *changed);
+int access_write(
+	struct ingest *in, const struct frame *f, struct buf *reply, int *status, bool *changed);
 void access_push(struct engine *eng, struct buf *out); /* FRAME_TOKENS */
 /* Reader: GET /v1/tokens. */
 int access_list(struct engine *eng, struct buf *reply, struct cx_err *e);

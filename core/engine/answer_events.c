@@ -40,15 +40,16 @@ static int bad(const char *field, struct cx_err *e, const char *what)
 	return cx_fail(e, CX_E_BAD_QUERY, field, "%s: %s", field, what);
 }
 
-static int number(const char *name, const char *text, int64_t min, int64_t max, int64_t *v,
-	struct cx_err *e)
+static int number(
+	const char *name, const char *text, int64_t min, int64_t max, int64_t *v, struct cx_err *e)
 {
 	char *end;
 	*v = strtoll(text, &end, 10);
 	if (*text && !*end && *v >= min && *v <= max)
 		return CX_OK;
-	return cx_fail(e, CX_E_BAD_QUERY, name, CX_T("%s é um número de %lld a %lld",
-		"%s is a number from %lld to %lld"), name, (long long)min, (long long)max);
+	return cx_fail(e, CX_E_BAD_QUERY, name,
+		CX_T("%s é um número de %lld a %lld", "%s is a number from %lld to %lld"), name,
+		(long long)min, (long long)max);
 }
 
 static int one(struct params *p, const char *name, const char *v, struct cx_err *e)
@@ -64,34 +65,39 @@ static int one(struct params *p, const char *name, const char *v, struct cx_err 
 	if (strcmp(name, "from") == 0 || strcmp(name, "to") == 0) {
 		if (tz_parse_any(v, strlen(v), *name == 'f' ? &p->q.from_ms : &p->q.to_ms))
 			return CX_OK;
-		return bad(name, e, CX_T("não é uma data nem um instante RFC 3339",
-			"neither a date nor an RFC 3339 time"));
+		return bad(name, e,
+			CX_T("não é uma data nem um instante RFC 3339",
+				"neither a date nor an RFC 3339 time"));
 	}
 	static const char *const texts[] = {"type", "subject", "unit"};
 	for (int i = 0; i < 3; i++)
 		if (strcmp(name, texts[i]) == 0) {
 			char *to = i == 0 ? p->type : i == 1 ? p->subject : p->unit;
-			const char **use = i == 0 ? &p->q.type : i == 1 ? &p->q.subject : &p->q.unit;
+			const char **use = i == 0   ? &p->q.type
+					   : i == 1 ? &p->q.subject
+						    : &p->q.unit;
 			snprintf(to, VALUE, "%s", v);
 			*use = to;
 			return CX_OK;
 		}
-	return bad(name, e, CX_T("parâmetro desconhecido; há type, subject, unit, from, to, after, limit",
-		"unknown parameter; there are type, subject, unit, from, to, after, limit"));
+	return bad(name, e,
+		CX_T("parâmetro desconhecido; há type, subject, unit, from, to, after, limit",
+			"unknown parameter; there are type, subject, unit, from, to, after, "
+			"limit"));
 }
 
 static int read_params(const struct frame *f, struct params *p, struct cx_err *e)
 {
 	const char *query = meta_get(f->meta, f->head.meta_len, "query");
 	char name[64], value[VALUE];
-	*p = (struct params){.limit = LIMIT,
-		.q = {.from_ms = INT64_MIN, .to_ms = INT64_MAX}};
+	*p = (struct params){.limit = LIMIT, .q = {.from_ms = INT64_MIN, .to_ms = INT64_MAX}};
 	for (int i = 0; query_name(query, i, name, sizeof name); i++) {
 		int wrong = 0;
 		const char *v = query_get(query, name, 0, value, sizeof value, &wrong);
 		if (wrong || !v)
-			return bad(name, e, CX_T("valor longo demais ou mal codificado",
-				"value too long or badly encoded"));
+			return bad(name, e,
+				CX_T("valor longo demais ou mal codificado",
+					"value too long or badly encoded"));
 		int rc = one(p, name, v, e);
 		if (rc < 0)
 			return rc;

@@ -76,7 +76,8 @@ static int bind_unit(const struct engine *eng, const char *id, const char *unit,
 		return CX_OK;
 	if (kpi_dim(k, "unit") < 0)
 		return cx_fail(e, CX_E_FORBIDDEN, NULL,
-			CX_T("este KPI não se divide por unidade, e esta credencial só vê a unidade %s",
+			CX_T("este KPI não se divide por unidade, e esta credencial só vê a "
+			     "unidade %s",
 				"this KPI has no unit dimension, and this token sees unit %s only"),
 			unit);
 	snprintf(value, VALUE, "unit:%s", unit);
@@ -100,7 +101,8 @@ int answer_kpi(struct engine *eng, const struct frame *f, struct buf *b, struct 
 		if (wrong || !v || n == PARAMS - 1)
 			return cx_fail(e, CX_E_BAD_QUERY, names[n],
 				CX_T("%s: valor longo demais, mal codificado, ou parâmetros demais",
-					"%s: value too long, badly encoded, or too many parameters"),
+					"%s: value too long, badly encoded, or too many "
+					"parameters"),
 				names[n]);
 		params[n] = (struct kpi_param){names[n], v};
 	}
@@ -178,7 +180,8 @@ int answer_verify(struct engine *eng, struct buf *b, struct cx_err *e)
 	}
 	for (int i = 0; i < eng->set.n && rc >= 0; i++) {
 		struct plugin *p = eng->set.v[i];
-		for (int k = 0; k < p->ncubes && rc >= 0 && p->state == PLUGIN_RUNNING; k++, cubes++)
+		for (int k = 0; k < p->ncubes && rc >= 0 && p->state == PLUGIN_RUNNING;
+			k++, cubes++)
 			rc = kpi_verify(eng->store, p->cubes[k], &host, differs, b, e);
 	}
 	jw_arr_end(b);

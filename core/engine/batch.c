@@ -57,8 +57,11 @@ bool batch_idle(const struct batch *b)
 
 void batch_answer(struct buf *out, const struct job_head *job, int status, const struct buf *body)
 {
-	struct job_head h = {.kind = FRAME_RESULT, .route = job->route, .job = job->job,
-		.status = (uint16_t)status, .body_len = (uint32_t)body->len};
+	struct job_head h = {.kind = FRAME_RESULT,
+		.route = job->route,
+		.job = job->job,
+		.status = (uint16_t)status,
+		.body_len = (uint32_t)body->len};
 	frame_add(out, &h, NULL, body->p);
 }
 

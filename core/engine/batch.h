@@ -1,12 +1,11 @@
 /* batch.h — group commit: whatever arrived while the last batch was being flushed is the next one.
  * Flow:   batch_take() for each job frame; batch_run(): BEGIN, each job, cells, COMMIT, answers.
- *         A single event is one job; a POSTed batch takes a step of at most POST_STEP events in each
- *         transaction, so that it stalls nobody.
- * Errors: if the transaction is lost (disk full, I/O error: SQLite may roll all of it back), nobody
- *         was told anything yet: every job runs again in a transaction of its own; one that fails
- *         there is answered 503. COMMIT failing is the same.
- * Owns:   frames taken point into the caller's input buffer until batch_run() returns; the bodies of
- *         POSTed batches are copied. Answers are appended to out. */
+ *         A single event is one job; a POSTed batch takes a step of at most POST_STEP events in
+ * each transaction, so that it stalls nobody. Errors: if the transaction is lost (disk full, I/O
+ * error: SQLite may roll all of it back), nobody was told anything yet: every job runs again in a
+ * transaction of its own; one that fails there is answered 503. COMMIT failing is the same. Owns:
+ * frames taken point into the caller's input buffer until batch_run() returns; the bodies of POSTed
+ * batches are copied. Answers are appended to out. */
 #ifndef CX_ENGINE_BATCH_H
 #define CX_ENGINE_BATCH_H
 

@@ -31,7 +31,8 @@ static void check_script(struct engine *eng, const char *path, struct findings *
 	struct cx_err e;
 	struct lua_fail f = {0};
 	struct isolate_limits limits = {(size_t)eng->conf->lua_memory, (int)eng->conf->lua_load,
-		(int)eng->conf->lua_handler, (int)eng->conf->lua_formula, (int)eng->conf->lua_script};
+		(int)eng->conf->lua_handler, (int)eng->conf->lua_formula,
+		(int)eng->conf->lua_script};
 	const char *base = strrchr(path, '/') + 1;
 	struct isolate *iso = isolate_new(base, "scripts/", &limits, eng->blame);
 	if (file_read(path, &text, &e) < 0)
@@ -79,7 +80,7 @@ int check_main(struct engine *eng, int argc, char **argv)
 		printf(CX_T("%d erro(s)\n", "%d error(s)\n"), l.n);
 	else
 		printf(CX_T("tudo certo: %d plugins, %d tipos de evento, %d KPIs, %d roteiros\n",
-			"all good: %d plugins, %d event types, %d KPIs, %d scripts\n"),
+			       "all good: %d plugins, %d event types, %d KPIs, %d scripts\n"),
 			eng->set.n, types, kpis, n);
 	buf_free(&l.json);
 	return l.n > 0;

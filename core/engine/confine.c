@@ -36,7 +36,8 @@ static void files(const char *const *writable, const char *const *readable)
 	struct landlock_ruleset_attr attr = {.handled_access_fs = ALL_ACCESS};
 	int rules = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof attr, 0);
 	if (rules < 0) {
-		log_debug("this kernel has no Landlock (%s): the engine is not confined to its folders",
+		log_debug("this kernel has no Landlock (%s): the engine is not confined to its "
+			  "folders",
 			strerror(errno));
 		return;
 	}
@@ -53,11 +54,12 @@ static void files(const char *const *writable, const char *const *readable)
 static void calls(void)
 {
 	static const char *const denied[] = {"socket", "socketpair", "connect", "bind", "listen",
-		"accept", "accept4", "sendto", "sendmsg", "execve", "execveat", "fork", "vfork", "ptrace",
-		"process_vm_readv", "process_vm_writev", "truncate", "chmod", "fchmodat", "chown",
-		"fchownat", "lchown", "utime", "utimes", "utimensat", "mount", "umount2", "symlink",
-		"symlinkat", "link", "linkat", "mknod", "mknodat", "kill", "tkill", "bpf",
-		"perf_event_open", "init_module", "finit_module", "keyctl", "add_key", "io_uring_setup"};
+		"accept", "accept4", "sendto", "sendmsg", "execve", "execveat", "fork", "vfork",
+		"ptrace", "process_vm_readv", "process_vm_writev", "truncate", "chmod", "fchmodat",
+		"chown", "fchownat", "lchown", "utime", "utimes", "utimensat", "mount", "umount2",
+		"symlink", "symlinkat", "link", "linkat", "mknod", "mknodat", "kill", "tkill",
+		"bpf", "perf_event_open", "init_module", "finit_module", "keyctl", "add_key",
+		"io_uring_setup"};
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
 	int rc = ctx ? 0 : -ENOMEM;
 	for (size_t i = 0; i < sizeof denied / sizeof *denied && rc == 0; i++) {

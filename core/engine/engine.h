@@ -16,7 +16,7 @@ struct engine {
 	struct store *store;
 	struct plugin_set set;
 	struct blame *blame;
-	int fd; /* to the front or the cli; -1: none */
+	int fd;                          /* to the front or the cli; -1: none */
 	const char *off[ENGINE_OFF_MAX]; /* plugins that killed an engine while loading */
 	int noff;
 };

@@ -55,8 +55,11 @@ static int interval(void *ctx, const struct kpi *k, const struct kpi_measured *m
 
 void engine_kpi_host(struct engine *eng, struct kpi_host *host)
 {
-	*host = (struct kpi_host){.ctx = eng, .where = engine_where, .formula = formula,
-		.interval = interval, .company_currency = eng->conf->company_currency};
+	*host = (struct kpi_host){.ctx = eng,
+		.where = engine_where,
+		.formula = formula,
+		.interval = interval,
+		.company_currency = eng->conf->company_currency};
 }
 
 int engine_kpi(struct engine *eng, const char *id, const struct kpi_param *params, int n,
@@ -69,7 +72,8 @@ int engine_kpi(struct engine *eng, const char *id, const struct kpi_param *param
 	if (!k)
 		return cx_fail(e, CX_E_NOT_FOUND, "id",
 			CX_T("não existe o KPI \"%s\"; GET /v1/kpis lista todos",
-				"there is no KPI \"%s\"; GET /v1/kpis lists them all"), id);
+				"there is no KPI \"%s\"; GET /v1/kpis lists them all"),
+			id);
 	int rc = kpi_query_parse(&q, k, params, n, now_ms, e);
 	if (rc < 0)
 		return rc;

@@ -16,15 +16,16 @@ int file_read(const char *path, struct buf *out, struct cx_err *e)
 	size_t n;
 	FILE *f = fopen(path, "re");
 	if (!f)
-		return cx_fail(e, CX_E_NOT_FOUND, NULL, CX_T("não consigo ler %s: %s",
-			"cannot read %s: %s"), path, strerror(errno));
+		return cx_fail(e, CX_E_NOT_FOUND, NULL,
+			CX_T("não consigo ler %s: %s", "cannot read %s: %s"), path,
+			strerror(errno));
 	while ((n = fread(part, 1, sizeof part, f)) > 0)
 		buf_add(out, part, n);
 	int failed = ferror(f);
 	fclose(f);
 	if (failed)
-		return cx_fail(e, CX_E_NOT_FOUND, NULL, CX_T("não consigo ler %s", "cannot read %s"),
-			path);
+		return cx_fail(e, CX_E_NOT_FOUND, NULL,
+			CX_T("não consigo ler %s", "cannot read %s"), path);
 	return CX_OK;
 }
 
@@ -42,8 +43,9 @@ int file_write(const char *path, const struct buf *text, struct cx_err *e)
 	if (f && fclose(f) != 0)
 		ok = false;
 	if (!ok)
-		return cx_fail(e, CX_E_STORE_FAILED, NULL, CX_T("não consigo escrever %s: %s",
-			"cannot write %s: %s"), path, strerror(errno));
+		return cx_fail(e, CX_E_STORE_FAILED, NULL,
+			CX_T("não consigo escrever %s: %s", "cannot write %s: %s"), path,
+			strerror(errno));
 	return CX_OK;
 }
 

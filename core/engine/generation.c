@@ -54,7 +54,8 @@ static int bind_slots(struct engine *eng, struct cx_err *e)
 	for (int i = 0; i < eng->set.n; i++) {
 		struct plugin *p = eng->set.v[i];
 		int rc = p->state == PLUGIN_RUNNING
-			? kpi_cubes_bind(eng->store, p->cubes, p->ncubes, e) : CX_OK;
+				 ? kpi_cubes_bind(eng->store, p->cubes, p->ncubes, e)
+				 : CX_OK;
 		for (int k = 0; k < p->nkpis && rc >= 0; k++)
 			for (int j = 0; j < p->kpis[k]->nmeasures && rc >= 0; j++) {
 				struct measure *m = &p->kpis[k]->measures[j];

@@ -68,7 +68,7 @@ bool ingest_left_out(const struct ingest *in, const char *plugin)
 {
 	const struct job_head *h = in->head;
 	return h->flags & JOB_NO_PLUGIN && (h->off_item == in->item || h->off_item == UINT32_MAX) &&
-		(strcmp(h->off, plugin) == 0 || strcmp(h->off, "*") == 0);
+	       (strcmp(h->off, plugin) == 0 || strcmp(h->off, "*") == 0);
 }
 
 /* What to say of a (source, id) that is there already; 0 if it is not. */
@@ -87,7 +87,8 @@ static int known(struct ingest *in, struct event *ev, enum outcome *out)
 	if (memcmp(old.digest, ev->digest, EVENT_DIGEST) != 0)
 		return cx_errs_add(&in->errs, CX_E_ID_CONFLICT, "id",
 			CX_T("já existe o evento %.*s de %.*s com outro conteúdo (seq %lld)",
-				"event %.*s of %.*s is already there with other content (seq %lld)"),
+				"event %.*s of %.*s is already there with other content (seq "
+				"%lld)"),
 			(int)ev->id.n, ev->id.p, (int)ev->source.n, ev->source.p,
 			(long long)old.seq);
 	ev->seq = old.seq;
@@ -171,7 +172,8 @@ static int insert(struct ingest *in, struct event *ev, enum outcome *out)
 
 int ingest_store(struct ingest *in, struct event *ev, enum outcome *out)
 {
-	const struct type_plan *plan = ev->type ? plugin_set_type(&in->eng->set, ev->type_name) : NULL;
+	const struct type_plan *plan =
+		ev->type ? plugin_set_type(&in->eng->set, ev->type_name) : NULL;
 	struct derive_ctx derived = {.in = in};
 	if (plan && ev->type->nderived) {
 		if (ingest_left_out(in, plan->owner->name)) {
@@ -187,7 +189,7 @@ int ingest_store(struct ingest *in, struct event *ev, enum outcome *out)
 		return rc < 0 ? rc : CX_OK;
 	for (int i = 0; i < derived.n; i++)
 		if (ingest_failed(in, ev, plan->owner->name, derived.v[i].handler,
-			&derived.v[i].fail) < 0)
+			    &derived.v[i].fail) < 0)
 			return in->errs.v[0].code;
 	rc = place(in, plan, ev);
 	if (rc >= 0)
@@ -207,7 +209,8 @@ static int find_type(struct ingest *in, struct event *ev)
 	if (strcmp(in->eng->conf->events_unknown, "store") == 0)
 		return CX_OK;
 	return cx_errs_add(&in->errs, CX_E_UNKNOWN_TYPE, "type",
-		CX_T("nenhum plugin declara o tipo \"%.*s\"", "no plugin declares the type \"%.*s\""),
+		CX_T("nenhum plugin declara o tipo \"%.*s\"",
+			"no plugin declares the type \"%.*s\""),
 		(int)ev->type_name.n, ev->type_name.p);
 }
 
@@ -226,21 +229,21 @@ static int read_event(struct ingest *in, const struct ingest_source *src, struct
 	struct cx_err e;
 	bool empty = src->binary && src->body_len == 0;
 	if (!empty && json_scan(&in->doc, src->body, src->body_len, (int)c->limits_depth, MAX_NODES,
-		&e) < 0) {
+			      &e) < 0) {
 		in->errs.n = 1;
 		in->errs.v[0] = e;
 		return e.code;
 	}
 	int rc = src->binary ? event_envelope_binary(ev, src->meta, src->meta_len,
-		empty ? NULL : &in->doc, &o, &in->arena, &in->errs)
-		: event_envelope(ev, &in->doc, 0, &o, &in->arena, &in->errs);
+				       empty ? NULL : &in->doc, &o, &in->arena, &in->errs)
+			     : event_envelope(ev, &in->doc, 0, &o, &in->arena, &in->errs);
 	if (!ev->recorded_ms)
 		ev->recorded_ms = in->head->now_ms;
 	return rc;
 }
 
-int ingest_item(struct ingest *in, const struct ingest_source *src, uint32_t item,
-	struct event *ev, enum outcome *out)
+int ingest_item(struct ingest *in, const struct ingest_source *src, uint32_t item, struct event *ev,
+	enum outcome *out)
 {
 	arena_reset(&in->arena);
 	buf_clear(&in->warnings);

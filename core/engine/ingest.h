@@ -1,12 +1,11 @@
-/* ingest.h — one event, from its bytes to its rows: the writer's core, also under tests and imports.
- * Flow:   ingest_item(): scan → envelope → fields → derives → insert → figures → reactions; the
- *         caller has opened the batch and commits it. What it says is told only after the commit.
- * Facts first: only the declared schema refuses an event. A derive, measure or reaction that fails
- *         costs a warning and a row in `failed`, never the fact.
- * Errors: ingest_item() returns CX_OK or the event's refusal in in->errs; a negative value with
- *         in->store_failed set means that the batch is lost (engine/batch.h).
- * Owns:   an ingest owns its arena and scratch buffers; results point into them until the next
- *         ingest_job_begin(). */
+/* ingest.h — one event, from its bytes to its rows: the writer's core, also under tests and
+ * imports. Flow:   ingest_item(): scan → envelope → fields → derives → insert → figures →
+ * reactions; the caller has opened the batch and commits it. What it says is told only after the
+ * commit. Facts first: only the declared schema refuses an event. A derive, measure or reaction
+ * that fails costs a warning and a row in `failed`, never the fact. Errors: ingest_item() returns
+ * CX_OK or the event's refusal in in->errs; a negative value with in->store_failed set means that
+ * the batch is lost (engine/batch.h). Owns:   an ingest owns its arena and scratch buffers; results
+ * point into them until the next ingest_job_begin(). */
 #ifndef CX_ENGINE_INGEST_H
 #define CX_ENGINE_INGEST_H
 
@@ -16,8 +15,8 @@
 enum { INGEST_DEPTH = 16 };
 
 enum outcome {
-	INGEST_STORED,  /* new, or stored by an earlier run of this very job */
-	INGEST_KNOWN,   /* (source, id) and content were there */
+	INGEST_STORED, /* new, or stored by an earlier run of this very job */
+	INGEST_KNOWN,  /* (source, id) and content were there */
 };
 
 struct ingest_counts {
@@ -34,14 +33,14 @@ struct ingest {
 
 	/* of the job that runs */
 	const struct job_head *head;
-	bool past;             /* imported history: tx.past */
-	int64_t began;         /* the next seq when this run of the job began: what the same job stored
-	                        * before it came from a run that died */
+	bool past;     /* imported history: tx.past */
+	int64_t began; /* the next seq when this run of the job began: what the same job stored
+			* before it came from a run that died */
 	uint32_t item;
-	uint64_t random;       /* state of tx:random */
-	struct cx_errs errs;   /* why an event was refused */
-	bool store_failed;     /* errs.v[0] is the store's: the batch is lost */
-	struct buf warnings;   /* JSON objects of the event at hand, comma separated */
+	uint64_t random;     /* state of tx:random */
+	struct cx_errs errs; /* why an event was refused */
+	bool store_failed;   /* errs.v[0] is the store's: the batch is lost */
+	struct buf warnings; /* JSON objects of the event at hand, comma separated */
 
 	/* of the event at hand, outermost first */
 	struct event *path[INGEST_DEPTH + 1];
@@ -62,8 +61,8 @@ struct ingest_source {
 	uint32_t body_len, meta_len;
 	bool structured, binary;
 };
-int ingest_item(struct ingest *in, const struct ingest_source *src, uint32_t item,
-	struct event *ev, enum outcome *out);
+int ingest_item(struct ingest *in, const struct ingest_source *src, uint32_t item, struct event *ev,
+	enum outcome *out);
 /* {"id","source","seq","time","recordedtime"} and what else the receipt says of ev. */
 void ingest_receipt(const struct ingest *in, const struct event *ev, struct buf *json);
 

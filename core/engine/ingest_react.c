@@ -8,12 +8,18 @@ int ingest_failed(struct ingest *in, const struct event *ev, const char *plugin,
 	const char *handler, const struct lua_fail *f)
 {
 	struct cx_err e;
-	struct failed_row row = {.seq = ev->seq, .at_ms = in->head->now_ms, .plugin = plugin,
-		.handler = handler, .file = f->file, .line = f->line, .message = f->msg,
-		.traceback = f->traceback, .tries = 1};
+	struct failed_row row = {.seq = ev->seq,
+		.at_ms = in->head->now_ms,
+		.plugin = plugin,
+		.handler = handler,
+		.file = f->file,
+		.line = f->line,
+		.message = f->msg,
+		.traceback = f->traceback,
+		.tries = 1};
 	in->counts.reactions_failed++;
-	log_warn("event %lld: %s of plugin %s failed: %s:%d: %s", (long long)ev->seq, handler, plugin,
-		f->file, f->line, f->msg);
+	log_warn("event %lld: %s of plugin %s failed: %s:%d: %s", (long long)ev->seq, handler,
+		plugin, f->file, f->line, f->msg);
 	if (store_failed_add(in->eng->store, &row, &e) < 0)
 		return ingest_lost(in, &e);
 	struct buf *b = &in->warnings;
@@ -62,7 +68,8 @@ static void path_text(const struct ingest *in, char *out, size_t cap)
 	}
 }
 
-static void attribute(struct buf *b, const struct json_doc *d, const char *name, struct str fallback)
+static void attribute(
+	struct buf *b, const struct json_doc *d, const char *name, struct str fallback)
 {
 	uint32_t at = json_get(d, 0, name);
 	if (at) {
@@ -106,16 +113,18 @@ static int complete(struct ingest *in, struct event *cause, int position, struct
 	return rc;
 }
 
-static int store_emitted(struct ingest *in, struct event *cause, const struct buf *json,
-	struct cx_err *e)
+static int store_emitted(
+	struct ingest *in, struct event *cause, const struct buf *json, struct cx_err *e)
 {
 	static const struct caller nobody = {.level = LEVEL_ADMIN, .uid = UINT32_MAX};
 	struct json_doc d = {0};
 	struct event ev = {0};
 	enum outcome out;
 	struct cx_errs keep = in->errs;
-	struct event_origin o = {.now_ms = in->head->now_ms, .caller = &nobody,
-		.ulid = in->head->ulid, .max_bytes = (uint32_t)in->eng->conf->limits_event};
+	struct event_origin o = {.now_ms = in->head->now_ms,
+		.caller = &nobody,
+		.ulid = in->head->ulid,
+		.max_bytes = (uint32_t)in->eng->conf->limits_event};
 	in->errs.n = 0;
 	in->path[++in->depth] = &ev;
 	int rc = json_scan(&d, json->p, json->len, (int)in->eng->conf->limits_depth, 65536, e);
@@ -130,7 +139,8 @@ static int store_emitted(struct ingest *in, struct event *cause, const struct bu
 				(int)ev.type_name.n, ev.type_name.p);
 		if (rc >= 0) {
 			ev.type = plan->type;
-			rc = event_fields(&ev, in->eng->conf->company_currency, &in->arena, &in->errs);
+			rc = event_fields(
+				&ev, in->eng->conf->company_currency, &in->arena, &in->errs);
 		}
 		if (rc >= 0)
 			rc = ingest_store(in, &ev, &out);
@@ -204,14 +214,19 @@ static int end(struct reaction *r, bool keep)
 	return CX_OK;
 }
 
-static int react_one(struct ingest *in, struct plugin *p, const struct plugin_on *on,
-	struct event *ev)
+static int react_one(
+	struct ingest *in, struct plugin *p, const struct plugin_on *on, struct event *ev)
 {
 	char handler[96];
 	struct lua_fail f = {0};
 	struct reaction r = {.in = in};
-	struct tx tx = {.ctx = &r, .now_ms = in->head->now_ms, .past = in->past,
-		.random = &in->random, .emit = emit, .log = plugin_log, .kpi = tx_kpi};
+	struct tx tx = {.ctx = &r,
+		.now_ms = in->head->now_ms,
+		.past = in->past,
+		.random = &in->random,
+		.emit = emit,
+		.log = plugin_log,
+		.kpi = tx_kpi};
 	size_t warned = in->warnings.len;
 	snprintf(handler, sizeof handler, "on %s", on->type_name);
 	int rc = 0;
@@ -219,7 +234,8 @@ static int react_one(struct ingest *in, struct plugin *p, const struct plugin_on
 		snprintf(f.file, sizeof f.file, "%s", on->file);
 		f.line = on->line;
 		snprintf(f.msg, sizeof f.msg, "%s",
-			CX_T("o plugin derrubou o motor neste evento", "the plugin crashed on this event"));
+			CX_T("o plugin derrubou o motor neste evento",
+				"the plugin crashed on this event"));
 		rc = -1;
 	} else {
 		rc = plugin_react(p, on, ev, &tx, &f);

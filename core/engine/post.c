@@ -10,8 +10,10 @@ enum post_mode post_mode(const struct frame *f)
 	static const struct {
 		const char *type;
 		enum post_mode mode;
-	} types[] = {{"application/cloudevents+json", POST_STRUCTURED}, {"application/json", POST_PLAIN},
-		{"application/cloudevents-batch+json", POST_ARRAY}, {"application/x-ndjson", POST_LINES}};
+	} types[] = {{"application/cloudevents+json", POST_STRUCTURED},
+		{"application/json", POST_PLAIN},
+		{"application/cloudevents-batch+json", POST_ARRAY},
+		{"application/x-ndjson", POST_LINES}};
 	const char *type = meta_get(f->meta, f->head.meta_len, "content-type");
 	size_t n = type ? strcspn(type, "; \t") : 0;
 	enum post_mode mode = POST_NONE;
@@ -98,8 +100,8 @@ void post_batch_free(struct post_batch *b)
 	free(b);
 }
 
-struct post_batch *post_batch_new(struct ingest *in, const struct frame *f, struct buf *reply,
-	int *status)
+struct post_batch *post_batch_new(
+	struct ingest *in, const struct frame *f, struct buf *reply, int *status)
 {
 	struct cx_err e = {0};
 	char flag[8];
@@ -122,7 +124,8 @@ struct post_batch *post_batch_new(struct ingest *in, const struct frame *f, stru
 		rc = json_split_array(&b->items, b->body.p, b->body.len, max, &e);
 	if (rc >= 0 && b->items.more)
 		rc = cx_fail(&e, CX_E_BODY_TOO_LARGE, NULL,
-			CX_T("um lote tem no máximo %u eventos", "a batch has at most %u events"), max);
+			CX_T("um lote tem no máximo %u eventos", "a batch has at most %u events"),
+			max);
 	if (rc < 0) {
 		*status = problem_write(reply, &e);
 		post_batch_free(b);
@@ -146,8 +149,8 @@ static void reject(struct post_batch *b, const struct cx_err *e, const struct ev
 	jw_obj_end(&b->rejected);
 }
 
-static void accept(struct ingest *in, struct post_batch *b, const struct event *ev,
-	enum outcome out)
+static void accept(
+	struct ingest *in, struct post_batch *b, const struct event *ev, enum outcome out)
 {
 	if (out == INGEST_STORED) {
 		b->now.accepted++;
@@ -179,8 +182,8 @@ int post_batch_step(struct ingest *in, struct post_batch *b, uint32_t max, bool 
 	ingest_job_begin(in, &b->head, b->past, b->began);
 	for (uint32_t i = 0; i < max && b->now.next < b->items.n; i++, b->now.next++) {
 		struct str item = b->items.v[b->now.next];
-		struct ingest_source src = {.body = item.p, .body_len = item.n,
-			.structured = b->structured};
+		struct ingest_source src = {
+			.body = item.p, .body_len = item.n, .structured = b->structured};
 		struct event ev;
 		enum outcome out = INGEST_STORED;
 		int rc = ingest_item(in, &src, b->now.next, &ev, &out);

@@ -19,14 +19,14 @@ int post_single(struct ingest *in, const struct frame *f, struct buf *reply, int
 
 struct post_batch;
 /* NULL: refused as a whole, answer in reply and *status. */
-struct post_batch *post_batch_new(struct ingest *in, const struct frame *f, struct buf *reply,
-	int *status);
+struct post_batch *post_batch_new(
+	struct ingest *in, const struct frame *f, struct buf *reply, int *status);
 void post_batch_free(struct post_batch *b);
 const struct job_head *post_batch_head(const struct post_batch *b);
 /* Stores the next events, at most max; *done when none are left. After a lost transaction call
  * post_batch_undo() and step again. */
 int post_batch_step(struct ingest *in, struct post_batch *b, uint32_t max, bool *done);
-void post_batch_undo(struct post_batch *b);  /* back to before the last step */
+void post_batch_undo(struct post_batch *b); /* back to before the last step */
 /* The event at hand cannot be stored (its transaction died alone): reject it and go on. */
 void post_batch_skip(struct post_batch *b, const struct cx_err *why);
 void post_batch_reply(struct post_batch *b, struct buf *reply, int *status);

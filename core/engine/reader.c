@@ -18,7 +18,8 @@ static int answer(struct engine *eng, const struct frame *f, struct buf *b, stru
 	case ROUTE_VERIFY_GET: return answer_verify(eng, b, e);
 	default:
 		return cx_fail(e, CX_E_NOT_FOUND, NULL,
-			CX_T("este processo não responde isso", "this process does not answer that"));
+			CX_T("este processo não responde isso",
+				"this process does not answer that"));
 	}
 }
 
@@ -75,7 +76,8 @@ static int loop(struct engine *eng)
 
 int reader_open(struct engine *eng, struct cx_err *e)
 {
-	int rc = store_open(&eng->store, eng->conf->store_url, eng->conf->server_data, STORE_READ, e);
+	int rc = store_open(
+		&eng->store, eng->conf->store_url, eng->conf->server_data, STORE_READ, e);
 	if (rc < 0)
 		return rc;
 	rc = store_begin(eng->store, e);

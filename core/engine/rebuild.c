@@ -50,8 +50,8 @@ static int count_again(struct rebuild *r, const struct type_plan *plan, struct e
 	}
 	for (int i = 0; i < plan->nat; i++) {
 		struct value v = ev->fields[plan->at_fields[i]];
-		if (v.kind == VALUE_INT && store_place_add(r->in->eng->store, plan->at_slots[i], v.i,
-			ev->seq, r->e) < 0)
+		if (v.kind == VALUE_INT && store_place_add(r->in->eng->store, plan->at_slots[i],
+						   v.i, ev->seq, r->e) < 0)
 			return r->e->code;
 	}
 	for (int i = 0; i < plan->nmeasures; i++)
@@ -92,7 +92,8 @@ static int finish_slice(struct rebuild *r)
 static void progress(struct rebuild *r, int64_t last)
 {
 	struct engine *eng = r->in->eng;
-	struct progress p = {.what = "rebuild", .done = (uint64_t)last,
+	struct progress p = {.what = "rebuild",
+		.done = (uint64_t)last,
 		.total = (uint64_t)(r->in->next_seq - 1)};
 	struct job_head h = {.kind = FRAME_PROGRESS, .body_len = sizeof p};
 	struct buf out = {0};
@@ -154,8 +155,8 @@ static int mark_done(struct rebuild *r)
 	int rc = store_begin(eng->store, r->e);
 	for (int i = 0; i < eng->set.n && rc >= 0; i++)
 		if (r->changed[i])
-			rc = store_figures_set(eng->store, eng->set.v[i]->name,
-				eng->set.v[i]->identity, r->e);
+			rc = store_figures_set(
+				eng->store, eng->set.v[i]->name, eng->set.v[i]->identity, r->e);
 	return rc < 0 ? rc : store_commit(eng->store, r->e);
 }
 

@@ -28,8 +28,8 @@ static int run_kpi(void *ctx, const char *id, const struct kpi_param *p, int n, 
 	int64_t to;
 	bool bounded = false;
 	if (n > 62)
-		return cx_fail(e, CX_E_BAD_QUERY, NULL, CX_T("parâmetros demais",
-			"too many parameters"));
+		return cx_fail(
+			e, CX_E_BAD_QUERY, NULL, CX_T("parâmetros demais", "too many parameters"));
 	tz_format(r->end_ms, end);
 	for (int i = 0; i < n; i++) {
 		all[i] = p[i];
@@ -110,7 +110,9 @@ static int keep(struct run *r, const char *base, const struct buf *json, const s
 		rc = file_write(buf_cstr(&path), text, e);
 	path.len -= 4;
 	if (rc >= 0)
-		fprintf(stderr, CX_T("relatório guardado em %s.{json,txt}\n", "report kept in %s.{json,txt}\n"),
+		fprintf(stderr,
+			CX_T("relatório guardado em %s.{json,txt}\n",
+				"report kept in %s.{json,txt}\n"),
 			buf_cstr(&path));
 	buf_free(&path);
 	return rc;
@@ -120,8 +122,11 @@ static int run(struct run *r, const char *path, const char *base, const struct b
 {
 	struct conf *c = r->eng->conf;
 	struct script_host host = {.ctx = r, .kpi = run_kpi, .text = figure_text};
-	struct script_options opt = {.name = base, .company = c->company_name,
-		.as_of_ms = r->now_ms, .now_ms = clock_now_ms(), .blame = r->eng->blame,
+	struct script_options opt = {.name = base,
+		.company = c->company_name,
+		.as_of_ms = r->now_ms,
+		.now_ms = clock_now_ms(),
+		.blame = r->eng->blame,
 		.limits = {(size_t)c->lua_memory, (int)c->lua_load, (int)c->lua_handler,
 			(int)c->lua_formula, (int)c->lua_script}};
 	struct buf json = {0}, text = {0}, shown = {0};
@@ -129,7 +134,8 @@ static int run(struct run *r, const char *path, const char *base, const struct b
 	struct cx_err e;
 	char why[700];
 	buf_printf(&shown, "scripts/%s.lua", base);
-	int rc = script_run(buf_cstr(&shown), source->p, source->len, &host, &opt, &json, &text, &f);
+	int rc =
+		script_run(buf_cstr(&shown), source->p, source->len, &host, &opt, &json, &text, &f);
 	if (rc < 0) {
 		engine_fail_text(&f, why, sizeof why);
 		fprintf(stderr, "cxd run: %s\n", f.file[0] ? why : path);

@@ -58,7 +58,8 @@ static int use_config(struct testrun *t, const char *json, struct cx_err *e)
 		struct buf section = {0};
 		buf_printf(&section, "plugin:%s", t->name);
 		c->free[c->nfree++] = (struct conf_free){.section = buf_cstr(&section),
-			.key = xstrndup(key.p, key.n), .value = xstrndup(raw.p, raw.n)};
+			.key = xstrndup(key.p, key.n),
+			.value = xstrndup(raw.p, raw.n)};
 		at = d.nodes[at + 1].next;
 	}
 	json_doc_free(&d);
@@ -82,7 +83,8 @@ static int load(struct testrun *t, struct cx_err *e)
 		for (int i = 0; i < t->eng->set.n; i++)
 			for (int k = 0; k < t->eng->set.v[i]->ndepends; k++)
 				if (!conf_plugin_enabled(c, t->eng->set.v[i]->depends[k])) {
-					buf_printf(&t->enable, ", %s", t->eng->set.v[i]->depends[k]);
+					buf_printf(
+						&t->enable, ", %s", t->eng->set.v[i]->depends[k]);
 					more = true;
 				}
 		if (!more)
@@ -90,8 +92,8 @@ static int load(struct testrun *t, struct cx_err *e)
 	}
 	struct plugin *p = plugin_set_find(&t->eng->set, t->name);
 	if (!p)
-		return cx_fail(e, CX_E_NOT_FOUND, NULL, CX_T("%s não tem plugin.lua",
-			"%s has no plugin.lua"), t->folder);
+		return cx_fail(e, CX_E_NOT_FOUND, NULL,
+			CX_T("%s não tem plugin.lua", "%s has no plugin.lua"), t->folder);
 	if (p->state != PLUGIN_RUNNING)
 		return cx_fail(e, CX_E_PLUGIN_FAILED, NULL, "%s:%d: %s", p->errors[0].file,
 			p->errors[0].line, p->errors[0].message);
@@ -121,7 +123,8 @@ static int reset(void *ctx, const char *config_json, struct cx_err *e)
 }
 
 /* A time without offset becomes the instant of the company's wall clock. */
-static void member(struct buf *b, const struct json_doc *d, uint32_t key, bool time, struct arena *a)
+static void member(
+	struct buf *b, const struct json_doc *d, uint32_t key, bool time, struct arena *a)
 {
 	struct str name = json_text(d, key, a), raw = json_raw(d, key + 1);
 	char text[TZ_TEXT];
@@ -146,11 +149,13 @@ static bool is_time_field(const struct plugin_set *set, struct str type, struct 
 	return i >= 0 && plan->type->fields[i].kind == FIELD_TIME;
 }
 
-static void with_offsets(struct testrun *t, const struct json_doc *d, struct buf *b, struct arena *a)
+static void with_offsets(
+	struct testrun *t, const struct json_doc *d, struct buf *b, struct arena *a)
 {
 	uint32_t type_at = json_get(d, 0, "type"), key = 1;
 	struct str type = type_at && d->nodes[type_at].type == JSON_STRING
-		? json_text(d, type_at, a) : (struct str){"", 0};
+				  ? json_text(d, type_at, a)
+				  : (struct str){"", 0};
 	jw_obj(b);
 	for (uint32_t i = 0; i < d->nodes[0].count; i++, key = d->nodes[key + 1].next) {
 		struct str name = json_text(d, key, a);
@@ -173,11 +178,17 @@ static int post(struct testrun *t, int64_t now_ms, const struct buf *body, struc
 	int *status, struct cx_err *e)
 {
 	static const char meta[] = "content-type\0application/json";
-	struct frame f = {.meta = meta, .body = body->p,
-		.head = {.meta_len = sizeof meta, .body_len = (uint32_t)body->len, .kind = FRAME_JOB,
-			.route = ROUTE_EVENTS_POST, .job = ++t->jobs, .key = t->jobs, .now_ms = now_ms,
-			.seed = t->jobs, .caller = {.level = LEVEL_ADMIN, .lang = (uint8_t)cx_lang,
-			.uid = 0}}};
+	struct frame f = {.meta = meta,
+		.body = body->p,
+		.head = {.meta_len = sizeof meta,
+			.body_len = (uint32_t)body->len,
+			.kind = FRAME_JOB,
+			.route = ROUTE_EVENTS_POST,
+			.job = ++t->jobs,
+			.key = t->jobs,
+			.now_ms = now_ms,
+			.seed = t->jobs,
+			.caller = {.level = LEVEL_ADMIN, .lang = (uint8_t)cx_lang, .uid = 0}}};
 	ulid_make(now_ms, f.head.ulid);
 	int rc = store_begin(t->eng->store, e);
 	if (rc < 0)
@@ -229,8 +240,9 @@ static void run_file(struct testrun *t, const char *path)
 {
 	struct conf *c = t->eng->conf;
 	struct testing_host host = {.ctx = t, .reset = reset, .send = send_event, .kpi = kpi};
-	struct testing_options o = {.blame = t->eng->blame, .limits = {(size_t)c->lua_memory,
-		(int)c->lua_load, (int)c->lua_handler, (int)c->lua_formula, (int)c->lua_script}};
+	struct testing_options o = {.blame = t->eng->blame,
+		.limits = {(size_t)c->lua_memory, (int)c->lua_load, (int)c->lua_handler,
+			(int)c->lua_formula, (int)c->lua_script}};
 	struct buf text = {0}, shown = {0};
 	struct cx_err e;
 	buf_printf(&shown, "plugins/%s/tests/%s", t->name, strrchr(path, '/') + 1);
@@ -238,7 +250,8 @@ static void run_file(struct testrun *t, const char *path)
 		printf("FAIL %s: %s\n", path, e.msg);
 		t->failed++;
 	} else {
-		testing_run_file(buf_cstr(&shown), text.p, text.len, &host, &o, &t->passed, &t->failed);
+		testing_run_file(
+			buf_cstr(&shown), text.p, text.len, &host, &o, &t->passed, &t->failed);
 	}
 	buf_free(&text);
 	buf_free(&shown);
@@ -275,7 +288,8 @@ static void run_path(struct testrun *t, const char *path)
 	bool one_file = false;
 	char **files = NULL;
 	if (!find_plugin(t, path, &one_file)) {
-		printf(CX_T("FAIL %s: não é a pasta de um plugin\n", "FAIL %s: not a plugin's folder\n"),
+		printf(CX_T("FAIL %s: não é a pasta de um plugin\n",
+			       "FAIL %s: not a plugin's folder\n"),
 			path);
 		t->failed++;
 		return;
@@ -294,7 +308,8 @@ static void run_path(struct testrun *t, const char *path)
 		for (int i = 0; i < n; i++)
 			run_file(t, files[i]);
 		if (!n) {
-			printf(CX_T("FAIL %s: não há tests/*_test.lua\n", "FAIL %s: no tests/*_test.lua\n"),
+			printf(CX_T("FAIL %s: não há tests/*_test.lua\n",
+				       "FAIL %s: no tests/*_test.lua\n"),
 				path);
 			t->failed++;
 		}

@@ -72,8 +72,9 @@ static int loop(struct writer *w)
 			return 1;
 		if (idle && !got && !w->stop)
 			idle_work(w);
-		else if (!idle && (store_checkpoint(w->eng->store, CHECKPOINT_FORCED, true) < 0 ||
-			store_checkpoint(w->eng->store, CHECKPOINT_BYTES, false) < 0))
+		else if (!idle &&
+			 (store_checkpoint(w->eng->store, CHECKPOINT_FORCED, true) < 0 ||
+				 store_checkpoint(w->eng->store, CHECKPOINT_BYTES, false) < 0))
 			log_warn("checkpoint failed; the log grows until one succeeds");
 	}
 	return 0;
@@ -96,7 +97,8 @@ static void say_ready(struct writer *w)
 static int open_all(struct writer *w, bool restart, struct cx_err *e)
 {
 	struct engine *eng = w->eng;
-	int rc = store_open(&eng->store, eng->conf->store_url, eng->conf->server_data, STORE_WRITE, e);
+	int rc = store_open(
+		&eng->store, eng->conf->store_url, eng->conf->server_data, STORE_WRITE, e);
 	if (rc >= 0)
 		confine((const char *const[]){eng->conf->server_data, NULL},
 			(const char *const[]){eng->conf->plugins_path, NULL});

@@ -87,7 +87,7 @@ static int no_token(struct cx_err *e, const char *pt, const char *en)
 
 static int32_t find(const struct auth *a, const char *text, size_t n)
 {
-	struct token_row key, *row;
+	struct token_row key = {0}, *row;
 	SHA256((const unsigned char *)text, n, key.sha256);
 	row = a->ntokens ? bsearch(&key, a->tokens, a->ntokens, sizeof key, by_hash) : NULL;
 	return row ? (int32_t)(row - a->tokens) : -1;

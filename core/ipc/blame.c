@@ -38,7 +38,8 @@ void blame_free(struct blame *b)
 
 static void begin(struct blame *b, enum blame_phase phase)
 {
-	/* Relaxed: the reader only needs to see it within a watchdog tick, and this is a hot path. */
+	/* Relaxed: the reader only needs to see it within a watchdog tick, and this is a hot path.
+	 */
 	atomic_store_explicit(&b->since_us, clock_mono_us(), memory_order_relaxed);
 	atomic_store_explicit(&b->phase, phase, memory_order_relaxed);
 }
@@ -49,8 +50,8 @@ void blame_phase(struct blame *b, enum blame_phase phase)
 		begin(b, phase);
 }
 
-enum blame_phase blame_lua(struct blame *b, const char *plugin, const char *handler,
-	uint32_t budget_ms)
+enum blame_phase blame_lua(
+	struct blame *b, const char *plugin, const char *handler, uint32_t budget_ms)
 {
 	if (!b)
 		return BLAME_IDLE;

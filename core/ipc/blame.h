@@ -10,8 +10,16 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-enum blame_phase { BLAME_IDLE, BLAME_START, BLAME_MIGRATE, BLAME_REBUILD, BLAME_BATCH, BLAME_LUA,
-	BLAME_COMMIT, BLAME_CHECKPOINT };
+enum blame_phase {
+	BLAME_IDLE,
+	BLAME_START,
+	BLAME_MIGRATE,
+	BLAME_REBUILD,
+	BLAME_BATCH,
+	BLAME_LUA,
+	BLAME_COMMIT,
+	BLAME_CHECKPOINT
+};
 
 struct blame {
 	_Atomic uint32_t phase;     /* enum blame_phase */
@@ -22,15 +30,16 @@ struct blame {
 	char plugin[64], handler[96];
 };
 
-struct blame *blame_make(int *fd); /* parent: page and the fd to hand over; NULL: out of resources */
+struct blame *blame_make(
+	int *fd); /* parent: page and the fd to hand over; NULL: out of resources */
 struct blame *blame_attach(int fd); /* engine */
 void blame_free(struct blame *b);
 
 /* b may be NULL (tests, tools). */
 void blame_phase(struct blame *b, enum blame_phase phase);
 /* Around every run of plugin code; returns the phase to go back to with blame_phase(). */
-enum blame_phase blame_lua(struct blame *b, const char *plugin, const char *handler,
-	uint32_t budget_ms);
+enum blame_phase blame_lua(
+	struct blame *b, const char *plugin, const char *handler, uint32_t budget_ms);
 const char *blame_phase_name(uint32_t phase);
 
 #endif

@@ -98,12 +98,14 @@ int spawn_lock_data(const char *dir, int wait_ms, struct cx_err *e)
 	if (make_dir(dir) != 0)
 		return cx_fail(e, CX_E_STORE_FAILED, "data",
 			CX_T("não consigo criar a pasta de dados %s: %s",
-				"cannot make the data folder %s: %s"), dir, strerror(errno));
+				"cannot make the data folder %s: %s"),
+			dir, strerror(errno));
 	snprintf(path, sizeof path, "%s/lock", dir);
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return cx_fail(e, CX_E_STORE_FAILED, "data",
-			CX_T("não consigo abrir %s: %s", "cannot open %s: %s"), path, strerror(errno));
+			CX_T("não consigo abrir %s: %s", "cannot open %s: %s"), path,
+			strerror(errno));
 	int64_t until = clock_mono_us() + wait_ms * 1000LL;
 	while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
 		if (clock_mono_us() < until) {

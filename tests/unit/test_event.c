@@ -5,9 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
 #include <cmocka.h>
-
 #include "base/tz.h"
 #include "event/event.h"
 
