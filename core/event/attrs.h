@@ -8,17 +8,32 @@
 #include "event/event.h"
 
 /* In name order: the order of the digest. */
-enum attr_id { A_ACTOR, A_CORRECTS, A_DATA, A_DATA_BASE64, A_DATACONTENTTYPE, A_DATASCHEMA, A_ID,
-	A_RECORDEDTIME, A_SEQUENCE, A_SOURCE, A_SPECVERSION, A_SUBJECT, A_TIME, A_TYPE, A_UNIT,
-	A_COUNT };
+enum attr_id {
+	A_ACTOR,
+	A_CORRECTS,
+	A_DATA,
+	A_DATA_BASE64,
+	A_DATACONTENTTYPE,
+	A_DATASCHEMA,
+	A_ID,
+	A_RECORDEDTIME,
+	A_SEQUENCE,
+	A_SOURCE,
+	A_SPECVERSION,
+	A_SUBJECT,
+	A_TIME,
+	A_TYPE,
+	A_UNIT,
+	A_COUNT
+};
 
 struct attrs {
-	struct str v[A_COUNT];  /* A_DATA is not here */
-	bool sent[A_COUNT];     /* also when what was sent is wrong */
-	bool wrong[A_COUNT];    /* reported already */
+	struct str v[A_COUNT]; /* A_DATA is not here */
+	bool sent[A_COUNT];    /* also when what was sent is wrong */
+	bool wrong[A_COUNT];   /* reported already */
 	const struct json_doc *doc;
-	uint32_t data;          /* node of the data in doc, with sent[A_DATA] */
-	bool structured;        /* id and specversion must be there */
+	uint32_t data;   /* node of the data in doc, with sent[A_DATA] */
+	bool structured; /* id and specversion must be there */
 };
 
 int attrs_find(const char *name, size_t n); /* enum attr_id or -1 */

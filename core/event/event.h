@@ -15,18 +15,18 @@
 
 enum { EVENT_DIGEST = 16, EVENT_NAME_MAX = 256, EVENT_TEXT_MAX = 4096 };
 #define EVENT_AHEAD_MS (5 * 60 * 1000)
-#define EVENT_INT_MAX 9007199254740991LL
+#define EVENT_INT_MAX  9007199254740991LL
 
 struct event {
 	int64_t seq, time_ms, recorded_ms;
-	uint64_t job; /* key of the job that stored it */
-	struct str id, source, type_name, time; /* time: as sent, or as filled in */
+	uint64_t job;                                        /* key of the job that stored it */
+	struct str id, source, type_name, time;              /* time: as sent, or as filled in */
 	struct str subject, unit, actor, sequence, corrects; /* p NULL = absent */
 	struct str data;    /* JSON object, compact, values as sent; p NULL = none */
 	struct str derived; /* JSON object of the derived fields; p NULL = none declared */
 	uint8_t digest[EVENT_DIGEST]; /* of what was sent: see event_envelope */
 	bool clockahead;
-	bool id_made;                 /* no id was sent: not safe to retry */
+	bool id_made; /* no id was sent: not safe to retry */
 	const struct event_type *type;
 	struct value *fields; /* type->nfields values; the derived ones last; NULL: not read */
 };
@@ -34,11 +34,11 @@ struct event {
 struct event_origin { /* what the front knew of the request; see job.h */
 	int64_t now_ms;
 	const struct caller *caller;
-	const uint8_t *ulid;  /* for the item-th event of the job: its id where it has none */
+	const uint8_t *ulid; /* for the item-th event of the job: its id where it has none */
 	uint32_t item;
-	bool structured;      /* application/cloudevents(-batch)+json: specversion and id needed */
-	bool import;          /* cxd import: recordedtime allowed, never later than now */
-	uint32_t max_bytes;   /* [limits] event */
+	bool structured;    /* application/cloudevents(-batch)+json: specversion and id needed */
+	bool import;        /* cxd import: recordedtime allowed, never later than now */
+	uint32_t max_bytes; /* [limits] event */
 };
 
 /* One event object (structured or plain JSON) at node. Fills attributes, data (compacted) and
@@ -52,8 +52,8 @@ int event_envelope_binary(struct event *ev, const char *meta, uint32_t meta_len,
 	struct cx_errs *errs);
 /* Reads ev->data under ev->type into ev->fields (allocated in a); company: default currency.
  * Derived fields are set to null. */
-int event_fields(struct event *ev, const char *company_currency, struct arena *a,
-	struct cx_errs *errs);
+int event_fields(
+	struct event *ev, const char *company_currency, struct arena *a, struct cx_errs *errs);
 /* The same for an event read back from the store, derived fields from ev->derived. Mistakes (an
  * old event under a stricter type) leave the field null and are not reported. *missing: some
  * derived field of the type was never computed for this event. */

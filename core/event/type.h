@@ -8,8 +8,16 @@
 #include "base/arena.h"
 #include "base/err.h"
 
-enum field_kind { FIELD_INTEGER, FIELD_DECIMAL, FIELD_BOOLEAN, FIELD_TEXT, FIELD_CHOICE, FIELD_TIME,
-	FIELD_DURATION, FIELD_MONEY };
+enum field_kind {
+	FIELD_INTEGER,
+	FIELD_DECIMAL,
+	FIELD_BOOLEAN,
+	FIELD_TEXT,
+	FIELD_CHOICE,
+	FIELD_TIME,
+	FIELD_DURATION,
+	FIELD_MONEY
+};
 
 enum value_kind { VALUE_NULL, VALUE_INT, VALUE_BOOL, VALUE_TEXT, VALUE_MONEY };
 struct value {
@@ -24,10 +32,10 @@ struct field {
 	enum field_kind kind;
 	bool required, personal, derived;
 	bool has_min, has_max;
-	int64_t min, max;        /* in the unit of struct value.i; of a text, characters */
-	struct value fallback;   /* `default`; VALUE_NULL = none */
-	int scale;               /* decimal: digits after the point; money: of the currency */
-	char currency[4];        /* money: "" = the company's */
+	int64_t min, max;      /* in the unit of struct value.i; of a text, characters */
+	struct value fallback; /* `default`; VALUE_NULL = none */
+	int scale;             /* decimal: digits after the point; money: of the currency */
+	char currency[4];      /* money: "" = the company's */
 	char **choices;
 	int nchoices;
 };
@@ -42,12 +50,21 @@ struct event_type {
 
 void event_type_free(struct event_type *t);
 int event_type_field(const struct event_type *t, const char *name, size_t n); /* index or -1 */
-const char *field_kind_name(enum field_kind k); /* "integer" */
-int currency_scale(const char *currency);       /* ISO 4217 digits: BRL 2, JPY 0, KWD 3 */
+const char *field_kind_name(enum field_kind k);                               /* "integer" */
+int currency_scale(const char *currency); /* ISO 4217 digits: BRL 2, JPY 0, KWD 3 */
 
 /* What a measure or dimension reads: a field or an attribute of the envelope. */
-enum attr { ATTR_NONE, ATTR_FIELD, ATTR_ID, ATTR_SOURCE, ATTR_TYPE, ATTR_TIME, ATTR_SUBJECT,
-	ATTR_UNIT, ATTR_ACTOR };
+enum attr {
+	ATTR_NONE,
+	ATTR_FIELD,
+	ATTR_ID,
+	ATTR_SOURCE,
+	ATTR_TYPE,
+	ATTR_TIME,
+	ATTR_SUBJECT,
+	ATTR_UNIT,
+	ATTR_ACTOR
+};
 struct field_ref {
 	enum attr attr;
 	int field; /* with ATTR_FIELD */

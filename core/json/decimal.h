@@ -20,7 +20,7 @@ bool json_decimal(struct str text, struct json_decimal *d);
 
 enum decimal_fit { DECIMAL_FITS, DECIMAL_TOO_FINE, DECIMAL_TOO_BIG };
 /* The value in units of 10^-scale, exactly and within ±max (max ≤ 10^18). */
-enum decimal_fit json_decimal_units(const struct json_decimal *d, int scale, int64_t max,
-	int64_t *v);
+enum decimal_fit json_decimal_units(
+	const struct json_decimal *d, int scale, int64_t max, int64_t *v);
 
 #endif

@@ -19,8 +19,8 @@ struct json_scanner {
 	uint32_t open[JSON_DEPTH];
 };
 
-void json_scanner_init(struct json_scanner *s, struct json_doc *d, const char *src, size_t len,
-	struct cx_err *e);
+void json_scanner_init(
+	struct json_scanner *s, struct json_doc *d, const char *src, size_t len, struct cx_err *e);
 int json_scan_value(struct json_scanner *s); /* one value at s->p; CX_OK or the error */
 void json_skip_space(struct json_scanner *s);
 int json_bad(struct json_scanner *s, const unsigned char *at, const char *pt, const char *en);

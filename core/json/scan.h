@@ -15,8 +15,16 @@
 
 enum { JSON_DEPTH = 32 };
 
-enum json_type { JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_INTEGER, JSON_NUMBER, JSON_STRING,
-	JSON_ARRAY, JSON_OBJECT };
+enum json_type {
+	JSON_NULL,
+	JSON_FALSE,
+	JSON_TRUE,
+	JSON_INTEGER,
+	JSON_NUMBER,
+	JSON_STRING,
+	JSON_ARRAY,
+	JSON_OBJECT
+};
 /* JSON_INTEGER: no fraction, no exponent, not "-0"; any size. JSON_NUMBER: every other number. */
 
 enum { JSON_ESCAPED = 1, JSON_ESCAPED_NUL = 2 };
@@ -44,7 +52,7 @@ void json_doc_free(struct json_doc *d);
 uint32_t json_get(const struct json_doc *d, uint32_t obj, const char *key);
 struct str json_text(const struct json_doc *d, uint32_t node, struct arena *a); /* unescaped */
 bool json_int64(const struct json_doc *d, uint32_t node, int64_t *v); /* JSON_INTEGER that fits */
-struct str json_raw(const struct json_doc *d, uint32_t node); /* a string with its quotes */
+struct str json_raw(const struct json_doc *d, uint32_t node);         /* a string with its quotes */
 bool json_utf8(const char *s, size_t n); /* well-formed UTF-8, without U+0000 */
 
 /* Appends the value without white space, numbers and strings as sent. */
@@ -60,8 +68,8 @@ struct json_items {
 };
 /* Items of the top-level array, each scanned (JSON_DEPTH levels of its own) and without the white
  * space around it; anything else is CX_E_BAD_JSON. Stops after max items. */
-int json_split_array(struct json_items *items, const char *src, size_t len, uint32_t max,
-	struct cx_err *e);
+int json_split_array(
+	struct json_items *items, const char *src, size_t len, uint32_t max, struct cx_err *e);
 /* Non-blank lines, not scanned. */
 void json_split_lines(struct json_items *items, const char *src, size_t len, uint32_t max);
 

@@ -23,8 +23,8 @@ enum { PEOPLE = 12, UNITS = 3, CHANNELS = 2, NONE = -1, DAYS = 70, NM = 11 };
 /* ---- what the test knows: plain rows and plain measures ---- */
 
 struct plain {
-	int type; /* 0 "t.x", 1 "t.y" */
-	int64_t time, bought; /* bought 0 = null */
+	int type;                       /* 0 "t.x", 1 "t.y" */
+	int64_t time, bought;           /* bought 0 = null */
 	int who, unit, channel, amount; /* NONE = null */
 };
 
@@ -75,8 +75,10 @@ static void make_types(void)
 {
 	static const char *const names[] = {"amount", "bought", "channel"};
 	for (int t = 0; t < 2; t++) {
-		types[t] = (struct event_type){.name = t ? "t.y" : "t.x", .plugin = "p",
-			.fields = fields[t], .nfields = 3};
+		types[t] = (struct event_type){.name = t ? "t.y" : "t.x",
+			.plugin = "p",
+			.fields = fields[t],
+			.nfields = 3};
 		for (int i = 0; i < 3; i++)
 			fields[t][i].name = (char *)(uintptr_t)names[i];
 		fields[t][0].kind = FIELD_INTEGER;
@@ -88,8 +90,8 @@ static void make_types(void)
 static void make_measure(struct kpi *k, int i, const struct plain_measure *p)
 {
 	struct measure *m = &k->measures[i];
-	static const enum measure_kind kinds[] = {MEASURE_COUNT, MEASURE_SUM, MEASURE_DISTINCT,
-		MEASURE_DISTINCT};
+	static const enum measure_kind kinds[] = {
+		MEASURE_COUNT, MEASURE_SUM, MEASURE_DISTINCT, MEASURE_DISTINCT};
 	m->name = xstrdup(p->name);
 	m->kind = kinds[p->kind];
 	m->type = &types[p->type];

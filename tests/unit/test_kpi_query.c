@@ -56,8 +56,8 @@ static void what_is_refused(void **unused)
 	refused("where", "store:b07", "where");
 	assert_int_equal(kpi_query_parse(&q, kpis[0], mixed, 2, now_ms, &err), CX_E_BAD_QUERY);
 	assert_string_equal(err.field, "last");
-	static const struct kpi_param long_days[] = {{"from", "0001-01-01"}, {"to", "2020-01-01"},
-		{"every", "day"}};
+	static const struct kpi_param long_days[] = {
+		{"from", "0001-01-01"}, {"to", "2020-01-01"}, {"every", "day"}};
 	assert_int_equal(ask(kpis[0], long_days, 3), CX_E_BAD_QUERY);
 	assert_string_equal(err.field, "every");
 	close_store();
@@ -83,8 +83,8 @@ static void windows(void **unused)
 		assert_int_equal(q.from_ms, at(rows[i].from));
 		assert_int_equal(q.to_ms, at(rows[i].to));
 	}
-	static const struct kpi_param p[] = {{"where", "unit:a:b"}, {"where", "channel:"},
-		{"from", "2018-01-31T10:00"}};
+	static const struct kpi_param p[] = {
+		{"where", "unit:a:b"}, {"where", "channel:"}, {"from", "2018-01-31T10:00"}};
 	ok(kpi_query_parse(&q, kpis[0], p, 3, 0, &err));
 	assert_int_equal(q.nwhere, 2);
 	assert_string_equal(q.where[0].text, "a:b");
@@ -118,8 +118,8 @@ static void what_a_reply_says(void **unused)
 		plain("2018-01-02 11:00", 1, NONE, 40), plain("2018-01-05 00:00", 2, 0, 30)};
 	static const struct kpi_host money = {
 		.where = where, .formula = sum_of, .interval = interval};
-	const struct kpi_param p[] = {{"from", "2018-01-02"}, {"to", "2018-01-04"}, {"by", "unit"},
-		{"every", "day"}};
+	const struct kpi_param p[] = {
+		{"from", "2018-01-02"}, {"to", "2018-01-04"}, {"by", "unit"}, {"every", "day"}};
 	struct kpi_query q;
 	(void)unused;
 	open_store(100);
@@ -225,7 +225,9 @@ static void left_out_events(void **unused)
 static int tally_amount(int64_t amount)
 {
 	struct value fields_[3] = {{.kind = VALUE_INT, .i = amount}};
-	struct event ev = {.seq = ++seq, .time_ms = at("2018-01-02 10:00"), .type = &types[0],
+	struct event ev = {.seq = ++seq,
+		.time_ms = at("2018-01-02 10:00"),
+		.type = &types[0],
 		.fields = fields_};
 	return cells_tally(cells, &kpis[0]->measures[2], &ev, &err);
 }
@@ -255,8 +257,8 @@ static void sums_do_not_wrap(void **unused)
 
 static void damage_is_found(void **unused)
 {
-	const struct plain v[] = {plain("2018-01-02 10:00", 1, 2, 60),
-		plain("2018-01-03 10:00", 1, 1, 1)};
+	const struct plain v[] = {
+		plain("2018-01-02 10:00", 1, 2, 60), plain("2018-01-03 10:00", 1, 1, 1)};
 	struct buf value = {0};
 	char what[200] = "";
 	(void)unused;
@@ -277,8 +279,8 @@ static void damage_is_found(void **unused)
 	for (size_t i = 0; i < value.len * 8; i++) {
 		ok(store_begin(store, &err));
 		value.p[i / 8] ^= (char)(1 << i % 8);
-		ok(store_cell_put(store, kpis[0]->cube->id, day, group, value.p, i % 3 ? value.len : i / 8,
-			&err));
+		ok(store_cell_put(store, kpis[0]->cube->id, day, group, value.p,
+			i % 3 ? value.len : i / 8, &err));
 		value.p[i / 8] ^= (char)(1 << i % 8);
 		assert_int_equal(ask(kpis[0], NULL, 0), CX_E_STORE_FAILED);
 		store_rollback(store);
