@@ -20,8 +20,8 @@ struct figure { /* one measure, merged so far */
 };
 
 struct answer_group {
-	struct str key;           /* of the asked dimensions */
-	struct str el[KPI_DIMS];  /* its elements, raw JSON */
+	struct str key;          /* of the asked dimensions */
+	struct str el[KPI_DIMS]; /* its elements, raw JSON */
 	struct figure *total, *series;
 };
 
@@ -32,19 +32,19 @@ struct answer {
 	const struct kpi_host *host;
 	const struct kpi_meta *meta;
 	struct cx_err *e;
-	struct arena arena;      /* lives as long as the answer */
+	struct arena arena; /* lives as long as the answer */
 	struct window w;
 	struct bucket *buckets;
-	int nbuckets, bucket;    /* bucket: where the last day was */
+	int nbuckets, bucket; /* bucket: where the last day was */
 	struct figure *total, *series;
 	struct kpi_measured *measured; /* what the formula is given, figure after figure */
-	struct pmap memo, map;   /* key of a cell → struct memo; of the reply → answer_group */
+	struct pmap memo, map; /* key of a cell → struct memo; of the reply → answer_group */
 	struct answer_group **groups;
 	int ngroups, cap_groups;
 	struct str where[16][2]; /* a filter's text as bare and as quoted JSON */
 	bool seen;               /* something was counted, also outside the filters: from … to */
 	int32_t seen_first, seen_last;
-	bool partial;            /* an event of an edge day was excluded */
+	bool partial; /* an event of an edge day was excluded */
 };
 
 /* The accumulators that a day and group of cells feeds; NULL both if the filters leave it out. */
@@ -53,10 +53,10 @@ struct targets {
 };
 int answer_targets(struct answer *a, int32_t day, struct str group, struct targets *t);
 int answer_add(struct answer *a, const struct targets *t, const struct measure *m, int64_t delta);
-void answer_see(const struct targets *t, const struct measure *m, int32_t day, uint32_t id,
-	uint32_t n);
-void answer_merge(const struct targets *t, const struct measure *m, int32_t day,
-	const struct kset *set);
+void answer_see(
+	const struct targets *t, const struct measure *m, int32_t day, uint32_t id, uint32_t n);
+void answer_merge(
+	const struct targets *t, const struct measure *m, int32_t day, const struct kset *set);
 int answer_close(struct answer *a); /* all days are in */
 
 int edge_scan(struct answer *a, const struct edge *edge);

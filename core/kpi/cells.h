@@ -11,14 +11,15 @@
 #include "store/store.h"
 
 struct cells;
-struct cells *cells_new(struct store *s, int64_t max_groups, int (*where)(void *ctx,
-	const struct measure *m, struct event *ev, struct cx_err *e), void *ctx);
+struct cells *cells_new(struct store *s, int64_t max_groups,
+	int (*where)(void *ctx, const struct measure *m, struct event *ev, struct cx_err *e),
+	void *ctx);
 void cells_free(struct cells *c);
 
 int cells_tally(struct cells *c, const struct measure *m, struct event *ev, struct cx_err *e);
-size_t cells_mark(const struct cells *c);              /* how far the batch has come */
-void cells_rewind(struct cells *c, size_t mark);       /* drops what was added since */
-int cells_flush(struct cells *c, struct cx_err *e);    /* the batch's last; marks end here */
+size_t cells_mark(const struct cells *c);           /* how far the batch has come */
+void cells_rewind(struct cells *c, size_t mark);    /* drops what was added since */
+int cells_flush(struct cells *c, struct cx_err *e); /* the batch's last; marks end here */
 /* Writes what was added so far, for a query within the batch (tx:kpi). Marks stay good: after
  * store_rewind() to the savepoint taken with a mark, cells_rewind() makes what the store lost due
  * again. */

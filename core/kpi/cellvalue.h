@@ -20,8 +20,8 @@ static inline bool cell_touched(const uint8_t *bits, int slot)
 {
 	return bits[slot / 8] >> slot % 8 & 1;
 }
-void cell_write(struct buf *out, struct cell_at at, int nslots, const uint8_t *touched,
-	const int64_t *v);
+void cell_write(
+	struct buf *out, struct cell_at at, int nslots, const uint8_t *touched, const int64_t *v);
 /* false: damaged, or of another number of slots. *touched points into p; untouched v are 0. */
 bool cell_read(const void *p, size_t n, struct cell_at at, int nslots, const uint8_t **touched,
 	int64_t *v);

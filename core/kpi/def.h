@@ -18,16 +18,16 @@ struct measure {
 	const struct event_type *type; /* resolved from type_name */
 	char *field_name;              /* NULL: none */
 	struct field_ref field;
-	char *at_name;                 /* NULL: placed by `time` */
-	int at;                        /* index in type->fields or -1 */
-	int at_slot;                   /* store_place_slot, or -1 */
-	int times;                     /* distinct: the set seen at least so often; else 1 */
-	bool days;                     /* distinct: on different days */
-	int where;                     /* handle of the Lua function, 0 = none */
+	char *at_name;                   /* NULL: placed by `time` */
+	int at;                          /* index in type->fields or -1 */
+	int at_slot;                     /* store_place_slot, or -1 */
+	int times;                       /* distinct: the set seen at least so often; else 1 */
+	bool days;                       /* distinct: on different days */
+	int where;                       /* handle of the Lua function, 0 = none */
 	struct field_ref dims[KPI_DIMS]; /* as kpi->by */
 	const struct kpi *kpi;
-	int slot;                      /* count, sum: its integer in the cube's cells */
-	int set;                       /* distinct: its number among the cube's sets */
+	int slot; /* count, sum: its integer in the cube's cells */
+	int set;  /* distinct: its number among the cube's sets */
 };
 
 struct kpi {
@@ -40,15 +40,15 @@ struct kpi {
 	int nby;
 	struct measure *measures; /* in name order */
 	int nmeasures;
-	int formula;              /* handle of the Lua function */
-	int interval;             /* the same, 0 = none */
-	char hash[65];            /* identity of the definition */
+	int formula;   /* handle of the Lua function */
+	int interval;  /* the same, 0 = none */
+	char hash[65]; /* identity of the definition */
 	struct cube *cube;
-	char currency[4];         /* format money: of its sums; "" = the company's */
+	char currency[4]; /* format money: of its sums; "" = the company's */
 };
 
 struct cube {
-	int id;             /* store_cube_id */
+	int id;              /* store_cube_id */
 	char *plugin, *dims; /* dims: names joined by ',' */
 	int ndims;
 	struct measure **measures;

@@ -14,10 +14,10 @@ struct kset;
 struct kset *kset_new(int levels);
 struct kset *kset_copy(const struct kset *s);
 void kset_free(struct kset *s);
-void kset_see(struct kset *s, uint32_t id, uint32_t n); /* n more times */
-void kset_merge(struct kset *into, const struct kset *from);       /* different days, or times */
+void kset_see(struct kset *s, uint32_t id, uint32_t n);               /* n more times */
+void kset_merge(struct kset *into, const struct kset *from);          /* different days, or times */
 void kset_merge_same_day(struct kset *into, const struct kset *from); /* S1 ∪ S1, level 1 only */
-uint64_t kset_count(const struct kset *s, int level);              /* |S_level| */
+uint64_t kset_count(const struct kset *s, int level);                 /* |S_level| */
 /* Plain sets (level of the first operand's top) for formulas: a new set of one level. */
 enum kset_op { KSET_AND, KSET_OR, KSET_MINUS };
 struct kset *kset_top(const struct kset *s); /* S_levels as a one-level set */

@@ -13,7 +13,7 @@ struct edge { /* a piece of one day */
 	int64_t from_ms, to_ms;
 };
 struct window {
-	int32_t first, last; /* whole days; first > last: none */
+	int32_t first, last;  /* whole days; first > last: none */
 	struct edge edges[2]; /* before and after the whole days */
 	bool before, after;
 };
