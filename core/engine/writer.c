@@ -80,6 +80,20 @@ static int loop(struct writer *w)
 	return 0;
 }
 
+/* Names of the plugins that are left out, for /healthz. */
+static void say_failed(struct writer *w)
+{
+	struct buf names = {0};
+	jw_arr(&names);
+	for (int i = 0; i < w->eng->set.n; i++)
+		if (w->eng->set.v[i]->state == PLUGIN_FAILED)
+			jw_str(&names, w->eng->set.v[i]->name);
+	jw_arr_end(&names);
+	struct job_head h = {.kind = FRAME_PLUGINS, .body_len = (uint32_t)names.len};
+	frame_add(&w->output, &h, NULL, names.p);
+	buf_free(&names);
+}
+
 static void say_ready(struct writer *w)
 {
 	struct ready r = {.last_seq = w->in.next_seq - 1, .events = w->in.next_seq > 1};
@@ -90,6 +104,7 @@ static void say_ready(struct writer *w)
 			r.plugins_failed++;
 	}
 	access_push(w->eng, &w->output);
+	say_failed(w);
 	struct job_head h = {.kind = FRAME_READY, .body_len = sizeof r};
 	frame_add(&w->output, &h, NULL, (const char *)&r);
 }

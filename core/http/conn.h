@@ -42,6 +42,8 @@ struct conn {
 	struct request *first, **last;
 	int nrequests, jobs; /* jobs: of them with an engine… */
 	enum who jobs_who;   /* …this one */
+	bool jobs_batch; /* a batch is under way: it takes several transactions, and seqs follow the
+			  * order of the requests, so what comes after it waits */
 	struct buf out, writing;
 	uv_write_t write;
 	bool write_pending;

@@ -186,26 +186,34 @@ int request_plan(struct conn *c)
 	return c->plan;
 }
 
-size_t request_body_max(const struct conn *c, bool *drop)
+/* Does the request carry many events? */
+static bool is_batch(const struct conn *c)
 {
 	static const char *const many[] = {
 		"application/cloudevents-batch+json", "application/x-ndjson"};
-	enum body_limit limit = c->plan == CX_OK ? routes[c->route].body : BODY_NONE;
-	*drop = limit == BODY_NONE;
-	if (limit != BODY_EVENTS)
-		return small_body;
 	const char *type = meta_get(c->meta.p, (uint32_t)c->meta.len, "content-type");
 	for (int i = 0; type && i < 2; i++) {
 		size_t n = strlen(many[i]);
 		if (strncmp(type, many[i], n) == 0 && (type[n] == 0 || type[n] == ';'))
-			return (size_t)c->http->conf->limits_batch;
+			return true;
 	}
-	return (size_t)c->http->conf->limits_body;
+	return false;
+}
+
+size_t request_body_max(const struct conn *c, bool *drop)
+{
+	enum body_limit limit = c->plan == CX_OK ? routes[c->route].body : BODY_NONE;
+	*drop = limit == BODY_NONE;
+	if (limit != BODY_EVENTS)
+		return small_body;
+	const struct conf *conf = c->http->conf;
+	return (size_t)(is_batch(c) ? conf->limits_batch : conf->limits_body);
 }
 
 bool request_must_wait(const struct conn *c)
 {
-	return c->plan == CX_OK && c->jobs > 0 && c->jobs_who != routes[c->route].who;
+	return c->plan == CX_OK && c->jobs > 0 &&
+	       (c->jobs_batch || c->jobs_who != routes[c->route].who);
 }
 
 static struct request *request_new(struct conn *c)
@@ -338,6 +346,7 @@ void request_take(struct conn *c)
 		r->submitted = true;
 		c->jobs++;
 		c->jobs_who = routes[c->route].who;
+		c->jobs_batch = routes[c->route].body == BODY_EVENTS && is_batch(c);
 		if (c->http->host.submit(c->http->host.ctx, r, &h, c->meta.p, m->body.p, &c->err) !=
 			CX_OK)
 			finish_error(r, &c->err);

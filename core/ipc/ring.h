@@ -20,7 +20,7 @@ struct ring_job {
 	uint64_t job, at; /* at: of its frame, counted from the ring's first byte ever */
 	uint32_t len;
 	bool done;
-	uint8_t off; /* how often it was sent again without a plugin's code */
+	uint8_t off;    /* how often it was sent again without a plugin's code */
 	bool sent;      /* to the engine that runs now, at least in part */
 	uint8_t deaths; /* engines that died holding it */
 	int64_t since_us;

@@ -190,3 +190,25 @@ def test_clock_ahead_is_marked(cxd):
 def test_time_is_kept_as_sent(cxd):
     reply = cxd.post(rated(id="tz", time="2026-03-02T13:00:00.5Z"))[1]
     assert reply["time"] == "2026-03-02T13:00:00.5Z"
+
+
+def test_seqs_follow_the_order_of_the_requests_of_a_connection(cxd):
+    """A batch takes several transactions; what the same connection sends after it comes after it."""
+    import socket
+    lines = "\n".join(json.dumps(rated(id=f"p{i}", source="/order")) for i in range(3000))
+    single = json.dumps(rated(id="after", source="/order"))
+
+    def request(kind, body):
+        body = body.encode()
+        return (f"POST /v1/events HTTP/1.1\r\nHost: cxd\r\nContent-Type: {kind}\r\n"
+                f"Content-Length: {len(body)}\r\n\r\n").encode() + body
+    s = socket.socket(socket.AF_UNIX)
+    s.connect(cxd.socket)
+    s.settimeout(30)
+    s.sendall(request(NDJSON, lines) + request(JSON, single))
+    answer = b""
+    while b'"after"' not in answer or not answer.rstrip().endswith(b"}"):
+        answer += s.recv(65536)
+    s.close()
+    last = json.loads(answer.split(b"\r\n\r\n")[1].split(b"HTTP/1.1")[0])["last_seq"]
+    assert json.loads(answer.split(b"\r\n\r\n")[2])["seq"] == last + 1
