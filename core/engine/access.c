@@ -1,6 +1,7 @@
 #include "engine/access.h"
 
 #include <openssl/sha.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -59,6 +60,26 @@ static int name_field(struct ingest *in, const char *key, char out[NAME_MAX_BYTE
 	return CX_OK;
 }
 
+/* A slip such as "units" must not make a token that sees everything. */
+static int known_fields(struct ingest *in, struct cx_err *e)
+{
+	static const char *const names[] = {"name", "level", "unit", "person", "expires"};
+	const struct json_node *v = in->doc.nodes;
+	for (uint32_t i = 1, k = 0; k < v[0].count; k++, i = v[i + 1].next) {
+		struct str key = json_text(&in->doc, i, &in->arena);
+		bool known = false;
+		for (int n = 0; n < 5; n++)
+			known |= strlen(names[n]) == key.n && memcmp(names[n], key.p, key.n) == 0;
+		char text[NAME_MAX_BYTES];
+		snprintf(text, sizeof text, "%.*s", (int)key.n, key.p);
+		if (!known)
+			return cx_fail(e, CX_E_UNKNOWN_FIELD, text,
+				CX_T("uma credencial tem name, level, unit, person e expires",
+					"a token has name, level, unit, person and expires"));
+	}
+	return CX_OK;
+}
+
 static int read_request(
 	struct ingest *in, const struct frame *f, struct token_row *t, struct cx_err *e)
 {
@@ -70,7 +91,8 @@ static int read_request(
 	if (in->doc.nodes[0].type != JSON_OBJECT)
 		return cx_fail(e, CX_E_BAD_REQUEST, NULL,
 			CX_T("mande um objeto JSON", "send a JSON object"));
-	if ((rc = name_field(in, "name", t->name, true, e)) < 0 ||
+	if ((rc = known_fields(in, e)) < 0 ||
+		(rc = name_field(in, "name", t->name, true, e)) < 0 ||
 		(rc = name_field(in, "level", word, true, e)) < 0 ||
 		(rc = name_field(in, "unit", t->unit, false, e)) < 0 ||
 		(rc = name_field(in, "person", t->person, false, e)) < 0)
