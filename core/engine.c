@@ -10,6 +10,7 @@
 #include "engine/reader.h"
 #include "engine/scriptrun.h"
 #include "engine/testrun.h"
+#include "engine/verify.h"
 #include "engine/writer.h"
 #include "ipc/spawn.h"
 
@@ -44,6 +45,8 @@ static int run_role(struct engine *eng, const char *role, int argc, char **argv)
 		return testrun_main(eng, argc, argv);
 	if (strcmp(role, "script") == 0)
 		return scriptrun_main(eng, argc, argv);
+	if (strcmp(role, "verify") == 0)
+		return verify_main(eng, argc, argv);
 	if (strcmp(role, "import") == 0)
 		return import_main(eng->conf, eng->blame, argc, argv);
 	cx_die("no engine role \"%s\"", role);

@@ -6,6 +6,7 @@
  *           check                               every error of conf, plugins, scripts; then ends
  *           test PATH…                          a plugin's own tests      engine/testrun.h
  *           script NAME [--as-of D] [--json] …  one review run            engine/scriptrun.h
+ *           verify [--json]                     figures against the log   engine/verify.h
  *           import NAME [DIR] …                 maps files to events      engine/import.h
  * Errors: the exit code; write and read explain themselves in the log, the others on stderr. */
 #ifndef CX_ENGINE_H

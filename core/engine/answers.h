@@ -1,4 +1,4 @@
-/* answers.h — what a reader answers: events, KPIs, plugins, verification. One function per route of
+/* answers.h — what a reader answers: events, KPIs, plugins. One function per route of
  * routes.def; each appends its JSON to b inside the caller's snapshot. */
 #ifndef CX_ENGINE_ANSWERS_H
 #define CX_ENGINE_ANSWERS_H
@@ -9,6 +9,5 @@ int answer_events(struct engine *eng, const struct frame *f, struct buf *b, stru
 int answer_kpis(struct engine *eng, struct buf *b, struct cx_err *e);
 int answer_kpi(struct engine *eng, const struct frame *f, struct buf *b, struct cx_err *e);
 int answer_plugins(struct engine *eng, struct buf *b, struct cx_err *e);
-int answer_verify(struct engine *eng, struct buf *b, struct cx_err *e);
 
 #endif

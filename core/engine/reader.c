@@ -15,7 +15,6 @@ static int answer(struct engine *eng, const struct frame *f, struct buf *b, stru
 	case ROUTE_KPI_GET: return answer_kpi(eng, f, b, e);
 	case ROUTE_PLUGINS_GET: return answer_plugins(eng, b, e);
 	case ROUTE_TOKENS_GET: return access_list(eng, b, e);
-	case ROUTE_VERIFY_GET: return answer_verify(eng, b, e);
 	default:
 		return cx_fail(e, CX_E_NOT_FOUND, NULL,
 			CX_T("este processo não responde isso",
