@@ -64,7 +64,8 @@ static int choose(const struct front *f, enum who who)
 		return WRITER;
 	for (int i = 1; i < f->nlanes; i++) {
 		const struct lane *l = &f->lanes[i], *b = &f->lanes[best];
-		bool up = l->state == LANE_UP, best_up = b->state == LANE_UP;
+		bool up = l->state == LANE_UP && !l->frozen;
+		bool best_up = b->state == LANE_UP && !b->frozen;
 		if (best == WRITER || up > best_up ||
 			(up == best_up && l->ring.waiting < b->ring.waiting))
 			best = i;

@@ -91,8 +91,7 @@ static int read_request(
 	if (in->doc.nodes[0].type != JSON_OBJECT)
 		return cx_fail(e, CX_E_BAD_REQUEST, NULL,
 			CX_T("mande um objeto JSON", "send a JSON object"));
-	if ((rc = known_fields(in, e)) < 0 ||
-		(rc = name_field(in, "name", t->name, true, e)) < 0 ||
+	if ((rc = known_fields(in, e)) < 0 || (rc = name_field(in, "name", t->name, true, e)) < 0 ||
 		(rc = name_field(in, "level", word, true, e)) < 0 ||
 		(rc = name_field(in, "unit", t->unit, false, e)) < 0 ||
 		(rc = name_field(in, "person", t->person, false, e)) < 0)

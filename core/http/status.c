@@ -72,8 +72,6 @@ int status_health(const struct status *s, struct buf *out)
 	jw_key(out, "quarantined");
 	jw_arr(out);
 	jw_arr_end(out);
-	jw_key(out, "failed");
-	jw_raw(out, s->failed, strlen(s->failed));
 	jw_obj_end(out);
 	return 200;
 }
@@ -86,7 +84,8 @@ int status_ready(const struct status *s, struct buf *out)
 			CX_T("o servidor está parando", "the server is stopping"));
 	else if (!up(&s->engine[0]))
 		cx_fail(&e, CX_E_ENGINE_RESTARTING, NULL, "%s",
-			CX_T("o processo que grava está iniciando", "the writer is starting"));
+			CX_T("o processo que grava não está atendendo",
+				"the writer is not taking events"));
 	else if (!s->writable)
 		cx_fail(&e, CX_E_STORE_FAILED, NULL, "%s",
 			CX_T("o armazenamento não aceita gravações", "the store takes no writes"));

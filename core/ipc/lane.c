@@ -37,7 +37,7 @@ const char *lane_state_name(const struct lane *l)
 	if (l->stopping)
 		return "stopped";
 	if (l->state == LANE_UP)
-		return "up";
+		return l->frozen ? "frozen" : "up";
 	return l->ever_ready ? "restarting" : "starting";
 }
 
@@ -79,7 +79,7 @@ void lane_start(struct lane *l)
 	}
 	args[n] = NULL;
 	l->started_us = clock_mono_us();
-	l->eof = l->reaped = l->watchdog = false;
+	l->eof = l->reaped = l->watchdog = l->frozen = false;
 	l->wait_status = 0;
 	buf_clear(&l->in);
 	if (spawn_engine(&l->proc, l->role, l->conf_file, args, l->lock_fd, &e) != CX_OK) {
@@ -299,8 +299,14 @@ void lane_child(struct lane *l)
 {
 	if (l->proc.pid <= 0)
 		return;
-	if (!l->reaped && waitpid(l->proc.pid, &l->wait_status, WNOHANG) == l->proc.pid) {
+	int status;
+	while (!l->reaped &&
+		waitpid(l->proc.pid, &status, WNOHANG | WUNTRACED | WCONTINUED) == l->proc.pid) {
+		l->frozen = WIFSTOPPED(status);
+		if (WIFSTOPPED(status) || WIFCONTINUED(status))
+			continue;
 		l->reaped = true;
+		l->wait_status = status;
 		read_socket(l);
 		l->eof = true; /* nobody else holds the other end */
 	}

@@ -53,6 +53,7 @@ struct lane {
 	struct buf in;
 	bool is_query; /* a job is sent twice at most */
 	bool ever_ready, started_before, eof, reaped, watchdog, polls_out, stopping;
+	bool frozen; /* by SIGSTOP, from outside: alive, but no job is done */
 	int wait_status, fast_deaths;
 	int64_t started_us, next_start_us, eof_us;
 	uint64_t restarts, strikes, timeouts;
