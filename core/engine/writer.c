@@ -3,13 +3,18 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "base/tz.h"
 #include "engine/access.h"
 #include "engine/batch.h"
 #include "engine/confine.h"
 #include "engine/rebuild.h"
 
-enum { IDLE_MS = 50, CHECKPOINT_BYTES = 8 << 20, CHECKPOINT_FORCED = 64 << 20 };
+enum {
+	IDLE_MS = 50,
+	CHECKPOINT_BYTES = 8 << 20,
+	CHECKPOINT_FORCED = 64 << 20,
+	FOLD_MANY = 2048,
+	FOLD_MOST = 4096
+};
 
 struct writer {
 	struct engine *eng;
@@ -45,7 +50,7 @@ static void idle_work(struct writer *w)
 	struct store *s = w->eng->store;
 	blame_phase(w->eng->blame, BLAME_CHECKPOINT);
 	if (store_begin(s, &e) >= 0) {
-		int rc = cells_fold_one(w->in.cells, tz_day(clock_now_ms()), &e);
+		int rc = cells_fold(w->in.cells, FOLD_MANY, FOLD_MOST, &e);
 		if (rc < 0 || store_commit(s, &e) < 0) {
 			log_warn("folding sets: %s", e.msg);
 			if (store_in_batch(s))

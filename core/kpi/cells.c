@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "kpi/cells_own.h"
 
-enum { CELLS_MAX = 65536 };
+enum { CELLS_MAX = 65536, FOLD_MANY = 16384, FOLD_STEP = 64 };
 
 struct cells *cells_new(struct store *s, int64_t max_groups,
 	int (*where)(void *ctx, const struct measure *m, struct event *ev, struct cx_err *e),
@@ -31,7 +31,7 @@ static void drop_cache(struct cells *c)
 	pmap_free(&c->map);
 	pmap_free(&c->days);
 	c->last = NULL;
-	c->nchanges = c->written = c->ndirty = 0;
+	c->nchanges = c->written = c->nseen = c->ndirty = 0;
 }
 
 void cells_free(struct cells *c)
@@ -311,6 +311,12 @@ void cells_rewind(struct cells *c, size_t mark)
 		c->written = c->nchanges;
 }
 
+static int compare_group(struct str s, struct str t)
+{
+	int c = memcmp(s.p, t.p, s.n < t.n ? s.n : t.n);
+	return c ? c : (s.n > t.n) - (s.n < t.n);
+}
+
 static int by_place(const void *x, const void *y)
 {
 	const struct cell *a = *(struct cell *const *)x, *b = *(struct cell *const *)y;
@@ -318,9 +324,7 @@ static int by_place(const void *x, const void *y)
 		return a->at.cube < b->at.cube ? -1 : 1;
 	if (a->at.day != b->at.day)
 		return a->at.day < b->at.day ? -1 : 1;
-	struct str s = a->at.group, t = b->at.group;
-	int c = memcmp(s.p, t.p, s.n < t.n ? s.n : t.n);
-	return c ? c : (s.n > t.n) - (s.n < t.n);
+	return compare_group(a->at.group, b->at.group);
 }
 
 static int write_cells(struct cells *c, struct cx_err *e)
@@ -344,43 +348,46 @@ static int write_cells(struct cells *c, struct cx_err *e)
 	return CX_OK;
 }
 
-static int by_row(const void *x, const void *y)
+static int by_entry(const void *x, const void *y)
 {
-	const struct change *a = x, *b = y;
-	if (a->cell != b->cell) {
-		int c = by_place(&a->cell, &b->cell);
-		return c ? c : a->cell < b->cell ? -1 : 1;
-	}
-	if (a->n != b->n)
-		return a->n < b->n ? -1 : 1;
-	return (a->delta > b->delta) - (a->delta < b->delta);
+	const struct set_seen *a = x, *b = y;
+	if (a->cube != b->cube)
+		return a->cube < b->cube ? -1 : 1;
+	if (a->day != b->day)
+		return a->day < b->day ? -1 : 1;
+	int c = compare_group(a->group, b->group);
+	if (c)
+		return c;
+	if (a->set != b->set)
+		return a->set < b->set ? -1 : 1;
+	return (a->id > b->id) - (a->id < b->id);
 }
 
-/* One row per cell, set and id, in the order of the table. */
+/* An id once for each cell and set. */
 static int write_sets(struct cells *c, struct cx_err *e)
 {
-	size_t n = 0;
+	size_t n = 0, kept = 0;
 	for (size_t i = c->written; i < c->nchanges; i++) {
-		if (c->changes[i].kind != CHANGE_SEE)
+		const struct change *ch = &c->changes[i];
+		if (ch->kind != CHANGE_SEE)
 			continue;
 		if (n == c->cap_seen) {
 			c->cap_seen = c->cap_seen ? c->cap_seen * 2 : 1024;
 			c->seen = xrealloc(c->seen, c->cap_seen * sizeof *c->seen);
 		}
-		c->seen[n++] = c->changes[i];
+		c->seen[n++] = (struct set_seen){ch->cell->at.cube, (int)ch->n, ch->cell->at.day,
+			ch->cell->at.group, (uint32_t)ch->delta, 1};
 	}
 	if (n)
-		qsort(c->seen, n, sizeof *c->seen, by_row);
-	for (size_t i = 0, next; i < n; i = next) {
-		const struct change *ch = &c->seen[i];
-		for (next = i + 1; next < n && by_row(ch, &c->seen[next]) == 0;)
-			next++;
-		int rc = store_set_add(c->s, ch->cell->at.cube, (int)ch->n, ch->cell->at.day,
-			ch->cell->at.group, (uint32_t)ch->delta, (uint32_t)(next - i), e);
-		if (rc < 0)
-			return rc;
+		qsort(c->seen, n, sizeof *c->seen, by_entry);
+	for (size_t i = 0; i < n; i++) {
+		if (kept && by_entry(&c->seen[kept - 1], &c->seen[i]) == 0)
+			c->seen[kept - 1].n++;
+		else
+			c->seen[kept++] = c->seen[i];
 	}
-	return CX_OK;
+	c->nseen += kept;
+	return store_sets_add(c->s, c->seen, kept, e);
 }
 
 static int write_out(struct cells *c, struct cx_err *e)
@@ -433,7 +440,10 @@ int cells_flush(struct cells *c, struct cx_err *e)
 	int rc = write_out(c, e);
 	if (rc < 0)
 		return rc;
-	c->nchanges = c->written = 0;
+	rc = cells_fold(c, FOLD_MANY, FOLD_STEP + 2 * c->nseen, e); /* faster than they come in */
+	if (rc < 0)
+		return rc;
+	c->nchanges = c->written = c->nseen = 0;
 	dictionary_settle(c->dictionary);
 	sweep(c);
 	return CX_OK;

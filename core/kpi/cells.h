@@ -25,8 +25,9 @@ int cells_flush(struct cells *c, struct cx_err *e); /* the batch's last; marks e
  * again. */
 int cells_show(struct cells *c, struct cx_err *e);
 void cells_forget(struct cells *c);
-/* Idle work: folds the rows of one quiet day into a blob. 1 did something, 0 nothing to do. */
-int cells_fold_one(struct cells *c, int32_t today, struct cx_err *e);
+/* Folds at least `most` entries of sets into their blobs, once so `many` wait: part of every
+ * cells_flush(), and done with fewer when there is time. 1 did something, 0 nothing to do. */
+int cells_fold(struct cells *c, size_t many, size_t most, struct cx_err *e);
 
 /* The dictionary, for the writer (adds) and readers (look up only). */
 int dictionary_find(struct store *s, struct str text, bool add, uint32_t *id, struct cx_err *e);

@@ -50,8 +50,10 @@ struct cells {
 	struct pmap map;   /* of struct cell */
 	struct pmap days;  /* of struct day_groups */
 	struct cell *last; /* measures of one event mostly meet in one cell */
-	struct change *changes, *seen;
-	size_t nchanges, cap_changes, cap_seen;
+	struct change *changes;
+	size_t nchanges, cap_changes;
+	struct set_seen *seen;
+	size_t nseen, cap_seen;
 	size_t written; /* changes up to here are in the store */
 	struct cell **dirty;
 	size_t ndirty, cap_dirty;

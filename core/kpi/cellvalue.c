@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/tz.h"
+#include "base/varint.h"
 
 enum { VERSION = 1, CRC = 4 };
 
@@ -21,28 +22,6 @@ static uint32_t checksum(const uint8_t *p, size_t n, struct cell_at at)
 	return (uint32_t)crc32(c, p, (uInt)n);
 }
 
-static size_t put_varint(uint8_t *p, uint64_t v)
-{
-	size_t n = 0;
-	for (; v >= 0x80; v >>= 7)
-		p[n++] = (uint8_t)(v | 0x80);
-	p[n++] = (uint8_t)v;
-	return n;
-}
-
-/* Bytes used, 0: it does not end. */
-static size_t get_varint(const uint8_t *p, const uint8_t *end, uint64_t *v)
-{
-	*v = 0;
-	for (unsigned shift = 0; p + shift / 7 < end && shift < 64; shift += 7) {
-		uint8_t c = p[shift / 7];
-		*v |= (uint64_t)(c & 0x7f) << shift;
-		if (c < 0x80)
-			return shift / 7 + 1;
-	}
-	return 0;
-}
-
 void cell_write(
 	struct buf *out, struct cell_at at, int nslots, const uint8_t *touched, const int64_t *v)
 {
@@ -50,12 +29,12 @@ void cell_write(
 	buf_reserve(out, 4 + bits + (size_t)nslots * 10 + CRC);
 	uint8_t *p = (uint8_t *)out->p + start, *o = p;
 	*o++ = VERSION;
-	o += put_varint(o, (uint64_t)nslots);
+	o += varint_put(o, (uint64_t)nslots);
 	memcpy(o, touched, bits);
 	o += bits;
 	for (int i = 0; i < nslots; i++)
 		if (cell_touched(touched, i))
-			o += put_varint(o, (uint64_t)v[i] << 1 ^ (v[i] < 0 ? UINT64_MAX : 0));
+			o += varint_put(o, zigzag(v[i]));
 	uint32_t c = checksum(p, (size_t)(o - p), at);
 	memcpy(o, &c, CRC);
 	out->len = start + (size_t)(o - p) + CRC;
@@ -73,7 +52,7 @@ bool cell_read(const void *data, size_t n, struct cell_at at, int nslots, const 
 	memcpy(&c, end, CRC);
 	if (c != checksum(p, n - CRC, at))
 		return false;
-	size_t used = get_varint(++p, end, &x);
+	size_t used = varint_get(++p, end, &x);
 	p += used;
 	if (!used || x != (uint64_t)nslots || (size_t)(end - p) < cell_bits(nslots))
 		return false;
@@ -83,11 +62,11 @@ bool cell_read(const void *data, size_t n, struct cell_at at, int nslots, const 
 		v[i] = 0;
 		if (!cell_touched(*touched, i))
 			continue;
-		used = get_varint(p, end, &x);
+		used = varint_get(p, end, &x);
 		if (!used)
 			return false;
 		p += used;
-		v[i] = (int64_t)(x >> 1 ^ (0 - (x & 1)));
+		v[i] = unzigzag(x);
 	}
 	return p == end;
 }

@@ -19,11 +19,9 @@ struct store {
 	struct drv *d;
 	enum store_mode mode;
 	struct drv_stmt *st[ST_COUNT];
-	int64_t batch;           /* differs from batch to batch, also across restarts */
-	struct idents *idents;   /* writer: ident.c */
-	int ripe_cube, ripe_set; /* how far store_set_ripe has looked */
-	int32_t ripe_day;
-	struct buf ripe_group;
+	int64_t batch;         /* differs from batch to batch, also across restarts */
+	struct idents *idents; /* writer: ident.c */
+	struct sets *sets;     /* writer: sets.c */
 };
 
 int st_start(struct store *s, enum st_id id, const struct drv_arg *args, int n,
@@ -41,6 +39,9 @@ int store_ident_keep(struct store *s, struct cx_err *e); /* before COMMIT */
 void store_ident_done(struct store *s);                  /* after it */
 void store_ident_undone(struct store *s);                /* after a rollback, of whatever part */
 void store_ident_free(struct store *s);
+void store_sets_done(struct store *s);                    /* after COMMIT */
+void store_sets_undone(struct store *s, bool everything); /* after a rollback */
+void store_sets_free(struct store *s);
 int store_migrate(struct drv *d, enum store_mode mode, struct cx_err *e);
 
 #endif

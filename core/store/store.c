@@ -118,7 +118,7 @@ void store_close(struct store *s)
 		drv_drop(s->st[i]);
 	drv_close(s->d);
 	store_ident_free(s);
-	buf_free(&s->ripe_group);
+	store_sets_free(s);
 	free(s);
 }
 
@@ -135,17 +135,20 @@ int store_commit(struct store *s, struct cx_err *e)
 	int rc = store_ident_keep(s, e);
 	if (rc == CX_OK)
 		rc = drv_commit(s->d, e);
-	if (rc == CX_OK)
-		store_ident_done(s);
-	else
+	if (rc != CX_OK) {
 		store_rollback(s);
-	return rc;
+		return rc;
+	}
+	store_ident_done(s);
+	store_sets_done(s);
+	return CX_OK;
 }
 
 void store_rollback(struct store *s)
 {
 	drv_rollback(s->d);
 	store_ident_undone(s);
+	store_sets_undone(s, true);
 }
 
 bool store_in_batch(struct store *s)
@@ -166,6 +169,7 @@ int store_release(struct store *s, struct cx_err *e)
 int store_rewind(struct store *s, struct cx_err *e)
 {
 	store_ident_undone(s);
+	store_sets_undone(s, false);
 	return drv_rewind(s->d, e);
 }
 

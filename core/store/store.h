@@ -92,20 +92,37 @@ int store_cells(struct store *s, int cube, int32_t first, int32_t last, store_ce
 int store_cell_days(struct store *s, int cube, int32_t *first, int32_t *last,
 	struct cx_err *e); /* 1 there are cells, 0 none */
 
-/* Sets: while a day is open a row per (cell, set, id) counting how often it was seen; folded into a
- * blob later (kpi/set.h). */
-int store_set_add(struct store *s, int cube, int set, int32_t day, struct str group, uint32_t id,
-	uint32_t n, struct cx_err *e);
+/* Sets: what a batch saw is one row of a log until it is folded into a blob per place (kpi/set.h).
+ */
+struct set_seen {
+	int cube, set;
+	int32_t day;
+	struct str group;
+	uint32_t id, n; /* how often */
+};
+/* Those of the batch, entries of one (cube, day, group) side by side. */
+int store_sets_add(struct store *s, const struct set_seen *v, size_t n, struct cx_err *e);
 typedef int (*store_set_f)(void *ctx, int32_t day, struct str group, const void *blob, size_t n,
-	uint32_t id, uint32_t count); /* a folded blob (blob != NULL), or one open row */
+	uint32_t id, uint32_t count); /* a folded blob (blob != NULL), or one entry of the log */
 /* By day, then group; within a group the blob first. */
 int store_sets(struct store *s, int cube, int set, int32_t first, int32_t last, store_set_f f,
 	void *ctx, struct cx_err *e);
-/* The next (cube, set, day, group) with at least min_rows open rows, not of today: 1 found. */
-int store_set_ripe(struct store *s, int min_rows, int32_t before_day, int *cube, int *set,
-	int32_t *day, struct str *group, struct arena *a, struct cx_err *e);
-int store_set_fold(struct store *s, int cube, int set, int32_t day, struct str group,
-	const void *blob, size_t n, struct cx_err *e); /* puts the blob, deletes the rows */
+/* Folding goes on place by place: store_set_due() says what is to go into which blob,
+ * store_set_fold() puts the new blob; after some of them, in the same transaction,
+ * store_sets_settle(). A round begins when the log holds `many` entries, and once begun goes on
+ * with any number. 1: *d is due, its entries in order of id; 0: nothing. */
+struct set_due {
+	int cube, set;
+	int32_t day;
+	struct str group;
+	const struct set_seen *v;
+	size_t n;
+};
+int store_set_due(struct store *s, size_t many, struct set_due *d, struct cx_err *e);
+int store_set_blob(struct store *s, const struct set_due *d, struct buf *out, struct cx_err *e);
+int store_set_fold(
+	struct store *s, const struct set_due *d, const void *blob, size_t n, struct cx_err *e);
+int store_sets_settle(struct store *s, struct cx_err *e);
 
 /* Company-wide dictionary: keyed hash of a value's text → 32-bit id. */
 int store_ident_find(struct store *s, const uint8_t hash[16], uint32_t *id,

@@ -141,7 +141,7 @@ static void fill_store(int64_t start)
 		}
 		ok(store_begin(store, &err));
 		for (int i = rnd(20); i > 0; i--)
-			ok(cells_fold_one(cells, tz_day(start) + rnd(DAYS), &err));
+			ok(cells_fold(cells, 1 + (size_t)rnd(300), 1 + (size_t)rnd(50), &err));
 		ok(store_commit(store, &err));
 		arena_reset(&arena);
 	}

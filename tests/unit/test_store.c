@@ -289,45 +289,72 @@ static int show_set(void *ctx, int32_t day, struct str group, const void *blob, 
 	return 0;
 }
 
+/* Takes what is due up to a place and puts a blob that says how many entries went in. */
+static void fold_some(int places)
+{
+	struct set_due d;
+	struct buf b = {0};
+	while (places-- > 0 && store_set_due(s, 1, &d, &e) == 1) {
+		buf_clear(&b);
+		OK(store_set_blob(s, &d, &b, &e) < 0);
+		buf_printf(&b, "+%zu", d.n);
+		OK(store_set_fold(s, &d, b.p, b.len, &e));
+	}
+	OK(store_sets_settle(s, &e));
+	buf_free(&b);
+}
+
+static const char *sets(int cube, int32_t first, int32_t last)
+{
+	static struct buf b;
+	buf_clear(&b);
+	OK(store_sets(s, cube, 0, first, last, show_set, &b, &e));
+	return buf_cstr(&b);
+}
+
 static void sets_fold(void **state)
 {
-	struct buf b = {0};
-	struct arena a = {0};
-	struct str group;
-	int cube, set;
-	int32_t day;
+	struct set_due d;
+	int c;
 	(void)state;
-	OK(store_set_fold(s, 1, 0, 5, STR("g"), "old", 3, &e));
-	OK(store_set_fold(s, 1, 0, 6, STR("a"), "old", 3, &e));
-	OK(store_set_add(s, 1, 0, 5, STR("f"), 1, 1, &e));
-	OK(store_set_add(s, 1, 0, 5, STR("g"), 9, 1, &e));
-	OK(store_set_add(s, 1, 0, 5, STR("g"), 9, 2, &e));
-	OK(store_set_add(s, 1, 0, 5, STR("g"), 4000000000u, 1, &e));
-	OK(store_set_add(s, 1, 1, 5, STR("g"), 8, 1, &e));
-	OK(store_set_add(s, 1, 0, 7, STR("g"), 8, 1, &e));
-	OK(store_set_add(s, 1, 0, 7, STR("g"), 9, 1, &e));
-	OK(store_sets(s, 1, 0, 0, 6, show_set, &b, &e));
-	assert_string_equal(buf_cstr(&b), "5f:1*1 5g:old 5g:9*3 5g:4000000000*1 6a:old ");
-	assert_int_equal(store_set_ripe(s, 2, 7, &cube, &set, &day, &group, &a, &e), 1);
-	assert_true(cube == 1 && set == 0 && day == 5);
-	assert_string_equal(group.p, "g");
-	OK(store_set_fold(s, cube, set, day, group, "new", 3, &e));
-	assert_int_equal(store_set_ripe(s, 2, 7, &cube, &set, &day, &group, &a, &e), 0);
-	assert_int_equal(store_set_ripe(s, 2, 8, &cube, &set, &day, &group, &a, &e), 1);
-	assert_int_equal(day, 7);
-	assert_int_equal(store_set_ripe(s, 3, 8, &cube, &set, &day, &group, &a, &e), 0);
-	/* what comes in behind the place looked at last is found too */
-	assert_int_equal(store_set_ripe(s, 2, 8, &cube, &set, &day, &group, &a, &e), 1);
-	OK(store_set_fold(s, cube, set, day, group, "x", 1, &e));
-	OK(store_set_add(s, 1, 0, 4, STR("g"), 1, 1, &e));
-	OK(store_set_add(s, 1, 0, 4, STR("g"), 2, 1, &e));
-	assert_int_equal(store_set_ripe(s, 2, 8, &cube, &set, &day, &group, &a, &e), 1);
-	assert_int_equal(day, 4);
-	buf_clear(&b);
-	OK(store_sets(s, 1, 0, 5, 5, show_set, &b, &e));
-	assert_string_equal(buf_cstr(&b), "5f:1*1 5g:new ");
-	buf_free(&b);
-	arena_free(&a);
+	OK(store_begin(s, &e));
+	OK(store_cube_id(s, "sets", "", &c, &e));
+	struct set_seen first[] = {{c, 0, 5, STR("g"), 9, 1}, {c, 0, 5, STR("g"), 4000000000u, 1},
+		{c, 1, 5, STR("g"), 8, 1}, {c, 0, 5, STR("f"), 1, 1}, {c, 0, -7, STR("g"), 8, 1}},
+			later[] = {{c, 0, 5, STR("g"), 9, 2}, {c, 0, 6, STR("a"), 3, 1},
+				{c + 1, 0, 5, STR("g"), 3, 1}};
+	OK(store_sets_add(s, first, 5, &e));
+	OK(store_sets_add(s, later, 3, &e));
+	OK(store_commit(s, &e));
+	static const char *const fresh = "5f:1*1 5g:9*3 5g:4000000000*1 6a:3*1 ";
+	assert_string_equal(sets(c, 0, 6), fresh);
+	assert_string_equal(sets(c, -7, 0), "-7g:8*1 ");
+	assert_int_equal(store_set_due(s, 9, &d, &e), 0); /* not so many */
+	OK(store_begin(s, &e));
+	fold_some(3);
+	assert_string_equal(sets(c, 0, 6), "5f:+1 5g:+2 6a:3*1 ");
+	store_rollback(s);
+	assert_string_equal(sets(c, 0, 6), fresh);
+	OK(store_begin(s, &e));
+	fold_some(2);
+	OK(store_sets_add(s, first, 1, &e)); /* comes too late for this round */
+	OK(store_commit(s, &e));
+	static const char *const half = "5f:+1 5g:9*4 5g:4000000000*1 6a:3*1 ";
+	assert_string_equal(sets(c, 0, 6), half);
+	store_close(s);
+	OK(store_open(&s, "sqlite:", dir, STORE_WRITE, &e));
+	assert_string_equal(sets(c, 0, 6), half);
+	OK(store_begin(s, &e));
+	fold_some(1);
+	assert_string_equal(sets(c, 0, 6), "5f:+1 5g:+2 5g:9*1 6a:3*1 ");
+	fold_some(3); /* the round's end; the other cube was dropped */
+	OK(store_commit(s, &e));
+	assert_string_equal(sets(c, 0, 6), "5f:+1 5g:+2 5g:9*1 6a:+1 ");
+	assert_string_equal(sets(c + 1, 0, 6), "");
+	OK(store_begin(s, &e));
+	fold_some(9);
+	OK(store_commit(s, &e));
+	assert_string_equal(sets(c, -9, 6), "-7g:+1 5f:+1 5g:+2+1 6a:+1 ");
 }
 
 static int show_plugin(void *ctx, const char *plugin, const char *hash)

@@ -51,16 +51,13 @@ CREATE TABLE cell (
 	value BLOB NOT NULL,
 	PRIMARY KEY (cube, day, grp)
 ) STRICT, WITHOUT ROWID;
--- Who was seen, and how often: rows while a day is open, one blob when it is quiet.
-CREATE TABLE set_row (
-	cube  INTEGER NOT NULL,
-	setno INTEGER NOT NULL,
-	day   INTEGER NOT NULL,
-	grp   TEXT NOT NULL,
-	id    INTEGER NOT NULL,
-	n     INTEGER NOT NULL,
-	PRIMARY KEY (cube, setno, day, grp, id)
-) STRICT, WITHOUT ROWID;
+-- Who was seen, and how often: what a batch saw is a row of the log until it is folded into one blob
+-- per cell.
+CREATE TABLE set_log (
+	seq     INTEGER PRIMARY KEY,
+	entries INTEGER NOT NULL,
+	value   BLOB NOT NULL
+) STRICT;
 CREATE TABLE set_blob (
 	cube  INTEGER NOT NULL,
 	setno INTEGER NOT NULL,
