@@ -25,7 +25,6 @@ struct script_options {
 	const char *name;    /* "monthly-nps" */
 	const char *company; /* its name, "" = not said */
 	int64_t as_of_ms;    /* r.as_of: what "today" is */
-	int64_t now_ms;      /* "generated" */
 	struct isolate_limits limits;
 	struct blame *blame; /* may be NULL */
 };

@@ -1,6 +1,5 @@
 #include "lua/value.h"
 
-#include <errno.h>
 #include <lauxlib.h>
 #include <math.h>
 #include <stdio.h>
@@ -9,160 +8,51 @@
 
 #include "base/tz.h"
 
-enum { DEPTH = 32, NODES = 100000, PATH = 96 };
+enum { DEPTH = 32, NODES = 100000, PATH = 96, PARAMS = 40 };
 
-/* ---- JSON → Lua: the text was checked by json_scan, so this only reads */
+/* ---- JSON → Lua */
 
-static const char *push_any(lua_State *L, const char *p);
+static struct json_doc doc; /* kept from call to call: nothing is lost when Lua raises */
+static struct arena texts;
 
-static const char *blank(const char *p)
+static void push_node(lua_State *L, uint32_t at)
 {
-	while (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r')
-		p++;
-	return p;
-}
-
-static unsigned hex4(const char *p)
-{
-	unsigned v = 0;
-	for (int i = 0; i < 4; i++) {
-		char c = p[i];
-		v = v << 4 | (unsigned)(c <= '9' ? c - '0' : (c | 32) - 'a' + 10);
-	}
-	return v;
-}
-
-/* p after "\u"; the code point goes to out; bytes written. */
-static const char *unescape_u(const char *p, char out[4], size_t *n)
-{
-	unsigned c = hex4(p);
-	p += 4;
-	if (c >= 0xd800 && c < 0xdc00 && p[0] == '\\' && p[1] == 'u') {
-		c = 0x10000 + ((c - 0xd800) << 10) + (hex4(p + 2) - 0xdc00);
-		p += 6;
-	}
-	if (c < 0x80) {
-		out[0] = (char)c;
-		*n = 1;
-	} else if (c < 0x800) {
-		out[0] = (char)(0xc0 | c >> 6);
-		out[1] = (char)(0x80 | (c & 63));
-		*n = 2;
-	} else if (c < 0x10000) {
-		out[0] = (char)(0xe0 | c >> 12);
-		out[1] = (char)(0x80 | (c >> 6 & 63));
-		out[2] = (char)(0x80 | (c & 63));
-		*n = 3;
-	} else {
-		out[0] = (char)(0xf0 | c >> 18);
-		out[1] = (char)(0x80 | (c >> 12 & 63));
-		out[2] = (char)(0x80 | (c >> 6 & 63));
-		out[3] = (char)(0x80 | (c & 63));
-		*n = 4;
-	}
-	return p;
-}
-
-static const char *push_string(lua_State *L, const char *p)
-{
-	const char *end = p;
-	while (*end != '"' && *end != '\\')
-		end++;
-	if (*end == '"') {
-		lua_pushlstring(L, p, (size_t)(end - p));
-		return end + 1;
-	}
-	static const char from[] = "bfnrt", to[] = "\b\f\n\r\t";
-	luaL_Buffer b;
-	luaL_buffinit(L, &b);
-	while (*p != '"') {
-		if (*p != '\\') {
-			luaL_addchar(&b, *p++);
-			continue;
+	const struct json_node *n = &doc.nodes[at];
+	struct str s;
+	int64_t i;
+	luaL_checkstack(L, 6, "JSON too deep");
+	switch ((enum json_type)n->type) {
+	case JSON_NULL: lua_push_null(L); return;
+	case JSON_FALSE:
+	case JSON_TRUE: lua_pushboolean(L, n->type == JSON_TRUE); return;
+	case JSON_INTEGER:
+		if (json_int64(&doc, at, &i)) {
+			lua_pushinteger(L, i);
+			return;
 		}
-		const char *known = p[1] == 'u' ? NULL : strchr(from, p[1]);
-		if (p[1] == 'u') {
-			char out[4];
-			size_t n;
-			p = unescape_u(p + 2, out, &n);
-			luaL_addlstring(&b, out, n);
-		} else {
-			luaL_addchar(&b, known ? to[known - from] : p[1]);
-			p += 2;
+		/* fall through */
+	case JSON_NUMBER: lua_pushnumber(L, strtod(doc.src + n->at, NULL)); return;
+	case JSON_STRING:
+		s = json_text(&doc, at, &texts);
+		lua_pushlstring(L, s.p, s.n);
+		return;
+	case JSON_ARRAY:
+		lua_createtable(L, (int)n->count, 0);
+		i = 0;
+		for (uint32_t k = at + 1; k < n->next; k = doc.nodes[k].next) {
+			push_node(L, k);
+			lua_rawseti(L, -2, ++i);
 		}
-	}
-	luaL_pushresult(&b);
-	return p + 1;
-}
-
-static const char *push_number(lua_State *L, const char *p)
-{
-	char text[64], *whole = text, *end;
-	size_t n = strspn(p, "+-.0123456789eE");
-	bool integer = !memchr(p, '.', n) && !memchr(p, 'e', n) && !memchr(p, 'E', n);
-	if (n >= sizeof text)
-		whole = xmalloc(n + 1);
-	memcpy(whole, p, n);
-	whole[n] = 0;
-	errno = 0; /* -0 is a double, as in event fields */
-	lua_Integer i = integer ? strtoll(whole, &end, 10) : 0;
-	bool fits = integer && errno == 0 && strcmp(whole, "-0") != 0;
-	double d = fits ? 0 : strtod(whole, NULL);
-	if (whole != text)
-		free(whole);
-	if (fits)
-		lua_pushinteger(L, i);
-	else
-		lua_pushnumber(L, d);
-	return p + n;
-}
-
-static const char *push_object(lua_State *L, const char *p)
-{
-	lua_newtable(L);
-	p = blank(p);
-	while (*p != '}') {
-		p = blank(push_string(L, blank(p) + 1));
-		p = blank(p + 1); /* ':' */
-		if (*p == 'n') {  /* null is absent */
-			lua_pop(L, 1);
-			p += 4;
-		} else {
-			p = push_any(L, p);
+		return;
+	case JSON_OBJECT:
+		lua_createtable(L, 0, (int)n->count);
+		for (uint32_t k = at + 1; k < n->next; k = doc.nodes[k + 1].next) {
+			if (doc.nodes[k + 1].type == JSON_NULL) /* null is absent */
+				continue;
+			push_node(L, k);
+			push_node(L, k + 1);
 			lua_rawset(L, -3);
 		}
-		p = blank(p);
-		if (*p == ',')
-			p = blank(p + 1);
-	}
-	return p + 1;
-}
-
-static const char *push_array(lua_State *L, const char *p)
-{
-	lua_newtable(L);
-	p = blank(p);
-	for (lua_Integer i = 1; *p != ']'; i++) {
-		p = blank(push_any(L, p));
-		lua_rawseti(L, -2, i);
-		if (*p == ',')
-			p = blank(p + 1);
-	}
-	return p + 1;
-}
-
-static const char *push_any(lua_State *L, const char *p)
-{
-	luaL_checkstack(L, 8, "JSON too deep");
-	p = blank(p);
-	switch (*p) {
-	case '{': return push_object(L, p + 1);
-	case '[': return push_array(L, p + 1);
-	case '"': return push_string(L, p + 1);
-	case 't': lua_pushboolean(L, 1); return p + 4;
-	case 'f': lua_pushboolean(L, 0); return p + 5;
-	case 'n': lua_push_null(L); return p + 4;
-	default: return push_number(L, p);
 	}
 }
 
@@ -173,9 +63,11 @@ void lua_push_null(lua_State *L)
 
 void lua_push_json(lua_State *L, const char *json, size_t n)
 {
-	/* Reads up to a NUL at most: slices of a larger text are copied first. */
-	lua_pushlstring(L, json, n);
-	push_any(L, lua_tostring(L, -1));
+	const char *text = lua_pushlstring(L, json, n); /* strtod needs its end */
+	arena_reset(&texts);
+	if (json_scan(&doc, text, n, DEPTH + 1, UINT32_MAX, NULL) < 0)
+		luaL_error(L, "not JSON");
+	push_node(L, 0);
 	lua_remove(L, -2);
 }
 
@@ -201,7 +93,7 @@ void lua_push_value(lua_State *L, struct value v, enum field_kind kind)
 	}
 }
 
-/* ---- Lua → JSON: never raises, so that it may run outside protected calls */
+/* ---- Lua → JSON */
 
 struct writer {
 	lua_State *L;
@@ -214,79 +106,32 @@ struct writer {
 
 static int write_any(struct writer *w, int index);
 
-static int complain(struct writer *w, const char *pt, const char *en)
+static int complain(struct writer *w, const char *what)
 {
-	return cx_fail(w->e, CX_E_INVALID_FIELD, w->path, "%s%s%s", w->path, w->npath ? ": " : "",
-		CX_T(pt, en));
+	return cx_fail(
+		w->e, CX_E_INVALID_FIELD, w->path, "%s%s%s", w->path, w->npath ? ": " : "", what);
 }
 
-static size_t path_key(struct writer *w, const char *key)
+static int too_many(struct writer *w)
 {
-	size_t was = w->npath;
-	snprintf(w->path + was, PATH - was, "%s%.40s", was ? "." : "", key);
+	return complain(
+		w, CX_T("valores demais (mais de 100000)", "too many values (more than 100000)"));
+}
+
+/* The value on top, which stands under key, or at place i. */
+static int write_part(struct writer *w, const char *key, lua_Integer i)
+{
+	size_t was = w->npath, room = PATH - was;
+	if (key)
+		snprintf(w->path + was, room, "%s%.40s", was ? "." : "", key);
+	else
+		snprintf(w->path + was, room, "[%lld]", (long long)i);
 	w->npath = strlen(w->path);
-	return was;
-}
-
-static size_t path_index(struct writer *w, lua_Integer i)
-{
-	size_t was = w->npath;
-	snprintf(w->path + was, PATH - was, "[%lld]", (long long)i);
-	w->npath = strlen(w->path);
-	return was;
-}
-
-static void path_back(struct writer *w, size_t was)
-{
-	w->npath = was;
-	w->path[was] = 0;
-}
-
-/* UTF-8 without U+0000, which JSON input refuses too. */
-static bool text_ok(const char *s, size_t n)
-{
-	const unsigned char *p = (const unsigned char *)s, *end = p + n;
-	while (p < end) {
-		unsigned char c = *p++;
-		if (c && c < 0x80)
-			continue;
-		int more = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : 1;
-		if (c < 0xc2 || c > 0xf4 || end - p < more)
-			return false;
-		unsigned char d = *p;
-		if ((c == 0xe0 && d < 0xa0) || (c == 0xed && d > 0x9f) || (c == 0xf0 && d < 0x90) ||
-			(c == 0xf4 && d > 0x8f))
-			return false;
-		for (; more; more--)
-			if ((*p++ & 0xc0) != 0x80)
-				return false;
-	}
-	return true;
-}
-
-static int write_string(struct writer *w, int index)
-{
-	size_t n;
-	const char *s = lua_tolstring(w->L, index, &n);
-	if (!text_ok(s, n))
-		return complain(w, "o texto não é UTF-8 válido", "the text is not valid UTF-8");
-	jw_strn(w->out, s, n);
-	return 0;
-}
-
-static int write_number(struct writer *w, int index)
-{
-	if (lua_isinteger(w->L, index)) {
-		jw_int(w->out, lua_tointeger(w->L, index));
-		return 0;
-	}
-	double d = lua_tonumber(w->L, index);
-	if (isnan(d))
-		return complain(w, "NaN não é permitido", "NaN is not allowed");
-	if (isinf(d))
-		return complain(w, "infinito não é permitido", "infinity is not allowed");
-	jw_double(w->out, d);
-	return 0;
+	int rc = write_any(w, lua_gettop(w->L));
+	lua_pop(w->L, 1);
+	if (!rc)
+		w->path[w->npath = was] = 0;
+	return rc;
 }
 
 static int by_text(const void *a, const void *b)
@@ -294,32 +139,44 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* In key order: the order of a Lua table differs from run to run. */
-static int write_object(struct writer *w, int index, size_t count)
+const char **lua_keys(lua_State *L, int index, size_t *n)
 {
-	lua_State *L = w->L;
-	const char **keys = xmalloc((count + 1) * sizeof *keys);
-	size_t n = 0;
-	int rc = 0;
-	for (lua_pushnil(L); lua_next(L, index) && n < count; lua_pop(L, 1)) {
+	size_t count = 0;
+	index = lua_absindex(L, index);
+	for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1))
+		count++;
+	const char **keys = lua_newuserdatauv(L, (count + 1) * sizeof *keys, 0);
+	*n = 0;
+	for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
 		size_t len;
-		keys[n] = lua_tolstring(L, -2, &len);
-		if (!text_ok(keys[n++], len))
-			rc = complain(
-				w, "uma chave não é UTF-8 válido", "a key is not valid UTF-8");
+		if (lua_type(L, -2) == LUA_TSTRING)
+			keys[*n] = lua_tolstring(L, -2, &len);
+		if (lua_type(L, -2) != LUA_TSTRING || !json_utf8(keys[(*n)++], len)) {
+			lua_pop(L, 2);
+			return NULL;
+		}
 	}
-	qsort(keys, n, sizeof *keys, by_text);
+	if (*n)
+		qsort(keys, *n, sizeof *keys, by_text);
+	return keys;
+}
+
+static int write_object(struct writer *w, int index)
+{
+	size_t n;
+	int rc = 0;
+	const char **keys = lua_keys(w->L, index, &n);
+	if (!keys)
+		return complain(
+			w, CX_T("uma chave não é UTF-8 válido", "a key is not valid UTF-8"));
 	jw_obj(w->out);
 	for (size_t i = 0; i < n && !rc; i++) {
-		size_t was = path_key(w, keys[i]);
 		jw_key(w->out, keys[i]);
-		lua_getfield(L, index, keys[i]); /* no metatable: cannot raise but for memory */
-		rc = write_any(w, lua_gettop(L));
-		lua_pop(L, 1);
-		path_back(w, was);
+		lua_pushstring(w->L, keys[i]);
+		lua_rawget(w->L, index);
+		rc = write_part(w, keys[i], 0);
 	}
 	jw_obj_end(w->out);
-	free(keys);
 	return rc;
 }
 
@@ -328,11 +185,8 @@ static int write_array(struct writer *w, int index, lua_Integer n)
 	int rc = 0;
 	jw_arr(w->out);
 	for (lua_Integer i = 1; i <= n && !rc; i++) {
-		size_t was = path_index(w, i);
 		lua_rawgeti(w->L, index, i);
-		rc = write_any(w, lua_gettop(w->L));
-		lua_pop(w->L, 1);
-		path_back(w, was);
+		rc = write_part(w, NULL, i);
 	}
 	jw_arr_end(w->out);
 	return rc;
@@ -342,80 +196,89 @@ static int write_table(struct writer *w, int index)
 {
 	lua_State *L = w->L;
 	lua_Integer top = 0, list = 0, named = 0;
-	if (lua_getmetatable(L, index)) {
-		lua_pop(L, 1);
-		return complain(w, "tabelas com metatable não são dados",
-			"a table with a metatable is no data");
-	}
+	if (lua_getmetatable(L, index))
+		return complain(w, CX_T("tabelas com metatable não são dados",
+					   "a table with a metatable is no data"));
 	for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
 		lua_Integer i = lua_isinteger(L, -2) ? lua_tointeger(L, -2) : 0;
 		bool text = lua_type(L, -2) == LUA_TSTRING;
-		if (text)
-			named++;
-		else if (i >= 1)
-			list++;
-		if (i > top)
-			top = i;
-		const char *bad = NULL, *ruim = NULL;
-		if (!text && i < 1) {
-			ruim = "chaves são textos, ou 1, 2, 3…";
-			bad = "keys are texts, or 1, 2, 3…";
-		} else if (named && list) {
-			ruim = "lista e chaves na mesma tabela";
-			bad = "list and keys in one table";
-		} else if (named + list > NODES) {
-			ruim = "valores demais (mais de 100000)";
-			bad = "too many values (more than 100000)";
-		}
-		if (bad) {
-			lua_pop(L, 2);
-			return complain(w, ruim, bad);
-		}
+		named += text;
+		list += i >= 1;
+		top = i > top ? i : top;
+		if (!text && i < 1)
+			return complain(w, CX_T("chaves são textos, ou 1, 2, 3…",
+						   "keys are texts, or 1, 2, 3…"));
+		if (named && list)
+			return complain(w, CX_T("lista e chaves na mesma tabela",
+						   "list and keys in one table"));
+		if (named + list > NODES)
+			return too_many(w);
 	}
 	if (list != top)
-		return complain(w, "a lista tem buracos", "the list has holes");
-	return list ? write_array(w, index, list) : write_object(w, index, (size_t)named);
+		return complain(w, CX_T("a lista tem buracos", "the list has holes"));
+	return list ? write_array(w, index, list) : write_object(w, index);
 }
 
-static int write_any(struct writer *w, int index)
+static int write_plain(struct writer *w, int index)
 {
-	lua_State *L = w->L;
-	int rc = 0;
-	if (++w->nodes > NODES)
-		return complain(
-			w, "valores demais (mais de 100000)", "too many values (more than 100000)");
-	if (!lua_checkstack(L, 8))
-		return complain(w, "profundo demais", "too deep");
-	switch (lua_type(L, index)) {
-	case LUA_TBOOLEAN: jw_bool(w->out, lua_toboolean(L, index)); return 0;
-	case LUA_TNUMBER: return write_number(w, index);
-	case LUA_TSTRING: return write_string(w, index);
+	size_t n;
+	const char *s;
+	double d;
+	switch (lua_type(w->L, index)) {
+	case LUA_TBOOLEAN: jw_bool(w->out, lua_toboolean(w->L, index)); return 0;
+	case LUA_TNUMBER:
+		if (lua_isinteger(w->L, index)) {
+			jw_int(w->out, lua_tointeger(w->L, index));
+			return 0;
+		}
+		d = lua_tonumber(w->L, index);
+		if (isnan(d))
+			return complain(w, CX_T("NaN não é permitido", "NaN is not allowed"));
+		if (isinf(d))
+			return complain(
+				w, CX_T("infinito não é permitido", "infinity is not allowed"));
+		jw_double(w->out, d);
+		return 0;
+	case LUA_TSTRING:
+		s = lua_tolstring(w->L, index, &n);
+		if (!json_utf8(s, n))
+			return complain(w,
+				CX_T("o texto não é UTF-8 válido", "the text is not valid UTF-8"));
+		jw_strn(w->out, s, n);
+		return 0;
 	case LUA_TLIGHTUSERDATA:
-		if (lua_touserdata(L, index))
+		if (lua_touserdata(w->L, index))
 			break;
 		jw_null(w->out);
 		return 0;
 	case LUA_TNIL: jw_null(w->out); return 0;
-	case LUA_TTABLE:
-		if (++w->depth > DEPTH)
-			return complain(
-				w, "profundo demais (mais de 32)", "too deep (more than 32)");
-		rc = write_table(w, index);
-		w->depth--;
-		return rc;
 	default: break;
 	}
 	return cx_fail(w->e, CX_E_INVALID_FIELD, w->path,
 		CX_T("%s%s%s não é um dado", "%s%s%s is no data"), w->path, w->npath ? ": " : "",
-		lua_typename(L, lua_type(L, index)));
+		luaL_typename(w->L, index));
+}
+
+static int write_any(struct writer *w, int index)
+{
+	if (++w->nodes > NODES)
+		return too_many(w);
+	if (lua_type(w->L, index) != LUA_TTABLE)
+		return write_plain(w, index);
+	luaL_checkstack(w->L, 8, NULL);
+	if (++w->depth > DEPTH)
+		return complain(w, CX_T("profundo demais (mais de 32)", "too deep (more than 32)"));
+	int top = lua_gettop(w->L), rc = write_table(w, index);
+	lua_settop(w->L, top);
+	w->depth--;
+	return rc;
 }
 
 int lua_to_json(lua_State *L, int index, struct buf *out, struct cx_err *e)
 {
 	struct writer w = {.L = L, .out = out, .e = e};
 	size_t before = out->len;
-	int top = lua_gettop(L);
-	int rc = write_any(&w, lua_absindex(L, index));
+	int top = lua_gettop(L), rc = write_any(&w, lua_absindex(L, index));
 	lua_settop(L, top);
 	if (rc)
 		out->len = before;
@@ -425,111 +288,107 @@ int lua_to_json(lua_State *L, int index, struct buf *out, struct cx_err *e)
 /* ---- query tables (kpi.md): by = "unit" or a list, where = { dim = value or null } */
 
 struct params {
+	lua_State *L;
 	struct kpi_param *v;
-	int n, cap;
+	int n;
 	struct arena *a;
 	struct cx_err *e;
 };
 
-static int param_fail(struct params *p, const char *name, const char *pt, const char *en)
+static int param_fail(struct params *p, const char *name, const char *what)
 {
-	return cx_fail(p->e, CX_E_BAD_QUERY, name, "%s: %s", name, CX_T(pt, en));
+	return cx_fail(p->e, CX_E_BAD_QUERY, name, "%s: %s", name, what);
 }
 
-static int param_add(struct params *p, const char *name, const char *value, size_t n)
+/* where: the dimension that value is of, NULL none. */
+static int param_add(
+	struct params *p, const char *name, const char *where, const char *value, size_t n)
 {
-	if (p->n == p->cap)
-		return param_fail(p, name, "parâmetros demais", "too many parameters");
+	char text[600];
+	if (p->n == PARAMS)
+		return param_fail(p, name, CX_T("parâmetros demais", "too many parameters"));
 	if (memchr(value, 0, n))
-		return param_fail(p, name, "o texto tem um NUL", "the text has a NUL");
+		return param_fail(p, name, CX_T("o texto tem um NUL", "the text has a NUL"));
+	if (where) {
+		n = (size_t)snprintf(text, sizeof text, "%s:%.*s", where, (int)n, value);
+		if (n >= sizeof text)
+			return param_fail(p, name, CX_T("texto longo demais", "text too long"));
+		value = text;
+	}
 	p->v[p->n++] = (struct kpi_param){
 		arena_str(p->a, name, strlen(name)).p, arena_str(p->a, value, n).p};
 	return 0;
 }
 
-/* The scalar at the top as the URL would say it; false: not one. */
-static bool scalar(lua_State *L, const char *name, char *out, size_t cap, const char **s, size_t *n)
+/* The scalar at the top as the URL would say it. */
+static int add_scalar(struct params *p, const char *name, const char *where)
 {
+	char out[64] = "";
+	size_t n;
 	bool instant = strcmp(name, "from") == 0 || strcmp(name, "to") == 0;
-	*s = out;
-	switch (lua_type(L, -1)) {
-	case LUA_TSTRING: *s = lua_tolstring(L, -1, n); return true;
-	case LUA_TBOOLEAN: snprintf(out, cap, "%s", lua_toboolean(L, -1) ? "true" : "false"); break;
-	case LUA_TNUMBER: {
-		lua_Number d = lua_tonumber(L, -1);
-		if (!(fabs(d) < 9e15))
-			return false;
-		if (instant && d > (double)TZ_MS_MIN && d < (double)TZ_MS_MAX)
-			tz_format((int64_t)d, out);
-		else if (d == floor(d))
-			snprintf(out, cap, "%lld", (long long)d);
-		else
-			snprintf(out, cap, "%.17g", d);
+	lua_Number d = lua_tonumber(p->L, -1);
+	switch (lua_type(p->L, -1)) {
+	case LUA_TSTRING: {
+		const char *s = lua_tolstring(p->L, -1, &n);
+		return param_add(p, name, where, s, n);
+	}
+	case LUA_TLIGHTUSERDATA: break;
+	case LUA_TBOOLEAN:
+		snprintf(out, sizeof out, "%s", lua_toboolean(p->L, -1) ? "true" : "false");
 		break;
+	case LUA_TNUMBER:
+		if (fabs(d) < 9e15) {
+			if (instant && d > (double)TZ_MS_MIN && d < (double)TZ_MS_MAX)
+				tz_format((int64_t)d, out);
+			else
+				snprintf(out, sizeof out, d == floor(d) ? "%.0f" : "%.17g", d);
+			break;
+		}
+		/* fall through */
+	default:
+		return param_fail(p, name,
+			strcmp(name, "where") == 0
+				? CX_T("cada filtro é um valor", "each filter is one value")
+				: CX_T("o valor não serve", "not a usable value"));
 	}
-	case LUA_TLIGHTUSERDATA: *out = 0; break;
-	default: return false;
-	}
-	*n = strlen(out);
-	return true;
-}
-
-static int add_where(struct params *p, lua_State *L, const char *key, const char *s, size_t n)
-{
-	char text[600];
-	int len = snprintf(text, sizeof text, "%s:%.*s", key, (int)n, s);
-	if (len < 0 || (size_t)len >= sizeof text)
-		return param_fail(p, "where", "texto longo demais", "text too long");
-	(void)L;
-	return param_add(p, "where", text, (size_t)len);
+	return param_add(p, name, where, out, strlen(out));
 }
 
 /* { unit = "b07", channel = cx.null } or { "unit:b07" } on top. */
-static int read_where(struct params *p, lua_State *L)
+static int add_where(struct params *p)
 {
-	int t = lua_gettop(L), rc = 0;
-	for (lua_pushnil(L); !rc && lua_next(L, t); lua_pop(L, 1)) {
-		char out[64];
-		const char *s;
-		size_t n;
-		bool named = lua_type(L, -2) == LUA_TSTRING;
-		if (!scalar(L, "where", out, sizeof out, &s, &n))
-			rc = param_fail(
-				p, "where", "cada filtro é um valor", "each filter is one value");
-		else if (named)
-			rc = add_where(p, L, lua_tostring(L, -2), s, n);
-		else
-			rc = param_add(p, "where", s, n);
-	}
-	lua_settop(L, t);
+	int t = lua_gettop(p->L), rc = 0;
+	for (lua_pushnil(p->L); !rc && lua_next(p->L, t); lua_pop(p->L, 1))
+		rc = add_scalar(p, "where",
+			lua_type(p->L, -2) == LUA_TSTRING ? lua_tostring(p->L, -2) : NULL);
+	lua_settop(p->L, t);
 	return rc;
 }
 
-static int read_list(struct params *p, lua_State *L, const char *name)
+static int add_list(struct params *p, const char *name)
 {
-	char joined[600];
-	size_t at = 0, n;
-	lua_Integer count = (lua_Integer)lua_rawlen(L, -1);
-	joined[0] = 0;
+	char joined[600] = "";
+	size_t at = 0;
+	lua_Integer count = (lua_Integer)lua_rawlen(p->L, -1);
 	for (lua_Integer i = 1; i <= count; i++) {
-		lua_rawgeti(L, -1, i);
-		const char *s = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &n) : NULL;
-		int len = s ? snprintf(joined + at, sizeof joined - at, "%s%s", at ? "," : "", s)
-			    : -1;
-		lua_pop(L, 1);
-		if (len < 0 || at + (size_t)len >= sizeof joined)
-			return param_fail(p, name, "é um texto ou uma lista de textos",
-				"must be a text or a list of texts");
-		at += (size_t)len;
+		bool text = lua_rawgeti(p->L, -1, i) == LUA_TSTRING;
+		if (text)
+			at += (size_t)snprintf(joined + at, sizeof joined - at, "%s%s",
+				i > 1 ? "," : "", lua_tostring(p->L, -1));
+		lua_pop(p->L, 1);
+		if (!text || at >= sizeof joined)
+			return param_fail(p, name,
+				CX_T("é um texto ou uma lista de textos",
+					"must be a text or a list of texts"));
 	}
-	return param_add(p, name, joined, at);
+	return param_add(p, name, NULL, joined, at);
 }
 
 int lua_to_params(
 	lua_State *L, int index, struct kpi_param **out, int *n, struct arena *a, struct cx_err *e)
 {
-	struct params p = {.cap = 40, .a = a, .e = e};
-	*out = p.v = arena_alloc(a, sizeof *p.v * (size_t)p.cap);
+	struct params p = {.L = L, .a = a, .e = e};
+	*out = p.v = arena_alloc(a, sizeof *p.v * PARAMS);
 	*n = 0;
 	if (lua_isnoneornil(L, index))
 		return 0;
@@ -540,9 +399,6 @@ int lua_to_params(
 			CX_T("a consulta é uma tabela, não %s", "the query is a table, not %s"),
 			luaL_typename(L, index));
 	for (lua_pushnil(L); !rc && lua_next(L, index); lua_settop(L, top + 1)) {
-		char text[64];
-		const char *s;
-		size_t len;
 		if (lua_type(L, top + 1) != LUA_TSTRING) {
 			rc = cx_fail(e, CX_E_BAD_QUERY, NULL,
 				CX_T("a consulta tem só chaves: from, to, last, every, by, where",
@@ -551,15 +407,10 @@ int lua_to_params(
 			break;
 		}
 		const char *name = lua_tostring(L, top + 1);
-		bool table = lua_type(L, -1) == LUA_TTABLE;
-		if (table && strcmp(name, "where") == 0)
-			rc = read_where(&p, L);
-		else if (table)
-			rc = read_list(&p, L, name);
-		else if (scalar(L, name, text, sizeof text, &s, &len))
-			rc = param_add(&p, name, s, len);
+		if (lua_type(L, -1) != LUA_TTABLE)
+			rc = add_scalar(&p, name, NULL);
 		else
-			rc = param_fail(&p, name, "o valor não serve", "not a usable value");
+			rc = strcmp(name, "where") == 0 ? add_where(&p) : add_list(&p, name);
 	}
 	lua_settop(L, top);
 	*n = p.n;
