@@ -125,7 +125,6 @@ static int run(struct run *r, const char *path, const char *base, const struct b
 	struct script_options opt = {.name = base,
 		.company = c->company_name,
 		.as_of_ms = r->now_ms,
-		.now_ms = clock_now_ms(),
 		.blame = r->eng->blame,
 		.limits = {(size_t)c->lua_memory, (int)c->lua_load, (int)c->lua_handler,
 			(int)c->lua_formula, (int)c->lua_script}};

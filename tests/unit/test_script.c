@@ -57,7 +57,6 @@ static struct ran run(const char *script)
 	struct script_options opt = {.name = "monthly",
 		.company = "Nexo",
 		.as_of_ms = 1775000000000,
-		.now_ms = 1775000000000,
 		.limits = {64 << 20, 500, 50, 10, 300}};
 	struct ran r = {0};
 	r.rc = script_run(
@@ -87,7 +86,7 @@ static void a_report(void **state)
 		    "r:table { { n = 1, unit = 'a' } } end }");
 	assert_int_equal(r.rc, 0);
 	has(r.json.p, "{\"script\":\"monthly\",\"title\":\"Mês\",\"company\":\"Nexo\","
-		      "\"as_of\":\"2026-03-31\",\"generated\":\"2026-03-31T20:33:20-03:00\","
+		      "\"as_of\":\"2026-03-31\","
 		      "\"errors\":0,");
 	has(r.json.p, "{\"kind\":\"text\",\"text\":\"De Nexo em 2026-03-31\"}");
 	has(r.json.p, "{\"by\":{\"unit\":null},\"measures\":{\"answers\":0},\"text\":\"-\","
