@@ -336,7 +336,7 @@ static void close_all(struct front *f)
 static void drain(struct front *f, int64_t now)
 {
 	bool late = now > f->phase_until_us, gone = true;
-	if (f->phase == DRAINING && (f->http.outstanding == 0 || late || f->exit_code))
+	if (f->phase == DRAINING && (!http_busy(&f->http) || late || f->exit_code))
 		end_engines(f);
 	if (f->phase != ENDING)
 		return;
@@ -424,10 +424,11 @@ static void raise_files(const struct conf *c)
 	rlim_t need = (rlim_t)c->limits_connections + 256;
 	if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur >= need)
 		return;
+	struct rlimit most = {r.rlim_max, r.rlim_max};
 	r.rlim_cur = need;
 	if (r.rlim_max < need)
 		r.rlim_max = need;
-	if (setrlimit(RLIMIT_NOFILE, &r) != 0)
+	if (setrlimit(RLIMIT_NOFILE, &r) != 0 && setrlimit(RLIMIT_NOFILE, &most) == 0)
 		log_warn(
 			"cannot raise the limit of open files to %llu: fewer than %lld connections",
 			(unsigned long long)need, (long long)c->limits_connections);

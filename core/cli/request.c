@@ -26,14 +26,16 @@ struct reach {
 static int knock(const char *path)
 {
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return 0;
 	memcpy(at.sun_path, path, strnlen(path, sizeof at.sun_path - 1));
 	int rc = connect(fd, (struct sockaddr *)&at, sizeof at);
 	int why = errno;
 	close(fd);
-	return rc == 0 ? 1 : why == EACCES || why == EPERM ? -1 : 0;
+	if (rc == 0 || why == EAGAIN) /* EAGAIN: a long queue at its door */
+		return 1;
+	return why == EACCES || why == EPERM ? -1 : 0;
 }
 
 /* A daemon that is starting or stopping holds the lock but does not answer: a few seconds. */

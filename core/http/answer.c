@@ -65,8 +65,11 @@ void answer_write(struct buf *out, const struct answer *a)
 	ADD(out, "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
 	if (a->status == 401)
 		ADD(out, "WWW-Authenticate: Bearer realm=\"cxd\"\r\n");
-	if (a->status == 429 || a->status == 503)
-		ADD(out, "Retry-After: 1\r\n");
+	if (a->retry_after) {
+		ADD(out, "Retry-After: ");
+		add_number(out, (size_t)a->retry_after);
+		ADD(out, "\r\n");
+	}
 	if (a->status == 405 && a->allow) {
 		ADD(out, "Allow: ");
 		buf_puts(out, a->allow);

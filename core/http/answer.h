@@ -11,6 +11,7 @@ struct answer {
 	const char *body;
 	size_t n;
 	const char *allow; /* with 405 */
+	int retry_after;   /* seconds; 0: none */
 	bool head_only, keep_alive, http10;
 };
 void answer_write(struct buf *out, const struct answer *a);

@@ -50,12 +50,10 @@ void conn_close(struct conn *c)
 		}
 	while (c->first) {
 		struct request *r = c->first;
-		c->first = r->next;
 		if (r->submitted && !r->done)
 			h->host.forget(h->host.ctx, r);
 		h->outstanding -= !r->done;
-		r->next = h->spare;
-		h->spare = r;
+		request_pop(c);
 	}
 	h->body_held -= c->held;
 	h->nconns--;
@@ -316,6 +314,10 @@ void conn_tick(struct conn *c, uint64_t now)
 		if (waited > LINGER_MS)
 			conn_close(c);
 	} else if (c->write_pending) {
+		size_t left = uv_stream_get_write_queue_size(&c->u.stream);
+		if (left != c->left)
+			c->moved = now;
+		c->left = left;
 		if (now > c->moved + (uint64_t)f->limits_idle)
 			conn_close(c);
 	} else if (blocked(c)) {

@@ -47,7 +47,8 @@ struct conn {
 	struct buf out, writing;
 	uv_write_t write;
 	bool write_pending;
-	uint64_t moved; /* when the client last took bytes */
+	uint64_t moved; /* when the client last took bytes… */
+	size_t left;    /* …and how many there were then */
 };
 
 void conn_open(struct http *h, uv_stream_t *listener, bool tcp);
@@ -57,6 +58,7 @@ void conn_tick(struct conn *c, uint64_t now);
 void conn_dirty(struct conn *c);
 
 /* request.c */
+void request_pop(struct conn *c);      /* the first in line is done with */
 void request_language(struct conn *c); /* sets cx_lang */
 int request_plan(struct conn *c);      /* at the head; fills plan, route, caller, meta */
 size_t request_body_max(const struct conn *c, bool *drop);

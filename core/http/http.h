@@ -59,8 +59,9 @@ struct http {
 int http_open(struct http *h, uv_loop_t *loop, const struct conf *c, struct http_host host,
 	struct cx_err *e);
 void http_stop(struct http *h); /* no new connections or requests; idle ones end at the next tick */
-void http_close(struct http *h); /* drops all connections; the loop must run once more */
-void http_free(struct http *h);  /* after the loop has ended */
+bool http_busy(const struct http *h); /* is an answer missing, or still on its way out? */
+void http_close(struct http *h);      /* drops all connections; the loop must run once more */
+void http_free(struct http *h);       /* after the loop has ended */
 
 void http_flush(struct http *h); /* once per turn: goes on reading where possible, writes */
 void http_tick(struct http *h);  /* deadlines; every 100 ms or so */

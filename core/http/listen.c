@@ -38,12 +38,13 @@ static int clear_stale(const char *path, const struct sockaddr_un *a, struct cx_
 	if (!S_ISSOCK(st.st_mode))
 		return cx_fail(e, CX_E_CONFLICT, "socket",
 			CX_T("%s existe e não é um socket", "%s exists and is no socket"), path);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return sys_fail(e, "socket", path);
-	int alive = connect(fd, (const struct sockaddr *)a, sizeof *a) == 0 || errno == EAGAIN;
+	bool stale = connect(fd, (const struct sockaddr *)a, sizeof *a) != 0 &&
+		     (errno == ECONNREFUSED || errno == ENOENT);
 	close(fd);
-	if (alive)
+	if (!stale)
 		return cx_fail(e, CX_E_CONFLICT, "socket",
 			CX_T("alguém já escuta em %s", "somebody is already listening on %s"),
 			path);
@@ -108,38 +109,20 @@ static int open_local(struct http *h, struct cx_err *e)
 	uv_pipe_init(h->loop, &h->local, 0);
 	h->local.data = h;
 	h->has_local = true;
-	if (uv_pipe_open(&h->local, fd) != 0 ||
-		uv_listen((uv_stream_t *)&h->local, BACKLOG, on_local) != 0)
-		return sys_fail(e, "listen", path);
+	if ((rc = uv_pipe_open(&h->local, fd)) != 0 ||
+		(rc = uv_listen((uv_stream_t *)&h->local, BACKLOG, on_local)) != 0)
+		return cx_fail(e, CX_E_INTERNAL, "socket", "%s: %s", path, uv_strerror(rc));
 	return CX_OK;
 }
 
-static int tcp_address(const char *text, struct sockaddr_storage *a, struct cx_err *e)
+/* "host:port", of loopback: conf/ has seen to that. */
+static void tcp_address(const char *text, struct sockaddr_storage *a)
 {
-	char host[64];
-	const char *colon = strrchr(text, ':');
-	char *end;
-	long port = colon ? strtol(colon + 1, &end, 10) : -1;
-	if (!colon || colon[1] < '0' || colon[1] > '9' || *end || port > 65535 ||
-		(size_t)(colon - text) >= sizeof host)
-		return cx_fail(e, CX_E_INVALID_FIELD, "tcp",
-			CX_T("%s não é off nem endereço:porta",
-				"%s is neither off nor address:port"),
-			text);
-	snprintf(host, sizeof host, "%.*s", (int)(colon - text), text);
-	if (strcmp(host, "localhost") == 0)
-		snprintf(host, sizeof host, "127.0.0.1");
-	struct sockaddr_in *v4 = (struct sockaddr_in *)a;
-	if (strcmp(host, "[::1]") == 0 &&
-		uv_ip6_addr("::1", (int)port, (struct sockaddr_in6 *)a) == 0)
-		return CX_OK;
-	if (uv_ip4_addr(host, (int)port, v4) == 0 && ntohl(v4->sin_addr.s_addr) >> 24 == 127)
-		return CX_OK;
-	return cx_fail(e, CX_E_INVALID_FIELD, "tcp",
-		CX_T("%s não é um endereço de loopback; para a rede, ponha um proxy com TLS na "
-		     "frente",
-			"%s is no loopback address; for the network put a TLS proxy in front"),
-		text);
+	int port = atoi(strrchr(text, ':') + 1);
+	if (text[0] == '[')
+		uv_ip6_addr("::1", port, (struct sockaddr_in6 *)a);
+	else
+		uv_ip4_addr("127.0.0.1", port, (struct sockaddr_in *)a);
 }
 
 static int open_tcp(struct http *h, struct cx_err *e)
@@ -149,8 +132,7 @@ static int open_tcp(struct http *h, struct cx_err *e)
 	int n = sizeof a, rc;
 	if (strcmp(text, "off") == 0)
 		return CX_OK;
-	if ((rc = tcp_address(text, &a, e)) != CX_OK)
-		return rc;
+	tcp_address(text, &a);
 	uv_tcp_init(h->loop, &h->tcp);
 	h->tcp.data = h;
 	h->has_tcp = true;
@@ -165,16 +147,6 @@ static int open_tcp(struct http *h, struct cx_err *e)
 	snprintf(h->tcp_name, sizeof h->tcp_name, "%.*s:%d", (int)(strrchr(text, ':') - text), text,
 		port);
 	return CX_OK;
-}
-
-int http_open(struct http *h, uv_loop_t *loop, const struct conf *c, struct http_host host,
-	struct cx_err *e)
-{
-	*h = (struct http){.loop = loop, .conf = c, .host = host};
-	h->read_buf = xmalloc(READ_BYTES);
-	auth_init(&h->auth, c);
-	int rc = open_local(h, e);
-	return rc == CX_OK ? open_tcp(h, e) : rc;
 }
 
 static void stop_listening(struct http *h)
@@ -192,11 +164,33 @@ static void stop_listening(struct http *h)
 	h->has_local = h->has_tcp = false;
 }
 
+int http_open(struct http *h, uv_loop_t *loop, const struct conf *c, struct http_host host,
+	struct cx_err *e)
+{
+	*h = (struct http){.loop = loop, .conf = c, .host = host};
+	h->read_buf = xmalloc(READ_BYTES);
+	auth_init(&h->auth, c);
+	int rc = open_local(h, e);
+	if (rc == CX_OK)
+		rc = open_tcp(h, e);
+	if (rc != CX_OK)
+		stop_listening(h);
+	return rc;
+}
+
 void http_stop(struct http *h)
 {
 	h->stopping = true;
 	stop_listening(
 		h); /* idle connections end at the next tick: requests on their way get a 503 */
+}
+
+bool http_busy(const struct http *h)
+{
+	bool busy = h->outstanding > 0;
+	for (const struct conn *c = h->conns; c && !busy; c = c->next)
+		busy = c->parked || c->out.len > 0 || c->write_pending;
+	return busy;
 }
 
 void http_close(struct http *h)

@@ -83,7 +83,7 @@ static void content_type(struct conn *c, const char *s, size_t n)
 		!(n - par == 15 && strncasecmp(s + par, "charset=\"utf-8\"", 15) == 0)) {
 		c->meta.len--;
 		buf_puts(&c->meta, "; ");
-		buf_add(&c->meta, s + par, n - par + 0);
+		buf_add(&c->meta, s + par, n - par);
 		buf_add(&c->meta, "", 1);
 	}
 	for (; at < c->meta.len; at++)
@@ -234,17 +234,26 @@ static struct request *request_new(struct conn *c)
 	return r;
 }
 
-static void request_pop(struct conn *c)
+void request_pop(struct conn *c)
 {
 	struct request *r = c->first;
 	c->first = r->next;
 	if (!c->first)
 		c->last = &c->first;
 	c->nrequests--;
-	if (r->answer.cap > 64 * 1024)
+	if (r->answer.cap > MSG_KEEP)
 		buf_free(&r->answer);
 	r->next = c->http->spare;
 	c->http->spare = r;
+}
+
+/* Seconds until it is worth asking again: a queue drains and an engine restarts at once, a daemon
+ * that stops ends its drain first. */
+static int retry_after(const struct http *h, int status)
+{
+	if (status == 503 && h->stopping)
+		return 1 + (int)((h->conf->server_drain + 999) / 1000);
+	return status == 503 ? 2 : status == 429;
 }
 
 static void finish(struct request *r, int status, const char *type, const char *body, size_t n)
@@ -259,6 +268,7 @@ static void finish(struct request *r, int status, const char *type, const char *
 		.body = body,
 		.n = n,
 		.allow = r->allow,
+		.retry_after = retry_after(c->http, status),
 		.head_only = r->head_only,
 		.keep_alive = r->keep_alive,
 		.http10 = r->http10};

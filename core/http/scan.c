@@ -317,8 +317,7 @@ int chunk_scan(struct chunk *c, const char *p, size_t n, size_t *used, struct cx
 			return 1;
 		}
 		int next = c->state < SIZE_LF ? size_state(c, p[i]) : line_state(c, p[i]);
-		if (next != SIZE && next != DATA && c->state != DATA_CR && c->state != DATA_LF)
-			c->extra++;
+		c->extra += (next > SIZE && next < SIZE_LF) || next > TRAILER;
 		if (next < 0 || c->extra > EXTRA_MAX)
 			return bad(e, "o corpo em partes (chunked) está malformado",
 				"the chunked body is malformed");

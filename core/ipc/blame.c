@@ -22,7 +22,10 @@ struct blame *blame_make(int *fd)
 		close(*fd);
 		return NULL;
 	}
-	return map(*fd);
+	struct blame *b = map(*fd);
+	if (!b)
+		close(*fd);
+	return b;
 }
 
 struct blame *blame_attach(int fd)

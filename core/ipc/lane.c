@@ -183,7 +183,7 @@ static void read_socket(struct lane *l)
 		if (n > 0) {
 			l->in.len += (size_t)n;
 			take_frames(l);
-			if (n < READ_BYTES / 2)
+			if (n < READ_BYTES / 2 && !l->reaped)
 				return;
 			continue;
 		}

@@ -124,6 +124,28 @@ static void test_refusals(void **state)
 		}
 }
 
+/* However many chunks a body has; only their extensions and the trailers are limited. */
+static void test_many_chunks(void **state)
+{
+	struct chunk c = {0};
+	struct cx_err e;
+	size_t used;
+	(void)state;
+	for (int i = 0; i < 20000; i++)
+		assert_int_equal(chunk_scan(&c, "1\r\nx\r\n", 6, &used, &e), 0);
+	assert_int_equal(chunk_scan(&c, "0\r\n\r\n", 5, &used, &e), 1);
+	for (int which = 0; which < 2; which++) {
+		int rc = 0;
+		c = (struct chunk){0};
+		if (which)
+			assert_int_equal(chunk_scan(&c, "0\r\n", 3, &used, &e), 0);
+		for (int i = 0; i < 20000 && rc == 0; i++)
+			rc = which ? chunk_scan(&c, "X: y\r\n", 6, &used, &e)
+				   : chunk_scan(&c, "1;a\r\nx\r\n", 8, &used, &e);
+		assert_int_equal(rc, CX_E_BAD_REQUEST);
+	}
+}
+
 static void test_limits(void **state)
 {
 	char text[5000] = "GET /";
@@ -337,6 +359,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_messages),
 		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_many_chunks),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_routes),
 		cmocka_unit_test(test_targets),

@@ -1,0 +1,83 @@
+"""The front by itself: sockets, how it ends, what a slow or odd client gets from it."""
+import json
+import os
+import signal
+import socket
+import threading
+import time
+
+from host import ACME, NDJSON, Host, rated
+
+
+def raw(host):
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    s.settimeout(20)
+    s.connect(host.socket)
+    return s
+
+
+def read_all(s):
+    got = b""
+    while part := s.recv(65536):
+        got += part
+    return got
+
+
+def test_a_body_of_very_many_small_chunks(tmp_path):
+    with Host(tmp_path, plugins={"acme": ACME}) as host, raw(host) as s:
+        body = json.dumps(rated(id="chunked", data={"comment": "x" * 4000})).encode() + b" " * 20000
+        s.sendall(b"POST /v1/events HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: application/json\r\n"
+                  b"Transfer-Encoding: chunked\r\n\r\n" + b"".join(b"1\r\n%c\r\n" % c for c in body) + b"0\r\n\r\n")
+        assert read_all(s).startswith(b"HTTP/1.1 201 ")
+
+
+def test_a_slow_reader_gets_its_whole_answer_while_the_daemon_stops(tmp_path):
+    with Host(tmp_path, plugins={"acme": ACME}) as host:
+        lines = "\n".join(json.dumps(rated(id=f"e{i}", data={"comment": "y" * 3000})) for i in range(1000))
+        assert host.post(lines, NDJSON)[1]["accepted"] == 1000
+        with raw(host) as s:
+            s.sendall(b"GET /v1/events?limit=1000 HTTP/1.1\r\nHost: a\r\n\r\n")
+            head = s.recv(200)
+            host.process.send_signal(signal.SIGTERM)
+            time.sleep(1)
+            got = head + read_all(s)
+        head, body = got.split(b"\r\n\r\n", 1)
+        assert f"Content-Length: {len(body)}".encode() in head and len(json.loads(body)["events"]) == 1000
+        assert host.process.wait(20) == 0
+
+
+def test_a_signal_to_every_process_is_a_drain(tmp_path):
+    """What systemd and a closed terminal do: the engines leave the end to the front."""
+    plugin = ACME + 'cx.on "visit.rated" (function(e, tx) local s = 0 for i = 1, 2e7 do s = s + i end end)'
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        with Host(tmp_path / number.name, plugins={"acme": plugin}, conf={"lua.handler": "9s"}) as host:
+            answer = []
+            sender = threading.Thread(target=lambda: answer.append(host.post(rated(id="late"))[0]))
+            sender.start()
+            time.sleep(0.1)
+            for pid in [*host.pids("writer"), *host.pids("reader"), host.process.pid]:
+                os.kill(pid, number)
+            sender.join()
+            assert answer == [201]
+            assert host.process.wait(20) == 0
+            assert "signal" not in host.log_text(), host.log_text()
+
+
+def test_a_socket_that_is_in_use_or_something_else_is_left_alone(tmp_path):
+    with Host(tmp_path / "one", plugins={"acme": ACME}) as host:
+        other = Host(tmp_path / "two", plugins={"acme": ACME}, conf={"server.socket": host.socket})
+        assert host.socket in other.cli("serve", code=1)[1]
+        assert host.get("/healthz")[0] == 200
+        plain = tmp_path / "plain"
+        plain.write_text("mine")
+        other = Host(tmp_path / "three", plugins={"acme": ACME}, conf={"server.socket": str(plain)})
+        assert "socket" in other.cli("serve", code=1)[1] and plain.read_text() == "mine"
+
+
+def test_a_port_that_is_taken_leaves_no_socket_behind(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        host = Host(tmp_path, plugins={"acme": ACME}, conf={"server.tcp": f"127.0.0.1:{port}"})
+        assert f"127.0.0.1:{port}" in host.cli("serve", code=1)[1]
+        assert not os.path.exists(host.socket)
+        host.short.cleanup()
