@@ -139,6 +139,31 @@ static int take_arguments(struct cli *c, int argc, char **argv, int *wants)
 	return EXIT_DONE;
 }
 
+/* Mistakes of the configuration in the form of `cxd check --json`: "FILE:LINE: message" apart. */
+static void mistakes_json(const struct cli *c, const struct cx_errs *errs)
+{
+	struct buf b = {0};
+	size_t file = strlen(c->conf_path);
+	jw_obj(&b);
+	jw_key(&b, "errors");
+	jw_arr(&b);
+	for (int i = 0; i < errs->n && i < CX_ERRS_MAX; i++) {
+		const char *msg = errs->v[i].msg;
+		char *end = NULL;
+		bool placed = strncmp(msg, c->conf_path, file) == 0 && msg[file] == ':';
+		long line = placed ? strtol(msg + file + 1, &end, 10) : 0;
+		jw_obj(&b);
+		jw_kstr(&b, "file", c->conf_path);
+		jw_kint(&b, "line", line);
+		jw_kstr(&b, "message", line > 0 && strncmp(end, ": ", 2) == 0 ? end + 2 : msg);
+		jw_obj_end(&b);
+	}
+	jw_arr_end(&b);
+	jw_obj_end(&b);
+	printf("%s\n", buf_cstr(&b));
+	buf_free(&b);
+}
+
 static int load_conf(struct cli *c)
 {
 	struct cx_errs errs = {0};
@@ -147,6 +172,8 @@ static int load_conf(struct cli *c)
 		cx_lang = cx_lang_wanted(c->conf.company_locale);
 		return EXIT_DONE;
 	}
+	if (c->json && c->command->run == cmd_check)
+		mistakes_json(c, &errs);
 	for (int i = 0; i < errs.n && i < CX_ERRS_MAX; i++)
 		fprintf(stderr, "%s\n", errs.v[i].msg);
 	if (errs.n > CX_ERRS_MAX)

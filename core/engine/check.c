@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/files.h"
+#include "lua/script.h"
 
 struct findings {
 	struct buf json;
@@ -30,16 +31,17 @@ static void check_script(struct engine *eng, const char *path, struct findings *
 	struct buf text = {0};
 	struct cx_err e;
 	struct lua_fail f = {0};
-	struct isolate_limits limits = {(size_t)eng->conf->lua_memory, (int)eng->conf->lua_load,
-		(int)eng->conf->lua_handler, (int)eng->conf->lua_formula,
-		(int)eng->conf->lua_script};
-	const char *base = strrchr(path, '/') + 1;
-	struct isolate *iso = isolate_new(base, "scripts/", &limits, eng->blame);
+	const struct conf *c = eng->conf;
+	char shown[300];
+	snprintf(shown, sizeof shown, "scripts/%s", strrchr(path, '/') + 1);
+	struct script_options opt = {.name = shown + 8,
+		.blame = eng->blame,
+		.limits = {(size_t)c->lua_memory, (int)c->lua_load, (int)c->lua_handler,
+			(int)c->lua_formula, (int)c->lua_script}};
 	if (file_read(path, &text, &e) < 0)
 		found(l, path, 0, e.msg);
-	else if (isolate_load(iso, base, text.p, text.len, &f) < 0)
-		found(l, f.file[0] ? f.file : path, f.line, f.msg);
-	isolate_free(iso);
+	else if (script_check(shown, text.p, text.len, &opt, &f) < 0)
+		found(l, f.file, f.line, f.msg);
 	buf_free(&text);
 }
 

@@ -251,22 +251,60 @@ static void write_text(const struct report *r, const char *title, struct buf *b)
 	buf_add(b, r->text.p, r->text.len);
 }
 
+/* `return cx.script { … }` is a tail call, which leaves no position behind: where it stands. */
+static void place(struct lua_fail *f, const char *path, const char *text, size_t len)
+{
+	const char *at = len ? memmem(text, len, "cx.script", 9) : NULL;
+	if (!f->file[0])
+		snprintf(f->file, sizeof f->file, "%s", path);
+	if (f->line > 0)
+		return;
+	f->line = 1;
+	for (const char *p = text; at && p < at; p++)
+		f->line += *p == '\n';
+}
+
+static int folder_length(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	return slash ? (int)(slash + 1 - path) : 0;
+}
+
+static struct isolate *open_script(struct report *r, const char *path, const char *text, size_t len,
+	char *title, size_t cap, int *rc, struct lua_fail *f)
+{
+	char prefix[160];
+	int folder = folder_length(path);
+	snprintf(prefix, sizeof prefix, "%.*s", folder, path);
+	struct isolate *iso = isolate_new(r->opt->name, prefix, &r->opt->limits, r->opt->blame);
+	*rc = load_script(iso, r, path + folder, text, len, title, cap, f);
+	if (*rc < 0)
+		place(f, path, text, len);
+	return iso;
+}
+
+int script_check(const char *path, const char *text, size_t len, const struct script_options *opt,
+	struct lua_fail *f)
+{
+	static const struct script_host nothing;
+	struct report r = {.host = &nothing, .opt = opt};
+	char title[400];
+	int rc;
+	isolate_free(open_script(&r, path, text, len, title, sizeof title, &rc, f));
+	hostcall_free(&r.call);
+	return rc;
+}
+
 int script_run(const char *path, const char *text, size_t len, const struct script_host *host,
 	const struct script_options *opt, struct buf *json, struct buf *text_out,
 	struct lua_fail *f)
 {
 	struct report r = {.host = host, .opt = opt};
-	char prefix[160], title[400];
-	const char *slash = strrchr(path, '/');
-	int folder = slash ? (int)(slash + 1 - path) : 0;
-	snprintf(prefix, sizeof prefix, "%.*s", folder, path);
-	struct isolate *iso = isolate_new(opt->name, prefix, &opt->limits, opt->blame);
+	char title[400];
+	int rc;
+	struct isolate *iso = open_script(&r, path, text, len, title, sizeof title, &rc, f);
 	lua_State *L = isolate_state(iso);
-	int rc = load_script(iso, &r, path + folder, text, len, title, sizeof title, f);
-	if (rc < 0) {
-		if (!f->file[0])
-			snprintf(f->file, sizeof f->file, "%s", path);
-	} else {
+	if (rc >= 0) {
 		struct lua_fail mine;
 		lua_pushvalue(L, 3);
 		lua_pushvalue(L, 4);

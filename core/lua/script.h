@@ -35,4 +35,8 @@ int script_run(const char *path, const char *text, size_t len, const struct scri
 	const struct script_options *opt, struct buf *json, struct buf *text_out,
 	struct lua_fail *f);
 
+/* Loads it without running it: its declaration is right, or -1 with *f. */
+int script_check(const char *path, const char *text, size_t len, const struct script_options *opt,
+	struct lua_fail *f);
+
 #endif
