@@ -8,6 +8,7 @@ PACKAGES := build-essential pkg-config libuv1-dev liblua5.4-dev libsqlite3-dev l
 TEST_PACKAGES := libcmocka-dev python3 python3-pytest python3-hypothesis lua-check clang-format \
 	clang-tidy cppcheck
 BENCH_PACKAGES := nodejs npm
+FUZZ_PACKAGES := clang libclang-rt-14-dev
 
 BUILD := build$(if $(SAN),/san)
 CFLAGS_BASE := -std=c11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes \
@@ -25,7 +26,7 @@ OBJ := $(SRC:core/%.c=$(BUILD)/obj/%.o)
 LIB := $(BUILD)/libcxd.a
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 
-.PHONY: build run test lint bench fuzz clean packages test-packages bench-packages
+.PHONY: build run test lint bench fuzz clean packages test-packages bench-packages fuzz-packages
 build: packages
 	@$(MAKE) --no-print-directory $(BUILD)/cxd
 
@@ -49,7 +50,7 @@ bench: bench-packages
 
 # Each fuzz target for SECONDS seconds over what it finds by itself (clang's libFuzzer).
 SECONDS_EACH ?= 60
-fuzz: test-packages
+fuzz: fuzz-packages
 	@/usr/bin/python3 tests/fuzz/run.py $(SECONDS_EACH)
 
 clean:
@@ -76,6 +77,8 @@ packages:
 	$(call install,$(PACKAGES))
 test-packages:
 	$(call install,$(PACKAGES) $(TEST_PACKAGES))
+fuzz-packages:
+	$(call install,$(PACKAGES) $(FUZZ_PACKAGES))
 bench-packages:
 	$(call install,$(PACKAGES) $(if $(shell command -v npm),,$(BENCH_PACKAGES)))
 
