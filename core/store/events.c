@@ -8,7 +8,11 @@ enum { SLICE = 500 };
 
 int store_event_add(struct store *s, const struct event *ev, struct cx_err *e)
 {
-	int rc = st_run(s, ST_EVENT_ADD,
+	int64_t seq;
+	int rc = store_known_find(s, ev->source, ev->id, &seq, e);
+	if (rc != 0)
+		return rc;
+	rc = st_run(s, ST_EVENT_ADD,
 		ARGS(ARG_INT("seq", ev->seq), ARG_STR("id", ev->id), ARG_STR("source", ev->source),
 			ARG_STR("type", ev->type_name), ARG_STR("time", ev->time),
 			ARG_INT("time_ms", ev->time_ms), ARG_INT("recorded_ms", ev->recorded_ms),
@@ -19,7 +23,9 @@ int store_event_add(struct store *s, const struct event *ev, struct cx_err *e)
 			ARG_BLOB("digest", ev->digest, EVENT_DIGEST), ARG_INT("job", ev->job),
 			ARG_INT("clockahead", ev->clockahead)),
 		e);
-	return rc != CX_OK ? rc : drv_changes(s->d) == 0;
+	if (rc == CX_OK)
+		store_known_add(s, ev->source, ev->id, ev->seq);
+	return rc;
 }
 
 /* Reads a row of EVENT_COLUMNS. */
@@ -56,8 +62,11 @@ int store_event_find(struct store *s, struct str source, struct str id, struct e
 	struct arena *a, struct cx_err *e)
 {
 	struct drv_stmt *st;
-	int rc = st_start(
-		s, ST_EVENT_FIND, ARGS(ARG_STR("source", source), ARG_STR("id", id)), &st, e);
+	int64_t seq;
+	int rc = store_known_find(s, source, id, &seq, e);
+	if (rc != 1)
+		return rc;
+	rc = st_start(s, ST_EVENT_GET, ARGS(ARG_INT("seq", seq)), &st, e);
 	if (rc != CX_OK)
 		return rc;
 	rc = drv_step(st, e);

@@ -22,6 +22,7 @@ struct store {
 	int64_t batch;         /* differs from batch to batch, also across restarts */
 	struct idents *idents; /* writer: ident.c */
 	struct sets *sets;     /* writer: sets.c */
+	struct known *known;   /* known.c */
 };
 
 int st_start(struct store *s, enum st_id id, const struct drv_arg *args, int n,
@@ -39,6 +40,14 @@ int store_ident_keep(struct store *s, struct cx_err *e); /* before COMMIT */
 void store_ident_done(struct store *s);                  /* after it */
 void store_ident_undone(struct store *s);                /* after a rollback, of whatever part */
 void store_ident_free(struct store *s);
+/* known.c: 1 found, 0 not; what was looked for in vain can be added. */
+int store_known_find(
+	struct store *s, struct str source, struct str id, int64_t *seq, struct cx_err *e);
+void store_known_add(struct store *s, struct str source, struct str id, int64_t seq);
+int store_known_keep(struct store *s, struct cx_err *e); /* before COMMIT */
+void store_known_done(struct store *s);                  /* after it */
+void store_known_undone(struct store *s);                /* after a rollback */
+void store_known_free(struct store *s);
 void store_sets_done(struct store *s);                    /* after COMMIT */
 void store_sets_undone(struct store *s, bool everything); /* after a rollback */
 void store_sets_free(struct store *s);

@@ -119,6 +119,7 @@ void store_close(struct store *s)
 	drv_close(s->d);
 	store_ident_free(s);
 	store_sets_free(s);
+	store_known_free(s);
 	free(s);
 }
 
@@ -134,6 +135,8 @@ int store_commit(struct store *s, struct cx_err *e)
 {
 	int rc = store_ident_keep(s, e);
 	if (rc == CX_OK)
+		rc = store_known_keep(s, e);
+	if (rc == CX_OK)
 		rc = drv_commit(s->d, e);
 	if (rc != CX_OK) {
 		store_rollback(s);
@@ -141,6 +144,7 @@ int store_commit(struct store *s, struct cx_err *e)
 	}
 	store_ident_done(s);
 	store_sets_done(s);
+	store_known_done(s);
 	return CX_OK;
 }
 
@@ -149,6 +153,7 @@ void store_rollback(struct store *s)
 	drv_rollback(s->d);
 	store_ident_undone(s);
 	store_sets_undone(s, true);
+	store_known_undone(s);
 }
 
 bool store_in_batch(struct store *s)

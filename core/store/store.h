@@ -39,7 +39,8 @@ int store_meta_get(struct store *s, const char *key, struct buf *out, struct cx_
 int store_meta_set(struct store *s, const char *key, const void *p, size_t n, struct cx_err *e);
 
 /* ---- events ---- */
-/* 0 stored, 1 (source, id) is already there (nothing changed), <0 error. ev->seq is given. */
+/* 0 stored, 1 (source, id) is already there (nothing changed), <0 error. ev->seq is given: greater
+ * than those before it. */
 int store_event_add(struct store *s, const struct event *ev, struct cx_err *e);
 /* 1 found: seq, digest, job, time, recorded_ms, clockahead and strings (copied to a); 0 not. */
 int store_event_find(struct store *s, struct str source, struct str id, struct event *ev,

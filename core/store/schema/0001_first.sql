@@ -20,8 +20,13 @@ CREATE TABLE event (
 	job         INTEGER NOT NULL,
 	clockahead  INTEGER NOT NULL
 ) STRICT;
-CREATE UNIQUE INDEX event_id ON event (source, id);
-CREATE INDEX event_type ON event (type, time_ms);
+CREATE INDEX event_time ON event (time_ms, type);
+-- (source, id) is unique: a hash of both leads to the event. The newest are not in here yet.
+CREATE TABLE event_key (
+	hash INTEGER NOT NULL,
+	seq  INTEGER NOT NULL,
+	PRIMARY KEY (hash, seq)
+) STRICT, WITHOUT ROWID;
 
 -- Events placed by another time field than `time` (a measure's `at`).
 CREATE TABLE at_slot (
