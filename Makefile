@@ -13,8 +13,7 @@ FUZZ_PACKAGES := clang libclang-rt-14-dev
 BUILD := build$(if $(SAN),/san)
 CFLAGS_BASE := -std=c11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Wpointer-arith -Wvla -Wno-format-truncation -fno-strict-aliasing -fstack-protector-strong
-, := ,
-CFLAGS_SAN := $(if $(SAN),-fsanitize=address$(,)undefined -fno-sanitize-recover=undefined \
+CFLAGS_SAN := $(if $(SAN),-fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined \
 	-fno-omit-frame-pointer -O1)
 INCLUDES := -Icore -I$(BUILD) -isystem /usr/include/lua5.4
 LIBS := -luv -llua5.4 -lsqlite3 -linih -lhttp_parser -ljansson -lroaring -lcsv -lz -lcrypto -lcurl \

@@ -233,8 +233,8 @@ struct ring_job *ring_next(struct ring *r, uint64_t *it)
 	return NULL;
 }
 
-static void change_head(struct ring *r, const struct ring_job *j, int flag, const char *off,
-	uint32_t item)
+static void change_head(
+	struct ring *r, const struct ring_job *j, int flag, const char *off, uint32_t item)
 {
 	struct job_head h;
 	get(r, j->at, &h, sizeof h);
