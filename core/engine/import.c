@@ -66,7 +66,7 @@ static int refused(void *ctx, int place, const char *id, const struct cx_err *wh
 {
 	struct import_run *r = ctx;
 	(void)place;
-	if (r->im.generates)
+	if (r->im.def->generate)
 		r->at.row = ++r->mapped;
 	tell_refused(r, r->at, id, cx_err_name(why->code), why->field, why->msg);
 	return CX_OK;
@@ -163,14 +163,14 @@ static int from_tables(struct import_run *r)
 			r->name);
 	int rc = scratch_open(&r->scratch, r->conf->server_data, &r->e);
 	tell_phase(r, CX_T("lendo", "reading"), 0);
-	for (int i = 0; i < r->im.ntables && rc == CX_OK; i++)
-		rc = load_table(r, &r->im.tables[i]);
+	for (int i = 0; i < r->im.def->ntables && rc == CX_OK; i++)
+		rc = load_table(r, &r->im.def->tables[i]);
 	tell_phase(r, CX_T("mapeando", "mapping"), 0);
-	r->lines = xcalloc((size_t)r->im.nparts, sizeof *r->lines);
-	for (int i = 0; i < r->im.nparts && rc == CX_OK; i++) {
+	r->lines = xcalloc((size_t)r->im.def->nparts, sizeof *r->lines);
+	for (int i = 0; i < r->im.def->nparts && rc == CX_OK; i++) {
 		r->at = (struct origin){i, 0};
 		r->ncols = r->rowid_col = -1;
-		rc = scratch_rows(r->scratch, r->im.sql[i], map_row, r, &r->e);
+		rc = scratch_rows(r->scratch, r->im.def->sql[i], map_row, r, &r->e);
 		if (rc < 0 && r->e.code == CX_E_BAD_REQUEST) {
 			struct cx_err why = r->e;
 			cx_fail(&r->e, why.code, NULL, "import \"%s\": events[%d]: %s", r->name,
@@ -200,7 +200,7 @@ int import_main(struct conf *c, struct blame *b, int argc, char **argv)
 			c->server_data, r->name);
 		int rc = load_plugins(r, &set);
 		if (rc == CX_OK)
-			rc = r->im.generates ? generate(r) : from_tables(r);
+			rc = r->im.def->generate ? generate(r) : from_tables(r);
 		code = tell_end(r, rc);
 	}
 	import_close(&r->im);

@@ -98,7 +98,7 @@ void tell_refused(struct import_run *r, struct origin of, const char *id, const 
 	if (r->refused++ == 0)
 		open_file(r);
 	jw_obj(&b);
-	if (known && !r->im.generates)
+	if (known && !r->im.def->generate)
 		jw_kint(&b, "part", of.part + 1);
 	if (known)
 		jw_kint(&b, line ? "line" : "row", of.row);

@@ -13,7 +13,7 @@
 #include "lua/plugin.h"
 #include "lua/value.h"
 
-enum { RUN_SLOTS = 40, RUN_LABEL = 96, RUN_DERIVES = 256 };
+enum { RUN_SLOTS = 40, RUN_DERIVES = 256 };
 
 enum derive_state { DERIVE_TO_DO, DERIVE_UNDER_WAY, DERIVE_DONE, DERIVE_FAILED };
 enum use { USE_REACT, USE_DERIVE, USE_MEASURE };
@@ -45,13 +45,13 @@ struct plugin_run {
 	struct plugin_set *set;
 	char *file; /* of cx.plugin */
 	int line;
-	char **wants;              /* parallel to p->depends */
-	char (*labels)[RUN_LABEL]; /* of handles, from 1 */
-	int nhandles;
+	struct buf declared; /* what plugin.lua declared, as JSON (finish() of declare.lua) */
+	const char **labels; /* of the functions' handles, from 1 */
+	int nlabels;
 	int handles_ref; /* registry: table of functions */
 	char *config;    /* values in force as text: part of the identity */
 	struct isolate_file *files;
-	struct arena kept; /* texts of defaults */
+	struct arena kept; /* texts of defaults and labels */
 	struct slot slots[RUN_SLOTS];
 	int depth;
 	uint64_t gen;
@@ -59,38 +59,28 @@ struct plugin_run {
 	struct buf json;
 };
 
+/* Items of a list in a JSON text; list 0: there is none. */
+#define JSON_EACH(d, list, i)                                                                      \
+	for (uint32_t i = (list) + 1; (list) && i < (d)->nodes[list].next; i = (d)->nodes[i].next)
+
 /* define.c */
 void plugin_mistake(struct plugin *p, const char *file, int line, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 /* Runs plugin.lua in a new isolate. again: only the functions, the definitions stand. */
 int define_load(struct plugin *p, bool again, struct lua_fail *f);
-/* declared.c: on the stack: a struct collect and what finish() of runtime/declare.lua returned. */
-struct collect {
-	struct plugin *p;
-	bool again;
-	int handles; /* stack index of the table of functions */
-	int n;
-};
-int declared_collect(lua_State *L);
 void declared_drop(struct plugin *p);                       /* frees what was declared */
 void sha256_text(const void *data, size_t n, char hex[65]); /* sources.c */
 
-/* resolve.c: after every plugin is loaded: names between plugins; what is wrong fails its plugin.
- * plans.c: then what happens to each type. */
+/* resolve.c: after every plugin is loaded: names between plugins (what is wrong fails its plugin),
+ * and what happens to each event type. */
 void resolve_set(struct plugin_set *set);
-void plans_build(struct plugin_set *set, struct plugin **order);
 void plans_free(struct plugin_set *set);
-/* resolve_kpi.c: types, fields, dimensions of one KPI; mistakes go to p. */
-void resolve_kpi(struct plugin *p, struct kpi *k);
 /* Is this type name the plugin's own or of one it depends on? NULL: no; *owner: whose it is. */
 const struct event_type *resolve_type(struct plugin *p, const char *name, struct plugin **owner);
 
-/* version.c: semver; a constraint is ">= 1.0", "^1", "~1.2", "1.2", several of them, or "*". */
-bool version_constraint(const char *text);
-bool version_satisfies(const char *version, const char *constraint);
-
 /* cx_bind.c: pushes the table of host functions for runtime/declare.lua. */
 void cx_push_host(lua_State *L, struct plugin_run *run);
+int cx_closest(lua_State *L); /* closest(word, list) → the word meant, or nil */
 
 struct plugin_run *run_of(lua_State *L); /* define.c */
 

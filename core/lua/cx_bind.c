@@ -18,7 +18,7 @@ static int where(lua_State *L)
 	return 2;
 }
 
-static int closest(lua_State *L)
+int cx_closest(lua_State *L)
 {
 	struct nearest n = {.word = luaL_checkstring(L, 1)};
 	int have = (int)lua_rawlen(L, 2);
@@ -34,12 +34,6 @@ static int closest(lua_State *L)
 static int is_attribute(lua_State *L)
 {
 	lua_pushboolean(L, event_is_attribute(luaL_checkstring(L, 1)));
-	return 1;
-}
-
-static int constraint(lua_State *L)
-{
-	lua_pushboolean(L, version_constraint(luaL_checkstring(L, 1)));
 	return 1;
 }
 
@@ -209,10 +203,9 @@ static void push_conf(lua_State *L, const struct conf *c, const char *plugin)
 
 void cx_push_host(lua_State *L, struct plugin_run *run)
 {
-	static const luaL_Reg functions[] = {{"where", where}, {"closest", closest},
-		{"is_attribute", is_attribute}, {"constraint", constraint}, {"amount", amount},
-		{"day", day}, {"blank", blank}, {"money", money},
-		{"normal_quantile", normal_quantile}, {NULL, NULL}};
+	static const luaL_Reg functions[] = {{"where", where}, {"closest", cx_closest},
+		{"is_attribute", is_attribute}, {"amount", amount}, {"day", day}, {"blank", blank},
+		{"money", money}, {"normal_quantile", normal_quantile}, {NULL, NULL}};
 	const struct conf *c = run->set->conf;
 	luaL_newlib(L, functions);
 	push_conf(L, c, run->p->name);

@@ -1,4 +1,4 @@
-/* One plugin's isolate: the runtime's Lua, plugin.lua, and what it declared. */
+/* One plugin's isolate: the runtime's Lua, plugin.lua, and what it declared, as structs. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +27,296 @@ void plugin_mistake(struct plugin *p, const char *file, int line, const char *fm
 	p->errors[p->nerrors++] = (struct plugin_error){xstrdup(file), line, xstrdup(msg)};
 }
 
+/* ---- what finish() of runtime/declare.lua handed over; it has been checked there */
+
+static char *get_text(const struct json_doc *d, uint32_t at, const char *key) /* NULL: absent */
+{
+	struct arena a = {0};
+	uint32_t i = json_get(d, at, key);
+	char *out = NULL;
+	if (i && d->nodes[i].type == JSON_STRING) {
+		struct str s = json_text(d, i, &a);
+		out = xstrndup(s.p, s.n);
+	}
+	arena_free(&a);
+	return out;
+}
+
+/* As JSON: a title is a text, or { lang = text }. */
+static char *get_json(const struct json_doc *d, uint32_t at, const char *key)
+{
+	uint32_t i = json_get(d, at, key);
+	struct str s = i ? json_raw(d, i) : (struct str){0};
+	return i ? xstrndup(s.p, s.n) : NULL;
+}
+
+static int64_t get_int(const struct json_doc *d, uint32_t at, const char *key) /* 0: absent */
+{
+	int64_t v = 0;
+	uint32_t i = json_get(d, at, key);
+	return i && json_int64(d, i, &v) ? v : 0;
+}
+
+static bool get_bool(const struct json_doc *d, uint32_t at, const char *key)
+{
+	uint32_t i = json_get(d, at, key);
+	return i && d->nodes[i].type == JSON_TRUE;
+}
+
+/* Room for the items of the list under key. */
+static void *get_list(
+	const struct json_doc *d, uint32_t at, const char *key, size_t size, uint32_t *list)
+{
+	*list = json_get(d, at, key);
+	return xcalloc(*list ? d->nodes[*list].count + 1 : 1, size);
+}
+
+static void take_field(const struct json_doc *d, uint32_t at, struct field *f, struct plugin *p)
+{
+	const char *company = p->run->set->conf->company_currency;
+	char *kind = get_text(d, at, "kind"), *currency = get_text(d, at, "currency");
+	uint32_t choices, fallback = json_get(d, at, "default");
+	while (strcmp(field_kind_name(f->kind), kind) != 0)
+		f->kind++;
+	f->name = get_text(d, at, "name");
+	f->title = get_json(d, at, "title");
+	f->required = get_bool(d, at, "required");
+	f->personal = get_bool(d, at, "personal");
+	f->derived = get_bool(d, at, "derived");
+	f->has_min = json_get(d, at, "min") != 0;
+	f->has_max = json_get(d, at, "max") != 0;
+	f->min = get_int(d, at, "min");
+	f->max = get_int(d, at, "max");
+	snprintf(f->currency, sizeof f->currency, "%s", currency ? currency : "");
+	f->scale = f->kind == FIELD_MONEY ? currency_scale(currency ? currency : company)
+					  : (int)get_int(d, at, "scale");
+	switch (fallback ? d->nodes[fallback].type : JSON_NULL) {
+	case JSON_NULL: break;
+	case JSON_STRING:
+		f->fallback.kind = VALUE_TEXT;
+		f->fallback.s = json_text(d, fallback, &p->run->kept);
+		break;
+	case JSON_INTEGER:
+		f->fallback.kind = f->kind == FIELD_MONEY ? VALUE_MONEY : VALUE_INT;
+		f->fallback.i = get_int(d, at, "default");
+		if (f->kind == FIELD_MONEY)
+			snprintf(f->fallback.currency, sizeof f->fallback.currency, "%s",
+				currency ? currency : company);
+		break;
+	default:
+		f->fallback.kind = VALUE_BOOL;
+		f->fallback.i = d->nodes[fallback].type == JSON_TRUE;
+	}
+	f->choices = get_list(d, at, "choices", sizeof *f->choices, &choices);
+	JSON_EACH(d, choices, i)
+	{
+		struct str s = json_text(d, i, &p->run->kept);
+		f->choices[f->nchoices++] = xstrndup(s.p, s.n);
+	}
+	free(kind);
+	free(currency);
+}
+
+static void take_event(const struct json_doc *d, uint32_t at, struct plugin *p)
+{
+	uint32_t fields;
+	struct event_type *t = p->types[p->ntypes++] = xcalloc(1, sizeof *t);
+	t->name = get_text(d, at, "name");
+	t->plugin = xstrdup(p->name);
+	t->title = get_json(d, at, "title");
+	t->file = get_text(d, at, "file");
+	t->line = (int)get_int(d, at, "line");
+	t->open = get_bool(d, at, "open");
+	t->fields = get_list(d, at, "fields", sizeof *t->fields, &fields);
+	JSON_EACH(d, fields, i)
+	{
+		int fn = (int)get_int(d, i, "fn");
+		if (fn) {
+			p->derives = xrealloc(
+				p->derives, (size_t)(p->nderives + 1) * sizeof *p->derives);
+			p->derives[p->nderives++] = (struct plugin_derive){t, t->nfields, fn};
+		}
+		take_field(d, i, &t->fields[t->nfields++], p);
+	}
+	t->nderived = t->nfields - (int)get_int(d, at, "declared");
+}
+
+static void take_measure(const struct json_doc *d, uint32_t at, struct kpi *k)
+{
+	char *kind = get_text(d, at, "kind");
+	k->measures[k->nmeasures++] = (struct measure){.name = get_text(d, at, "name"),
+		.kind = *kind == 's'   ? MEASURE_SUM
+			: *kind == 'd' ? MEASURE_DISTINCT
+				       : MEASURE_COUNT,
+		.type_name = get_text(d, at, "type"),
+		.field_name = get_text(d, at, "field"),
+		.at_name = get_text(d, at, "at"),
+		.at = -1,
+		.at_slot = -1,
+		.times = (int)get_int(d, at, "times"),
+		.days = get_bool(d, at, "days"),
+		.where = (int)get_int(d, at, "where"),
+		.kpi = k,
+		.slot = -1,
+		.set = -1};
+	free(kind);
+}
+
+/* What makes a KPI this one: all it says follows from the plugin's files and its config. */
+static void hash_kpi(struct kpi *k, const struct plugin *p)
+{
+	struct buf b = {0};
+	jw_arr(&b);
+	jw_str(&b, p->hash);
+	jw_str(&b, p->run->config);
+	jw_str(&b, k->id);
+	jw_arr_end(&b);
+	sha256_text(b.p, b.len, k->hash);
+	buf_free(&b);
+}
+
+static void take_kpi(const struct json_doc *d, uint32_t at, struct plugin *p)
+{
+	uint32_t measures, target = json_get(d, at, "target");
+	struct kpi *k = p->kpis[p->nkpis++] = xcalloc(1, sizeof *k);
+	k->id = get_text(d, at, "id");
+	k->plugin = xstrdup(p->name);
+	k->file = get_text(d, at, "file");
+	k->line = (int)get_int(d, at, "line");
+	k->title = get_json(d, at, "title");
+	k->format = get_text(d, at, "format");
+	k->better = get_text(d, at, "better");
+	k->tier = get_text(d, at, "tier");
+	k->owner = get_text(d, at, "owner");
+	k->has_target = target != 0;
+	k->target = target ? strtod(d->src + d->nodes[target].at, NULL) : 0;
+	JSON_EACH(d, json_get(d, at, "by"), i)
+	{
+		struct str s = json_text(d, i, &p->run->kept);
+		if (k->nby < KPI_DIMS)
+			k->by[k->nby++] = xstrndup(s.p, s.n);
+	}
+	k->measures = get_list(d, at, "measures", sizeof *k->measures, &measures);
+	JSON_EACH(d, measures, i)
+	take_measure(d, i, k);
+	k->formula = (int)get_int(d, at, "formula");
+	k->interval = (int)get_int(d, at, "interval");
+	hash_kpi(k, p);
+}
+
+static void take_on(const struct json_doc *d, uint32_t at, struct plugin *p)
+{
+	p->ons[p->nons++] =
+		(struct plugin_on){get_text(d, at, "type"), (int)get_int(d, at, "handler"),
+			get_text(d, at, "file"), (int)get_int(d, at, "line")};
+}
+
+static void take_import(const struct json_doc *d, uint32_t at, struct plugin *p)
+{
+	uint32_t tables, parts;
+	struct plugin_import *im = &p->imports[p->nimports++];
+	im->id = get_text(d, at, "id");
+	im->generate = (int)get_int(d, at, "generate");
+	im->tables = get_list(d, at, "tables", sizeof *im->tables, &tables);
+	im->sql = get_list(d, at, "parts", sizeof *im->sql, &parts);
+	im->maps = get_list(d, at, "parts", sizeof *im->maps, &parts);
+	JSON_EACH(d, tables, i)
+	{
+		char *delimiter = get_text(d, i, "delimiter");
+		im->tables[im->ntables++] =
+			(struct import_table){get_text(d, i, "name"), get_text(d, i, "file"),
+				get_text(d, i, "encoding"), delimiter ? *delimiter : ','};
+		free(delimiter);
+	}
+	JSON_EACH(d, parts, i)
+	{
+		im->maps[im->nparts] = (int)get_int(d, i, "map");
+		im->sql[im->nparts++] = get_text(d, i, "sql");
+	}
+}
+
+static void take_plugin(const struct json_doc *d, uint32_t at, struct plugin *p)
+{
+	struct plugin_run *run = p->run;
+	uint32_t depends;
+	run->file = get_text(d, at, "file");
+	run->line = (int)get_int(d, at, "line");
+	p->version = get_text(d, at, "version");
+	p->title = get_json(d, at, "title");
+	p->depends = get_list(d, at, "depends", sizeof *p->depends, &depends);
+	JSON_EACH(d, depends, i)
+	p->depends[p->ndepends++] = get_text(d, i, "name");
+}
+
+static void declared_take(struct plugin *p)
+{
+	struct plugin_run *run = p->run;
+	struct json_doc doc = {0}, *d = &doc;
+	uint32_t plugin, labels, events, kpis, ons, imports;
+	if (json_scan(d, run->declared.p, run->declared.len, JSON_DEPTH, UINT32_MAX, NULL) < 0)
+		cx_die("plugin %s: its declarations cannot be read", p->name);
+	run->config = get_text(d, 0, "config");
+	plugin = json_get(d, 0, "plugin");
+	if (plugin)
+		take_plugin(d, plugin, p);
+	run->labels = get_list(d, 0, "labels", sizeof *run->labels, &labels);
+	JSON_EACH(d, labels, i)
+	{
+		struct str s = json_text(d, i, &run->kept);
+		run->labels[++run->nlabels] = arena_str(&run->kept, s.p, s.n).p;
+	}
+	p->types = get_list(d, 0, "events", sizeof *p->types, &events);
+	JSON_EACH(d, events, i) take_event(d, i, p);
+	p->kpis = get_list(d, 0, "kpis", sizeof *p->kpis, &kpis);
+	JSON_EACH(d, kpis, i) take_kpi(d, i, p);
+	p->ons = get_list(d, 0, "ons", sizeof *p->ons, &ons);
+	JSON_EACH(d, ons, i) take_on(d, i, p);
+	p->imports = get_list(d, 0, "imports", sizeof *p->imports, &imports);
+	JSON_EACH(d, imports, i) take_import(d, i, p);
+	json_doc_free(d);
+}
+
+void declared_drop(struct plugin *p)
+{
+	kpi_cubes_free(p->cubes, p->ncubes);
+	for (int i = 0; i < p->nkpis; i++)
+		kpi_free(p->kpis[i]);
+	for (int i = 0; i < p->ntypes; i++)
+		event_type_free(p->types[i]);
+	for (int i = 0; i < p->nons; i++) {
+		free(p->ons[i].type_name);
+		free(p->ons[i].file);
+	}
+	for (int i = 0; i < p->nimports; i++) {
+		struct plugin_import *im = &p->imports[i];
+		for (int k = 0; k < im->ntables; k++) {
+			free(im->tables[k].name);
+			free(im->tables[k].file);
+			free(im->tables[k].encoding);
+		}
+		for (int k = 0; k < im->nparts; k++)
+			free(im->sql[k]);
+		free(im->tables);
+		free(im->sql);
+		free(im->maps);
+		free(im->id);
+	}
+	free(p->kpis);
+	free(p->types);
+	free(p->ons);
+	free(p->imports);
+	free(p->derives);
+	p->cubes = NULL;
+	p->kpis = NULL;
+	p->types = NULL;
+	p->ons = NULL;
+	p->imports = NULL;
+	p->derives = NULL;
+	p->ncubes = p->nkpis = p->ntypes = p->nons = p->nimports = p->nderives = 0;
+}
+
+/* ---- running plugin.lua */
+
 /* Pushes the host's functions; everything that C adds to the state is made here. */
 static int setup(lua_State *L)
 {
@@ -48,30 +338,25 @@ static int show_cx(lua_State *L)
 	return 0;
 }
 
-/* Calls a runtime chunk with copies of the first nargs values of the stack. */
-static int runtime(
-	struct isolate *iso, const char *name, int nargs, int nresults, struct lua_fail *f)
-{
-	lua_State *L = isolate_state(iso);
-	if (isolate_load_runtime(iso, name, f) < 0)
-		return -1;
-	for (int i = 1; i <= nargs; i++)
-		lua_pushvalue(L, i);
-	return isolate_call(iso, nargs, nresults, 0, name, f);
-}
-
-/* Leaves finish() at the bottom of the stack. */
+/* Runtime chunks, each called with what those before it left; finish() stays, alone. */
 static int prepare(struct plugin_run *run, struct isolate *iso, struct lua_fail *f)
 {
+	static const char *const chunks[] = {"stats", "fields", "version", "declare"};
 	lua_State *L = isolate_state(iso);
 	lua_settop(L, 0);
 	lua_pushcfunction(L, setup);
 	lua_pushlightuserdata(L, run);
 	if (isolate_call(iso, 1, 1, 0, "setup", f) < 0)
 		return -1;
-	if (runtime(iso, "stats", 1, 1, f) < 0 || runtime(iso, "fields", 1, 1, f) < 0 ||
-		runtime(iso, "declare", 3, 2, f) < 0)
-		return -1;
+	for (int k = 0; k < 4; k++) {
+		int have = lua_gettop(L);
+		if (isolate_load_runtime(iso, chunks[k], f) < 0)
+			return -1;
+		for (int i = 1; i <= have; i++)
+			lua_pushvalue(L, i);
+		if (isolate_call(iso, have, k == 3 ? 2 : 1, 0, chunks[k], f) < 0)
+			return -1;
+	}
 	lua_replace(L, 1); /* finish */
 	lua_replace(L, 2); /* cx */
 	lua_settop(L, 2);
@@ -82,12 +367,14 @@ static int prepare(struct plugin_run *run, struct isolate *iso, struct lua_fail 
 
 static int run_plugin(struct plugin *p, struct lua_fail *f)
 {
-	for (int i = 0; i < p->nfiles; i++)
-		if (strcmp(p->files[i].path, "plugin.lua") == 0)
-			return isolate_load(p->iso, "plugin.lua", p->files[i].text, p->files[i].len,
-				       f) < 0
-				       ? -1
-				       : isolate_call(p->iso, 0, 0, p->limits.load_ms, "load", f);
+	for (int i = 0; i < p->nfiles; i++) {
+		const struct source_file *s = &p->files[i];
+		if (strcmp(s->path, "plugin.lua") != 0)
+			continue;
+		if (isolate_load(p->iso, s->path, s->text, s->len, f) < 0)
+			return -1;
+		return isolate_call(p->iso, 0, 0, p->limits.load_ms, "load", f);
+	}
 	memset(f, 0, sizeof *f);
 	snprintf(f->msg, sizeof f->msg, "plugin.lua is missing");
 	return -1;
@@ -121,9 +408,37 @@ static void fail_as_mistake(struct plugin *p, const struct lua_fail *f)
 	plugin_mistake(p, f->file[0] ? f->file : file, f->line, "%s", f->msg);
 }
 
+/* plugin, finish(), complete → the definitions as JSON in run->json, the functions as a reference,
+ * the mistakes. A plugin that is loaded again must say the same, byte by byte. */
+static int collect(lua_State *L)
+{
+	struct plugin *p = lua_touserdata(L, 1);
+	struct plugin_run *run = p->run;
+	struct cx_err e;
+	lua_call(L, 1, 3); /* 2: definitions, 3: functions, 4: mistakes */
+	lua_Integer n = (lua_Integer)lua_rawlen(L, 4);
+	for (lua_Integer i = 1; i <= n && !run->declared.len; i++) {
+		lua_rawgeti(L, 4, i);
+		lua_getfield(L, 5, "file");
+		lua_getfield(L, 5, "line");
+		lua_getfield(L, 5, "message");
+		plugin_mistake(
+			p, lua_tostring(L, 6), (int)lua_tointeger(L, 7), "%s", lua_tostring(L, 8));
+		lua_settop(L, 4);
+	}
+	buf_clear(&run->json);
+	if (lua_to_json(L, 2, &run->json, &e) < 0)
+		return luaL_error(L, "%s", e.msg);
+	if (run->declared.len && (run->declared.len != run->json.len ||
+					 memcmp(run->declared.p, run->json.p, run->json.len) != 0))
+		return luaL_error(L, "the plugin declares something else each time it is loaded");
+	lua_settop(L, 3);
+	run->handles_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+	return 0;
+}
+
 int define_load(struct plugin *p, bool again, struct lua_fail *f)
 {
-	struct collect c = {.p = p, .again = again};
 	fresh(p);
 	lua_State *L = isolate_state(p->iso);
 	int rc = prepare(p->run, p->iso, f);
@@ -134,17 +449,18 @@ int define_load(struct plugin *p, bool again, struct lua_fail *f)
 		return -1;
 	/* After an error too: what was declared before it may have mistakes of its own. */
 	lua_settop(L, 1);
+	lua_pushcfunction(L, collect);
+	lua_pushlightuserdata(L, p);
+	lua_rotate(L, 1, 2);
 	lua_pushboolean(L, complete);
-	rc = isolate_call(p->iso, 1, 1, 0, "setup", f);
-	if (rc == 0) {
-		lua_pushcfunction(L, declared_collect);
-		lua_insert(L, 1);
-		lua_pushlightuserdata(L, &c);
-		lua_insert(L, 2);
-		rc = isolate_call(p->iso, 2, 0, 0, "setup", f);
-	}
+	rc = isolate_call(p->iso, 3, 0, p->limits.load_ms, "load", f);
+	lua_settop(L, 0);
 	if (rc < 0 && !again)
 		fail_as_mistake(p, f);
-	lua_settop(L, 0);
+	if (rc == 0 && !again) {
+		buf_add(&p->run->declared, p->run->json.p, p->run->json.len);
+		buf_cstr(&p->run->declared);
+		declared_take(p);
+	}
 	return rc < 0 || !complete ? -1 : 0;
 }

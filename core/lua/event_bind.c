@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "conf/nearest.h"
 #include "lua/bind.h"
 
@@ -224,7 +225,7 @@ static bool text_value(lua_State *L, int index, const struct field *f, struct ar
 {
 	size_t n;
 	const char *p = lua_tolstring(L, index, &n);
-	if (n > EVENT_TEXT_MAX || !json_utf8(p, n)) {
+	if (n > EVENT_TEXT_MAX || !utf8_ok(p, n)) {
 		*why = "text that is too long or not UTF-8";
 		return false;
 	}

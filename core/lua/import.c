@@ -6,77 +6,6 @@
 #include "base/tz.h"
 #include "lua/inside.h"
 
-/* ---- reading the declaration; inside a protected call */
-
-static char *text_of(lua_State *L, int table, const char *key)
-{
-	lua_pushstring(L, key);
-	char *s = lua_rawget(L, table) == LUA_TSTRING ? xstrdup(lua_tostring(L, -1)) : NULL;
-	lua_pop(L, 1);
-	return s;
-}
-
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(
-		((const struct import_table *)a)->name, ((const struct import_table *)b)->name);
-}
-
-static void read_tables(lua_State *L, struct import *im, int tables)
-{
-	for (lua_pushnil(L); lua_next(L, tables); lua_pop(L, 1)) {
-		im->tables = xrealloc(im->tables, sizeof *im->tables * (size_t)(im->ntables + 1));
-		struct import_table *t = &im->tables[im->ntables++];
-		*t = (struct import_table){.name = xstrdup(lua_tostring(L, -2)), .delimiter = ','};
-		if (lua_type(L, -1) == LUA_TSTRING) {
-			t->file = xstrdup(lua_tostring(L, -1));
-			continue;
-		}
-		int spec = lua_gettop(L);
-		t->file = text_of(L, spec, "file");
-		t->encoding = text_of(L, spec, "encoding");
-		char *delimiter = text_of(L, spec, "delimiter");
-		if (delimiter && *delimiter)
-			t->delimiter = *delimiter;
-		free(delimiter);
-	}
-	qsort(im->tables, (size_t)im->ntables, sizeof *im->tables, by_name);
-}
-
-static void read_parts(lua_State *L, struct import *im, int events)
-{
-	int n = (int)lua_rawlen(L, events);
-	im->sql = xcalloc((size_t)n, sizeof *im->sql);
-	im->maps = xcalloc((size_t)n, sizeof *im->maps);
-	for (im->nparts = 0; im->nparts < n;) {
-		lua_rawgeti(L, events, im->nparts + 1);
-		im->sql[im->nparts++] = text_of(L, lua_gettop(L), "sql");
-		lua_pushliteral(L, "map");
-		lua_rawget(L, -2);
-		im->maps[im->nparts - 1] = luaL_ref(L, LUA_REGISTRYINDEX);
-		lua_pop(L, 1);
-	}
-}
-
-static int read_entry(lua_State *L)
-{
-	struct import *im = lua_touserdata(L, 1);
-	luaL_checktype(L, 2, LUA_TTABLE);
-	lua_pushliteral(L, "generate");
-	im->generates = lua_rawget(L, 2) == LUA_TFUNCTION;
-	if (im->generates) {
-		im->generate = luaL_ref(L, LUA_REGISTRYINDEX);
-		return 0;
-	}
-	lua_pushliteral(L, "tables");
-	if (lua_rawget(L, 2) == LUA_TTABLE)
-		read_tables(L, im, lua_gettop(L));
-	lua_pushliteral(L, "events");
-	if (lua_rawget(L, 2) == LUA_TTABLE)
-		read_parts(L, im, lua_gettop(L));
-	return 0;
-}
-
 static int not_found(const struct plugin_set *set, const char *id, struct cx_err *e)
 {
 	struct buf names = {0};
@@ -95,16 +24,8 @@ static int not_found(const struct plugin_set *set, const char *id, struct cx_err
 	return rc;
 }
 
-static int fail_of(const struct lua_fail *f, struct cx_err *e)
-{
-	if (f->file[0])
-		return cx_fail(e, CX_E_PLUGIN_FAILED, NULL, "%s:%d: %s", f->file, f->line, f->msg);
-	return cx_fail(e, CX_E_PLUGIN_FAILED, NULL, "%s", f->msg);
-}
-
 int import_open(const struct plugin_set *set, const char *id, struct import *im, struct cx_err *e)
 {
-	struct lua_fail f = {0};
 	*im = (struct import){.set = set};
 	for (int i = 0; i < set->n && !im->def; i++)
 		for (int k = 0; k < set->v[i]->nimports; k++)
@@ -117,30 +38,11 @@ int import_open(const struct plugin_set *set, const char *id, struct import *im,
 	if (im->p->state != PLUGIN_RUNNING)
 		return cx_fail(e, CX_E_PLUGIN_FAILED, NULL,
 			CX_T("o plugin %s não carregou", "plugin %s did not load"), im->p->name);
-	int rc = plugin_push(im->p, im->def->handle, &f);
-	if (rc >= 0) {
-		lua_State *L = isolate_state(im->p->iso);
-		lua_pushcfunction(L, read_entry);
-		lua_insert(L, -2);
-		lua_pushlightuserdata(L, im);
-		lua_insert(L, -2);
-		rc = isolate_call(im->p->iso, 2, 0, im->p->limits.load_ms, "import", &f);
-	}
-	return rc < 0 ? fail_of(&f, e) : CX_OK;
+	return CX_OK;
 }
 
 void import_close(struct import *im)
 {
-	for (int i = 0; i < im->ntables; i++) {
-		free(im->tables[i].name);
-		free(im->tables[i].file);
-		free(im->tables[i].encoding);
-	}
-	for (int i = 0; i < im->nparts; i++)
-		free(im->sql[i]);
-	free(im->tables);
-	free(im->sql);
-	free(im->maps);
 	arena_free(&im->a);
 	buf_free(&im->json);
 	*im = (struct import){0};
@@ -213,11 +115,11 @@ static void give(lua_State *L, struct import *im, const char *what)
 	}
 }
 
+/* im, map() */
 static int map_entry(lua_State *L)
 {
 	struct import *im = lua_touserdata(L, 1);
 	const struct scratch_row *row = im->row;
-	lua_rawgeti(L, LUA_REGISTRYINDEX, im->maps[im->part]);
 	lua_createtable(L, 0, row->ncols);
 	for (int i = 0; i < row->ncols; i++) {
 		lua_pushstring(L, row->names[i]);
@@ -234,35 +136,36 @@ static int map_entry(lua_State *L)
 
 static int emit(lua_State *L)
 {
-	struct import *im = lua_touserdata(L, lua_upvalueindex(1));
 	lua_settop(L, 1);
-	give(L, im, "emit");
+	give(L, lua_touserdata(L, lua_upvalueindex(1)), "emit");
 	return 0;
 }
 
+/* im, generate() */
 static int generate_entry(lua_State *L)
 {
-	struct import *im = lua_touserdata(L, 1);
-	lua_rawgeti(L, LUA_REGISTRYINDEX, im->generate);
-	lua_pushlightuserdata(L, im);
+	lua_pushvalue(L, 1);
 	lua_pushcclosure(L, emit, 1);
 	lua_call(L, 1, 0);
 	return 0;
 }
 
-static int run(
-	struct import *im, lua_CFunction entry, const struct import_sink *sink, struct lua_fail *f)
+static int run(struct import *im, lua_CFunction entry, int handle, const struct import_sink *sink,
+	struct lua_fail *f)
 {
 	char handler[96];
-	lua_State *L = isolate_state(im->p->iso);
 	int64_t left_ms = im->p->limits.script_ms - im->used_us / 1000, began = clock_mono_us();
 	snprintf(handler, sizeof handler, "import \"%.70s\"", im->def->id);
 	im->sink = sink;
 	im->place = 0;
 	im->host_us = 0;
+	if (plugin_push(im->p, handle, f) < 0)
+		return -1;
+	lua_State *L = isolate_state(im->p->iso);
 	lua_pushcfunction(L, entry);
 	lua_pushlightuserdata(L, im);
-	int rc = isolate_call(im->p->iso, 1, 0, left_ms < 1 ? 1 : (int)left_ms, handler, f);
+	lua_rotate(L, -3, 2);
+	int rc = isolate_call(im->p->iso, 2, 0, left_ms < 1 ? 1 : (int)left_ms, handler, f);
 	im->used_us += clock_mono_us() - began - im->host_us;
 	return rc;
 }
@@ -273,15 +176,18 @@ int import_map(struct import *im, int part, const struct scratch_row *row,
 	struct cx_err e = {0};
 	im->part = part;
 	im->row = row;
-	if (run(im, map_entry, sink, f) >= 0)
+	if (run(im, map_entry, im->def->maps[part], sink, f) >= 0)
 		return 0;
 	if (im->stopped || f->budget || f->memory || isolate_spoiled(im->p->iso))
 		return -1;
-	fail_of(f, &e);
+	if (f->file[0])
+		cx_fail(&e, CX_E_PLUGIN_FAILED, NULL, "%s:%d: %s", f->file, f->line, f->msg);
+	else
+		cx_fail(&e, CX_E_PLUGIN_FAILED, NULL, "%s", f->msg);
 	return sink->refused(sink->ctx, im->place, NULL, &e);
 }
 
 int import_generate(struct import *im, const struct import_sink *sink, struct lua_fail *f)
 {
-	return run(im, generate_entry, sink, f);
+	return run(im, generate_entry, im->def->generate, sink, f);
 }

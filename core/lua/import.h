@@ -14,11 +14,6 @@
 #include "lua/plugin.h"
 #include "store/scratch.h"
 
-struct import_table {
-	char *name, *file, *encoding; /* encoding NULL: UTF-8 */
-	char delimiter;
-};
-
 struct import_sink {
 	void *ctx;
 	/* <0: stop */
@@ -30,17 +25,11 @@ struct import_sink {
 struct import {
 	struct plugin *p;
 	const struct plugin_import *def;
-	struct import_table *tables;
-	int ntables;
-	char **sql; /* one per part */
-	int nparts;
-	bool generates;
 	bool live; /* set by the caller: known from now on, recordedtime is left out */
 	/* inside */
 	const struct plugin_set *set;
 	const struct import_sink *sink;
 	const struct scratch_row *row;
-	int *maps, generate; /* registry of the isolate */
 	int part, place;
 	bool stopped;
 	int64_t used_us, host_us; /* plugin code so far; not plugin code, of this call */

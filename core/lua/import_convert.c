@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "base/tz.h"
 #include "json/scan.h"
 #include "lua/import.h"
@@ -66,7 +67,7 @@ static int put_value(
 	if (!f || lua_type(L, -1) != LUA_TSTRING)
 		return lua_to_json(L, -1, &im->json, e);
 	const char *s = lua_tolstring(L, -1, &n);
-	if (!json_utf8(s, n))
+	if (!utf8_ok(s, n))
 		return not_utf8(e, path);
 	if (f->kind == FIELD_TEXT || f->kind == FIELD_CHOICE) {
 		jw_strn(&im->json, s, n);
@@ -129,7 +130,7 @@ static int put_data(
 		int at = t ? event_type_field(t, k[i], len) : -1;
 		const struct field *f = at >= 0 && !t->fields[at].derived ? &t->fields[at] : NULL;
 		snprintf(path, sizeof path, "data.%s", k[i]);
-		if (!json_utf8(k[i], len))
+		if (!utf8_ok(k[i], len))
 			return not_utf8(e, "data");
 		lua_pushlstring(L, k[i], len);
 		lua_rawget(L, data);
@@ -150,7 +151,7 @@ static int put_attribute(struct import *im, lua_State *L, const char *name, stru
 			CX_T("precisa ser um texto, veio %s", "must be a text, got %s"),
 			luaL_typename(L, -1));
 	const char *s = lua_tolstring(L, -1, &n);
-	if (!json_utf8(s, n))
+	if (!utf8_ok(s, n))
 		return not_utf8(e, name);
 	jw_key(&im->json, name);
 	jw_strn(&im->json, s, n);
@@ -232,7 +233,7 @@ int import_convert(struct import *im, lua_State *L, int index, int64_t *time_ms,
 		return bad_keys(e, NULL);
 	jw_obj(&im->json);
 	for (int i = 0; i < n && rc == CX_OK; i++) {
-		if (!json_utf8(k[i], strlen(k[i])))
+		if (!utf8_ok(k[i], strlen(k[i])))
 			return not_utf8(e, NULL);
 		source = source || strcmp(k[i], "source") == 0;
 		lua_pushstring(L, k[i]);

@@ -92,6 +92,11 @@ bool isolate_spoiled(const struct isolate *iso)
 	return iso->spoiled;
 }
 
+bool isolate_running(const struct isolate *iso)
+{
+	return iso->depth > 0;
+}
+
 size_t isolate_memory(const struct isolate *iso)
 {
 	return iso->used;

@@ -38,6 +38,7 @@ lua_State *isolate_state(struct isolate *iso);
 struct isolate *isolate_of(lua_State *L);
 const char *isolate_name(const struct isolate *iso);
 bool isolate_spoiled(const struct isolate *iso);
+bool isolate_running(const struct isolate *iso); /* a call of it is under way */
 size_t isolate_memory(const struct isolate *iso);
 
 /* Files that `require "x"` and the loader may reach; borrowed, must outlive the isolate. */

@@ -22,12 +22,10 @@ static void plugin_free(struct plugin *p)
 		free(p->files[i].text);
 	}
 	free(p->files);
-	for (int i = 0; i < p->ndepends; i++) {
+	for (int i = 0; i < p->ndepends; i++)
 		free(p->depends[i]);
-		free(run->wants[i]);
-	}
 	free(p->depends);
-	free(run->wants);
+	buf_free(&run->declared);
 	free(run->labels);
 	free(run->files);
 	free(run->file);
@@ -241,7 +239,7 @@ static int ready(struct plugin *p, struct lua_fail *f)
 		return refuse(p, f, "calls inside calls, too deep");
 	if (!isolate_spoiled(p->iso) && p->run->handles_ref != LUA_NOREF)
 		return 0;
-	if (p->run->depth > 0)
+	if (isolate_running(p->iso))
 		return refuse(p, f, "the plugin was stopped in this very job");
 	return define_load(p, true, f);
 }

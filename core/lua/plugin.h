@@ -1,6 +1,6 @@
 /* plugin.h — a plugin: its sources, its isolate, and what it declared.
  * Flow:   plugin_load() runs plugin.lua in a fresh isolate; runtime/declare.lua checks the
- *         declarations and hands them over as plain tables, which become struct event_type, kpi…;
+ *         declarations and hands them over as JSON, which becomes struct event_type, kpi…;
  *         plugin_set_load() does it for all in dependency order and resolves names between them.
  *         Then plugin_* calls run its functions.
  * Owns:   a set owns its plugins, a plugin its definitions and isolate (made anew when spoiled).
@@ -32,10 +32,18 @@ struct plugin_derive {
 	int field; /* index in type->fields */
 	int handler;
 };
+struct import_table {
+	char *name, *file, *encoding; /* encoding NULL: UTF-8 */
+	char delimiter;
+};
 struct plugin_import { /* cx.import; run by lua/import.h */
-	char *id, *file;
-	int line;
-	int handle; /* of the declaration: a Lua table with tables and events, or generate */
+	char *id;
+	struct import_table *tables; /* in name order */
+	int ntables;
+	char **sql; /* one per part, with the handle of its map */
+	int *maps;
+	int nparts;
+	int generate; /* handle of the generator that stands instead, 0 = none */
 };
 
 struct plugin {

@@ -1,186 +1,234 @@
-/* Names between plugins: what depends on what, who owns which id. */
+/* Names between plugins: runtime/resolve.lua finds what is wrong, here they become pointers; then
+ * what happens to each event type is worked out once. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/nearest.h"
 #include "lua/bind.h"
 
-/* ---- order ---- */
+enum { RESOLVE_MEMORY = 1 << 30 };
 
-struct order {
-	struct plugin_set *set;
-	struct plugin **v; /* dependencies first */
-	int n;
-	char *state; /* 0 new, 1 on the way, 2 done */
-	int *path;   /* of those on the way */
-	int depth;
+struct resolving {
+	struct buf json; /* what is asked, then the answer */
+	struct cx_err e;
 };
 
-static int index_of(const struct plugin_set *set, const char *name)
+static int view_name(lua_State *L)
 {
-	for (int i = 0; i < set->n; i++)
-		if (strcmp(set->v[i]->name, name) == 0)
-			return i;
-	return -1;
+	char view[320];
+	store_view_name(luaL_checkstring(L, 1), view, sizeof view);
+	lua_pushstring(L, view);
+	return 1;
 }
 
-static void cycle(struct order *o, int from)
+/* resolving, satisfies(), chunk */
+static int ask(lua_State *L)
 {
-	struct buf b = {0};
-	int first = 0;
-	while (o->path[first] != from)
-		first++;
-	for (int i = first; i < o->depth; i++)
-		buf_printf(&b, "%s → ", o->set->v[o->path[i]]->name);
-	buf_puts(&b, o->set->v[from]->name);
-	for (int i = first; i < o->depth; i++) {
-		struct plugin *p = o->set->v[o->path[i]];
-		plugin_mistake(p, p->run->file, p->run->line,
-			"plugin: depends goes in a circle: %s", buf_cstr(&b));
-	}
-	buf_free(&b);
+	static const luaL_Reg host[] = {{"closest", cx_closest}, {"view", view_name}, {NULL, NULL}};
+	struct resolving *r = lua_touserdata(L, 1);
+	lua_push_json(L, r->json.p, r->json.len);
+	luaL_newlib(L, host);
+	lua_pushvalue(L, 2);
+	lua_call(L, 3, 1);
+	buf_clear(&r->json);
+	return lua_to_json(L, -1, &r->json, &r->e) < 0 ? luaL_error(L, "%s", r->e.msg) : 0;
 }
 
-static void visit(struct order *o, int i)
+static void questions(const struct plugin_set *set, struct buf *b)
 {
-	struct plugin *p = o->set->v[i];
-	o->state[i] = 1;
-	o->path[o->depth++] = i;
-	for (int k = 0; k < p->ndepends; k++) {
-		int on = index_of(o->set, p->depends[k]);
-		if (on < 0)
-			continue; /* told in check_depends */
-		if (o->state[on] == 1)
-			cycle(o, on);
-		else if (o->state[on] == 0)
-			visit(o, on);
-	}
-	o->depth--;
-	o->state[i] = 2;
-	o->v[o->n++] = p;
-}
-
-static void check_depends(struct plugin_set *set, struct plugin *p)
-{
-	for (int k = 0; k < p->ndepends; k++) {
-		int on = index_of(set, p->depends[k]);
-		struct plugin *d = on < 0 ? NULL : set->v[on];
-		if (!d) {
-			plugin_mistake(p, p->run->file, p->run->line,
-				"plugin: depends on \"%s\", which is not there or not enabled",
-				p->depends[k]);
-		} else if (d->version && !version_satisfies(d->version, p->run->wants[k])) {
-			plugin_mistake(p, p->run->file, p->run->line,
-				"plugin: depends on \"%s\" %s, but version %s is here", d->name,
-				p->run->wants[k], d->version);
-		} else if (d->nerrors) {
-			plugin_mistake(p, p->run->file, p->run->line,
-				"plugin: depends on \"%s\", which has errors of its own", d->name);
+	jw_arr(b);
+	for (int i = 0; i < set->n; i++) {
+		const struct buf *declared = &set->v[i]->run->declared;
+		jw_obj(b);
+		jw_kstr(b, "name", set->v[i]->name);
+		if (declared->len) {
+			jw_key(b, "declared");
+			jw_raw(b, declared->p, declared->len);
 		}
+		jw_obj_end(b);
 	}
+	jw_arr_end(b);
 }
 
-/* ---- ids ---- */
-
-static const struct event_type *find_type(const struct plugin *p, const char *name)
+/* Fills order (dependencies first) and adds the mistakes to their plugins. */
+static void resolve_names(struct plugin_set *set, struct plugin **order)
 {
-	for (int i = 0; i < p->ntypes; i++)
-		if (strcmp(p->types[i]->name, name) == 0)
-			return p->types[i];
-	return NULL;
+	struct isolate_limits limits = {.memory = RESOLVE_MEMORY};
+	struct isolate *iso = isolate_new("cxd", "", &limits, NULL);
+	struct resolving r = {0};
+	struct lua_fail f;
+	struct json_doc doc = {0}, *d = &doc;
+	lua_State *L = isolate_state(iso);
+	questions(set, &r.json);
+	lua_pushcfunction(L, ask);
+	lua_pushlightuserdata(L, &r);
+	if (isolate_load_runtime(iso, "version", &f) < 0 ||
+		isolate_call(iso, 0, 1, 0, "resolve", &f) < 0 ||
+		isolate_load_runtime(iso, "resolve", &f) < 0 ||
+		isolate_call(iso, 3, 0, 0, "resolve", &f) < 0 ||
+		json_scan(d, r.json.p, r.json.len, JSON_DEPTH, UINT32_MAX, NULL) < 0)
+		cx_die("names of plugins: %s\n%s", f.msg, f.traceback);
+	int n = 0;
+	int64_t at = 0;
+	uint32_t list = json_get(d, 0, "order"), mistakes = json_get(d, 0, "mistakes");
+	JSON_EACH(d, list, i)
+	if (json_int64(d, i, &at))
+		order[n++] = set->v[at - 1];
+	struct arena a = {0};
+	JSON_EACH(d, mistakes, i)
+	{
+		int64_t line = 0;
+		json_int64(d, json_get(d, i, "plugin"), &at);
+		json_int64(d, json_get(d, i, "line"), &line);
+		struct str file = json_text(d, json_get(d, i, "file"), &a);
+		struct str what = json_text(d, json_get(d, i, "message"), &a);
+		plugin_mistake(set->v[at - 1], arena_str(&a, file.p, file.n).p, (int)line, "%.*s",
+			(int)what.n, what.p);
+	}
+	arena_free(&a);
+	json_doc_free(d);
+	buf_free(&r.json);
+	isolate_free(iso);
 }
+
+/* ---- KPIs */
 
 const struct event_type *resolve_type(struct plugin *p, const char *name, struct plugin **owner)
 {
 	const struct plugin_set *set = p->run->set;
 	*owner = NULL;
 	for (int i = 0; i < set->n; i++) {
-		const struct event_type *t = find_type(set->v[i], name);
-		if (!t)
+		struct plugin *q = set->v[i];
+		int t = 0;
+		while (t < q->ntypes && strcmp(q->types[t]->name, name) != 0)
+			t++;
+		if (t == q->ntypes)
 			continue;
-		*owner = set->v[i];
-		if (set->v[i] == p)
-			return t;
+		*owner = q;
+		bool mine = q == p;
 		for (int k = 0; k < p->ndepends; k++)
-			if (strcmp(p->depends[k], set->v[i]->name) == 0)
-				return t;
+			mine = mine || strcmp(p->depends[k], q->name) == 0;
+		if (mine)
+			return q->types[t];
 	}
 	return NULL;
 }
 
-/* Ids of p against those of q, which comes first; within p they have been checked. */
-static void check_ids(struct plugin *p, const struct plugin *q)
+static void probe(struct plugin *p, const struct kpi *k, const struct measure *m)
 {
-	for (int i = 0; i < p->ntypes; i++) {
-		const struct event_type *t = p->types[i], *other = find_type(q, t->name);
-		if (other)
-			plugin_mistake(p, t->file, t->line,
-				"event \"%s\": plugin \"%s\" declares it already (%s:%d)", t->name,
-				q->name, other->file, other->line);
+	struct lua_fail f = {0};
+	int field = -1;
+	enum plugin_state was = p->state;
+	if (!m->where || !p->iso || isolate_spoiled(p->iso))
+		return;
+	p->state = PLUGIN_RUNNING;
+	if (!event_probe(p, m, &field, &f))
+		plugin_mistake(p, k->file, k->line,
+			"kpi \"%s\": measure \"%s\": may not read the personal field \"%s\"; "
+			"derive what it needs in the event",
+			k->id, m->name, m->type->fields[field].name);
+	else if (f.budget)
+		plugin_mistake(p, k->file, k->line, "kpi \"%s\": measure \"%s\": where: %s", k->id,
+			m->name, f.msg);
+	p->state = was;
+}
+
+/* What has no such name has been told; the figures of such a plugin are never asked for. */
+static void bind_kpi(struct plugin *p, struct kpi *k)
+{
+	struct plugin *owner;
+	for (int i = 0; i < k->nmeasures; i++) {
+		struct measure *m = &k->measures[i];
+		m->type = resolve_type(p, m->type_name, &owner);
+		if (!m->type)
+			continue;
+		if (m->field_name)
+			field_ref_resolve(m->type, m->field_name, &m->field);
+		if (m->at_name && strcmp(m->at_name, "time") != 0)
+			m->at = event_type_field(m->type, m->at_name, strlen(m->at_name));
+		for (int by = 0; by < k->nby; by++)
+			field_ref_resolve(m->type, k->by[by], &m->dims[by]);
+		if (m->kind == MEASURE_SUM && m->field.attr == ATTR_FIELD && k->format &&
+			strcmp(k->format, "money") == 0 && !k->currency[0])
+			memcpy(k->currency, m->type->fields[m->field.field].currency,
+				sizeof k->currency);
+		probe(p, k, m);
 	}
+}
+
+/* ---- what happens to a type */
+
+static int by_type(const void *a, const void *b)
+{
+	return strcmp(((const struct type_plan *)a)->type->name,
+		((const struct type_plan *)b)->type->name);
+}
+
+static void add_measure(struct type_plan *t, struct plugin *p, const struct measure *m)
+{
+	t->measures = xrealloc(t->measures, (size_t)(t->nmeasures + 1) * sizeof *t->measures);
+	t->measures[t->nmeasures].plugin = p;
+	t->measures[t->nmeasures++].m = m;
+	for (int i = 0; i < t->nat; i++)
+		if (t->at_fields[i] == m->at)
+			return;
+	if (m->at < 0)
+		return;
+	t->at_slots = xrealloc(t->at_slots, (size_t)(t->nat + 1) * sizeof *t->at_slots);
+	t->at_fields = xrealloc(t->at_fields, (size_t)(t->nat + 1) * sizeof *t->at_fields);
+	t->at_slots[t->nat] = -1;
+	t->at_fields[t->nat++] = m->at;
+}
+
+static struct type_plan *find_plan(struct plugin_set *set, const char *name)
+{
+	return (struct type_plan *)plugin_set_type(set, (struct str){name, (uint32_t)strlen(name)});
+}
+
+static void add_uses(struct plugin_set *set, struct plugin *p)
+{
 	for (int i = 0; i < p->nkpis; i++)
-		for (int k = 0; k < q->nkpis; k++)
-			if (strcmp(p->kpis[i]->id, q->kpis[k]->id) == 0)
-				plugin_mistake(p, p->kpis[i]->file, p->kpis[i]->line,
-					"kpi \"%s\": plugin \"%s\" declares it already (%s:%d)",
-					p->kpis[i]->id, q->name, q->kpis[k]->file,
-					q->kpis[k]->line);
-	for (int i = 0; i < p->nimports; i++)
-		for (int k = 0; k < q->nimports; k++)
-			if (strcmp(p->imports[i].id, q->imports[k].id) == 0)
-				plugin_mistake(p, p->imports[i].file, p->imports[i].line,
-					"import \"%s\": plugin \"%s\" declares it already (%s:%d)",
-					p->imports[i].id, q->name, q->imports[k].file,
-					q->imports[k].line);
-}
-
-static void check_views(struct plugin *p, const struct plugin *q)
-{
-	char mine[320], theirs[320];
-	for (int i = 0; i < p->ntypes; i++) {
-		store_view_name(p->types[i]->name, mine, sizeof mine);
-		for (int k = 0; k < q->ntypes && (p != q || k < i); k++) {
-			const struct event_type *t = p->types[i], *o = q->types[k];
-			store_view_name(o->name, theirs, sizeof theirs);
-			if (strcmp(mine, theirs) == 0 && strcmp(t->name, o->name) != 0)
-				plugin_mistake(p, t->file, t->line,
-					"event \"%s\": its view would be called %s, as that of "
-					"event "
-					"\"%s\" (%s:%d)",
-					t->name, mine, o->name, o->file, o->line);
+		for (int k = 0; k < p->kpis[i]->nmeasures; k++) {
+			struct measure *m = &p->kpis[i]->measures[k];
+			add_measure(find_plan(set, m->type_name), p, m);
 		}
-	}
-}
-
-static void check_ons(struct plugin *p)
-{
 	for (int i = 0; i < p->nons; i++) {
-		const struct plugin_on *on = &p->ons[i];
-		struct plugin *owner;
-		if (resolve_type(p, on->type_name, &owner))
-			continue;
-		if (owner) {
-			plugin_mistake(p, on->file, on->line,
-				"on \"%s\": the event belongs to plugin \"%s\": add %s = \">= %s\" "
-				"to "
-				"depends",
-				on->type_name, owner->name, owner->name,
-				owner->version ? owner->version : "0");
-			continue;
-		}
-		struct nearest n = {.word = on->type_name};
-		const struct plugin_set *set = p->run->set;
-		for (int k = 0; k < set->n; k++)
-			for (int t = 0; t < set->v[k]->ntypes; t++)
-				nearest_try(&n, set->v[k]->types[t]->name);
-		plugin_mistake(p, on->file, on->line, "on \"%s\": no such event type%s%s%s",
-			on->type_name, n.best ? ", did you mean \"" : "", n.best ? n.best : "",
-			n.best ? "\"?" : "");
+		struct type_plan *t = find_plan(set, p->ons[i].type_name);
+		t->ons = xrealloc(t->ons, (size_t)(t->nons + 1) * sizeof *t->ons);
+		t->ons[t->nons].plugin = p;
+		t->ons[t->nons++].on = &p->ons[i];
 	}
 }
 
-/* ---- the whole ---- */
+static void plans_build(struct plugin_set *set, struct plugin **order)
+{
+	int most = 1;
+	for (int i = 0; i < set->n; i++)
+		most += set->v[i]->ntypes;
+	set->plans = xcalloc((size_t)most, sizeof *set->plans);
+	for (int i = 0; i < set->n; i++)
+		for (int k = 0; k < set->v[i]->ntypes; k++)
+			set->plans[set->nplans++] =
+				(struct type_plan){.type = set->v[i]->types[k], .owner = set->v[i]};
+	qsort(set->plans, (size_t)set->nplans, sizeof *set->plans, by_type);
+	for (int i = 0; i < set->n; i++)
+		add_uses(set, order[i]);
+}
+
+void plans_free(struct plugin_set *set)
+{
+	for (int i = 0; i < set->nplans; i++) {
+		free(set->plans[i].measures);
+		free(set->plans[i].ons);
+		free(set->plans[i].at_slots);
+		free(set->plans[i].at_fields);
+	}
+	free(set->plans);
+	set->plans = NULL;
+	set->nplans = 0;
+}
+
+/* ---- the whole */
 
 static void identify(struct plugin *p)
 {
@@ -215,49 +263,36 @@ static void sort_errors(struct plugin *p) /* by file and line, else as found */
 	}
 }
 
-static void resolve_one(struct order *o, int i)
+/* In order: what a plugin depends on has been through it. */
+static void settle(struct plugin_set *set, struct plugin *p)
 {
-	struct plugin *p = o->v[i];
-	check_depends(o->set, p);
-	for (int k = 0; k < i; k++) {
-		check_ids(p, o->v[k]);
-		check_views(p, o->v[k]);
+	for (int i = 0; i < p->nkpis; i++)
+		bind_kpi(p, p->kpis[i]);
+	for (int i = 0; i < p->ndepends; i++) {
+		const struct plugin *d = plugin_set_find(set, p->depends[i]);
+		if (d && d->nerrors)
+			plugin_mistake(p, p->run->file, p->run->line,
+				"plugin: depends on \"%s\", which has errors of its own", d->name);
 	}
-	check_views(p, p);
-	check_ons(p);
-	for (int k = 0; k < p->nkpis; k++)
-		resolve_kpi(p, p->kpis[k]);
 	identify(p);
+	sort_errors(p);
+	p->state = p->nerrors ? PLUGIN_FAILED : PLUGIN_RUNNING;
+	if (p->state == PLUGIN_RUNNING)
+		kpi_cubes_build(p->kpis, p->nkpis, &p->cubes, &p->ncubes);
 }
 
 void resolve_set(struct plugin_set *set)
 {
-	struct order o = {.set = set};
-	o.v = xcalloc((size_t)set->n + 1, sizeof(struct plugin *));
-	o.state = xcalloc((size_t)set->n + 1, 1);
-	o.path = xcalloc((size_t)set->n + 1, sizeof *o.path);
+	struct plugin **order = xcalloc((size_t)set->n + 1, sizeof(struct plugin *));
+	resolve_names(set, order);
 	for (int i = 0; i < set->n; i++)
-		if (o.state[i] == 0)
-			visit(&o, i);
-	for (int i = 0; i < set->n; i++)
-		resolve_one(&o, i);
-	for (int i = 0; i < set->n; i++) {
-		struct plugin *p = o.v[i];
-		sort_errors(p);
-		p->state = p->nerrors ? PLUGIN_FAILED : PLUGIN_RUNNING;
-		if (p->state == PLUGIN_RUNNING) {
-			kpi_cubes_build(p->kpis, p->nkpis, &p->cubes, &p->ncubes);
-			continue;
-		}
-	}
+		settle(set, order[i]);
 	for (int i = 0; i < set->n; i++)
 		if (set->v[i]->state == PLUGIN_FAILED) {
 			declared_drop(set->v[i]);
 			isolate_free(set->v[i]->iso);
 			set->v[i]->iso = NULL;
 		}
-	plans_build(set, o.v);
-	free(o.v);
-	free(o.state);
-	free(o.path);
+	plans_build(set, order);
+	free(order);
 }

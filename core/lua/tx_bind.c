@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "base/tz.h"
 #include "conf/nearest.h"
 #include "lua/bind.h"
@@ -145,7 +146,7 @@ static int tx_emit(lua_State *L)
 			size_t len;
 			const char *text =
 				lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &len) : NULL;
-			if (!text || !json_utf8(text, len))
+			if (!text || !utf8_ok(text, len))
 				luaL_error(L, "tx:emit: %s must be a text", key);
 			jw_strn(b, text, len);
 		}

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "base/tz.h"
 
 enum { DEPTH = 32, NODES = 100000, PATH = 96, PARAMS = 40 };
@@ -151,7 +152,7 @@ const char **lua_keys(lua_State *L, int index, size_t *n)
 		size_t len;
 		if (lua_type(L, -2) == LUA_TSTRING)
 			keys[*n] = lua_tolstring(L, -2, &len);
-		if (lua_type(L, -2) != LUA_TSTRING || !json_utf8(keys[(*n)++], len)) {
+		if (lua_type(L, -2) != LUA_TSTRING || !utf8_ok(keys[(*n)++], len)) {
 			lua_pop(L, 2);
 			return NULL;
 		}
@@ -241,7 +242,7 @@ static int write_plain(struct writer *w, int index)
 		return 0;
 	case LUA_TSTRING:
 		s = lua_tolstring(w->L, index, &n);
-		if (!json_utf8(s, n))
+		if (!utf8_ok(s, n))
 			return complain(w,
 				CX_T("o texto não é UTF-8 válido", "the text is not valid UTF-8"));
 		jw_strn(w->out, s, n);

@@ -1,12 +1,12 @@
 -- declare.lua — the `cx` table of plugins: every declaration, and every check that needs one plugin
--- only (what crosses plugins is core/lua/resolve.c).
+-- only (what crosses plugins is resolve.lua).
 -- Flow:   core/lua/define.c runs this chunk with the host's functions, cx.stats and fields.lua before
 --         plugin.lua; declarations are checked as they are made and kept as plain tables;
 --         finish() hands them over with all mistakes.
 -- Owns:   copies of everything a plugin passed in: changing a table after declaring changes nothing.
 -- Errors: mistakes are collected, loading goes on; after loading the same call raises.
 -- Every library function is captured here: plugin code may do to its globals what it likes.
-local host, stats, c = ...
+local host, stats, c, satisfies = ...
 local type, next, error, select, tostring, setmetatable = type, next, error, select, tostring, setmetatable
 local math_type, format, match, find, sort = math.type, string.format, string.match, string.find, table.sort
 local position, report, only_loading, options = c.position, c.report, c.only_loading, c.options
@@ -85,7 +85,7 @@ local function declare_plugin(spec)
     local want = o.depends[name]
     if type(name) ~= "string" or type(want) ~= "string" then
       report(pos, 'plugin: depends: write { voc = ">= 1.0" }')
-    elseif not host.constraint(want) then
+    elseif satisfies(nil, want) == nil then
       report(pos, 'plugin: depends: "%s": cannot read "%s", write ">= 1.0", "^1" or "1.2"', name, want)
     elseif name == host.name then
       report(pos, "plugin: depends: on itself")
@@ -272,9 +272,11 @@ local function import_tables(pos, label, spec)
     if not snake(name) then
       report(pos, "%s: the name must be snake_case", at)
     elseif checks.text(v) then
-      out[name] = v
+      out[#out + 1] = { name = name, file = v }
     elseif checks.table(v) then
-      out[name] = options(pos, at, v, TABLE_RULES)
+      local o = options(pos, at, v, TABLE_RULES)
+      o.name = name
+      out[#out + 1] = o
       if v.file == nil then report(pos, "%s: file is missing", at) end
     else
       report(pos, "%s: must be a file name or { file = … }", at)
@@ -288,29 +290,29 @@ local function declare_import(pos, id, spec)
   if not body_table(pos, label, spec) then return end
   if not checks.kebab(id) then report(pos, "%s: the id must be lower-kebab", label) end
   local o = options(pos, label, spec, IMPORT_RULES)
-  local out = { title = o.title, generate = o.generate }
+  local out = { id = id, file = pos.file, line = pos.line, title = o.title, generate = o.generate, tables = {}, parts = {} }
   if spec.generate ~= nil then
     if spec.tables ~= nil or spec.events ~= nil then report(pos, "%s: generate stands instead of tables and events", label) end
   elseif spec.tables == nil or spec.events == nil then
     report(pos, "%s: needs tables and events, or generate", label)
   else
-    out.tables, out.events = import_tables(pos, label, o.tables or {}), {}
+    out.tables = import_tables(pos, label, o.tables or {})
     for i = 1, length(o.events or {}) do
       local part = o.events[i]
       local at = format("%s: events[%d]", label, i)
       if body_table(pos, at, part) then
-        out.events[i] = options(pos, at, part, PART_RULES)
+        out.parts[#out.parts + 1] = options(pos, at, part, PART_RULES)
         if part.sql == nil then report(pos, "%s: sql is missing", at) end
         if part.map == nil then report(pos, "%s: map is missing", at) end
       end
     end
-    if o.events and #out.events == 0 then report(pos, "%s: events is empty", label) end
+    if o.events and #out.parts == 0 then report(pos, "%s: events is empty", label) end
   end
   if imports[id] then
     report(pos, "%s: declared twice (first at %s:%d)", label, imports[id].file, imports[id].line)
     return
   end
-  imports[id] = { id = id, spec = out, file = pos.file, line = pos.line }
+  imports[id] = out
 end
 
 ------------------------------------------------------------------------------- what is not there yet
@@ -392,8 +394,54 @@ local function list(t)
   return out
 end
 
--- Everything declared, in an order that does not depend on how the plugin ran through its tables:
--- handles are numbered by it, and must come out the same when the plugin is loaded again.
+-- Functions are handed over by number, and numbered in an order that does not depend on how the
+-- plugin ran through its tables: they must come out the same when it is loaded again.
+local handles, labels = {}, {}
+local function handle(fn, fmt, ...)
+  if fn == nil then return nil end
+  handles[#handles + 1], labels[#labels + 1] = fn, format(fmt, ...)
+  return #handles
+end
+
+local function number_functions(all)
+  for _, e in next, all.events do
+    local plain = {}
+    for i = 1, #e.fields do
+      local f = e.fields[i]
+      f.fn = handle(f.fn, "derive %s.%s", e.name, f.name)
+      plain[i] = f
+    end
+    e.fields = plain
+  end
+  for _, k in next, all.kpis do
+    for i = 1, #k.measures do
+      local m = k.measures[i]
+      m.where = handle(m.where, "kpi %s: measure %s", k.id, m.name)
+    end
+    k.formula = handle(k.formula, "kpi %s: formula", k.id)
+    k.interval = handle(k.interval, "kpi %s: interval", k.id)
+  end
+  for i = 1, #ons do
+    ons[i].order = nil
+    ons[i].handler = handle(ons[i].handler, "on %s", ons[i].type)
+  end
+  for _, im in next, all.imports do
+    im.generate = handle(im.generate, "import %s", im.id)
+    for i = 1, #im.parts do im.parts[i].map = handle(im.parts[i].map, "import %s", im.id) end
+  end
+end
+
+local function config_text()
+  local text = ""
+  for _, k in next, sorted(values) do
+    local v = values[k]
+    if type(v) == "table" then v = v.amount .. v.currency end
+    text = format("%s%s=%s\n", text, k, tostring(v))
+  end
+  return text
+end
+
+-- All that was declared as plain data, the functions, and the mistakes.
 local function finish(complete)
   if not later_used then
     for _, p in next, parts do report(p.pos, "cx.%s%s is not available in this version", p.word, p.what) end
@@ -408,14 +456,10 @@ local function finish(complete)
     if a.line ~= b.line then return a.line < b.line end
     return a.order < b.order
   end)
-  local text = ""
-  for _, k in next, sorted(values) do
-    local v = values[k]
-    if type(v) == "table" then v = v.amount .. v.currency end
-    text = format("%s%s=%s\n", text, k, tostring(v))
-  end
-  return { plugin = plugin, events = list(events), kpis = list(kpis), ons = ons, imports = list(imports),
-    config = text, mistakes = c.close() }
+  local all = { plugin = plugin, events = list(events), kpis = list(kpis), ons = ons, imports = list(imports),
+    labels = labels, config = config_text() }
+  number_functions(all)
+  return all, handles, c.close()
 end
 
 return public, finish

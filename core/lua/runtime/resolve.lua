@@ -1,0 +1,215 @@
+-- resolve.lua — names between plugins: who depends on what, who owns which id, which types, fields
+-- and dimensions a KPI means.
+-- Flow:   core/lua/resolve.c runs this chunk with every plugin's declarations, after all are loaded;
+--         it returns the plugins' order (dependencies first) and every mistake it found.
+-- Errors: none raised; a mistake belongs to a plugin, file and line.
+local plugins, host, satisfies = ...
+local ipairs, format = ipairs, string.format
+local mistakes, order, by_name = {}, {}, {}
+local ATTRIBUTES = { id = true, source = true, type = true, time = true, subject = true, unit = true, actor = true }
+local SUMMED = { integer = true, decimal = true, duration = true, money = true }
+local PERSONAL = 'may not use the personal field "%s"; derive what it needs in the event'
+
+local function report(p, at, fmt, ...)
+  mistakes[#mistakes + 1] = { plugin = p.at, file = at.file, line = at.line, message = format(fmt, ...) }
+end
+
+local function suggest(word, names)
+  local best = host.closest(word, names)
+  return best and format(', did you mean "%s"?', best) or ""
+end
+
+local all_types = {}
+for i, p in ipairs(plugins) do
+  local d = p.declared or {}
+  p.at, p.d, p.info, p.types, p.needs = i, d, d.plugin or { depends = {} }, {}, {}
+  by_name[p.name] = p
+  for _, t in ipairs(d.events or {}) do
+    p.types[t.name] = t
+    all_types[#all_types + 1] = t.name
+    t.names = {}
+    for k, f in ipairs(t.fields) do
+      t.names[k], t.names[f.name] = f.name, f
+    end
+  end
+  for _, need in ipairs(p.info.depends) do p.needs[need.name] = true end
+end
+
+------------------------------------------------------------------------------------------- order
+local path = {}
+
+local function circle(from)
+  local first, text = 1, ""
+  while path[first] ~= from do first = first + 1 end
+  for i = first, #path do text = text .. path[i].name .. " → " end
+  for i = first, #path do
+    report(path[i], path[i].info, "plugin: depends goes in a circle: %s%s", text, from.name)
+  end
+end
+
+local function visit(p)
+  p.state = "on the way"
+  path[#path + 1] = p
+  for _, need in ipairs(p.info.depends) do
+    local on = by_name[need.name]
+    if on and on.state == "on the way" then
+      circle(on)
+    elseif on and not on.state then
+      visit(on)
+    end
+  end
+  path[#path] = nil
+  p.state = "done"
+  order[#order + 1] = p.at
+end
+
+local function check_depends(p)
+  for _, need in ipairs(p.info.depends) do
+    local on = by_name[need.name]
+    if not on then
+      report(p, p.info, 'plugin: depends on "%s", which is not there or not enabled', need.name)
+    elseif on.info.version and not satisfies(on.info.version, need.want) then
+      report(p, p.info, 'plugin: depends on "%s" %s, but version %s is here', on.name, need.want, on.info.version)
+    end
+  end
+end
+
+--------------------------------------------------------------------------------------------- ids
+local taken = { event = {}, kpi = {}, import = {} }
+
+local function check_ids(p, kind, list, key)
+  for _, v in ipairs(list or {}) do
+    local id = v[key]
+    local first = taken[kind][id]
+    if first then
+      report(p, v, '%s "%s": plugin "%s" declares it already (%s:%d)', kind, id, first.plugin, first.at.file, first.at.line)
+    else
+      taken[kind][id] = { plugin = p.name, at = v }
+    end
+  end
+end
+
+local views = {}
+
+local function check_views(p)
+  for _, t in ipairs(p.d.events or {}) do
+    local view = host.view(t.name)
+    local first = views[view]
+    if first and first.name ~= t.name then
+      report(p, t, 'event "%s": its view would be called %s, as that of event "%s" (%s:%d)', t.name, view, first.name,
+        first.file, first.line)
+    end
+    views[view] = first or t
+  end
+end
+
+-- The type, if it is the plugin's own or of one it depends on; else who owns it, if anybody.
+local function find_type(p, name)
+  local owner
+  for _, q in ipairs(plugins) do
+    if q.types[name] then
+      if q == p or p.needs[q.name] then return q.types[name] end
+      owner = q
+    end
+  end
+  return nil, owner
+end
+
+local function of_another(owner)
+  return format('belongs to plugin "%s": add %s = ">= %s" to depends', owner.name, owner.name, owner.info.version or "0")
+end
+
+local function check_ons(p)
+  for _, on in ipairs(p.d.ons or {}) do
+    local t, owner = find_type(p, on.type)
+    if owner and not t then
+      report(p, on, 'on "%s": the event %s', on.type, of_another(owner))
+    elseif not t then
+      report(p, on, 'on "%s": no such event type%s', on.type, suggest(on.type, all_types))
+    end
+  end
+end
+
+-------------------------------------------------------------------------------------------- KPIs
+local NOT_DIMENSIONS = { subject = true, id = true, time = true }
+
+local function check_sum(k, m, f, wrong)
+  if not f or not SUMMED[f.kind] then
+    return wrong('"%s" cannot be summed: it is %s', m.field, f and f.kind or "an attribute")
+  elseif f.kind ~= "money" then
+    return
+  elseif not f.currency and not k.has.currency then
+    return wrong('a sum of money needs one currency: declare "%s" with currency = "BRL", or add "currency" to by', m.field)
+  elseif k.format == "money" and f.currency then
+    k.currency = k.currency or f.currency
+    if k.currency ~= f.currency then
+      wrong("its sums are in %s and %s: one figure needs one currency", k.currency, f.currency)
+    end
+  end
+end
+
+local function check_field(k, m, t, wrong)
+  local f = not ATTRIBUTES[m.field] and t.names[m.field] or nil
+  if not f and not ATTRIBUTES[m.field] then
+    wrong('event "%s" has no field "%s"%s', t.name, m.field, suggest(m.field, t.names))
+  elseif f and f.personal then
+    wrong(PERSONAL, m.field)
+  elseif m.kind == "sum" then
+    check_sum(k, m, f, wrong)
+  end
+end
+
+local function check_measure(p, k, m)
+  local function wrong(fmt, ...)
+    report(p, k, 'kpi "%s": measure "%s": %s', k.id, m.name, format(fmt, ...))
+  end
+  local t, owner = find_type(p, m.type)
+  if owner and not t then
+    return wrong('event "%s" %s', m.type, of_another(owner))
+  elseif not t then
+    return wrong('no such event type "%s"%s', m.type, suggest(m.type, all_types))
+  end
+  if m.field then check_field(k, m, t, wrong) end
+  if m.at and m.at ~= "time" then
+    local f = t.names[m.at]
+    if not f or f.kind ~= "time" then
+      wrong('at must be a time field of event "%s", "%s" is %s', t.name, m.at, f and f.kind or "none of its fields")
+    elseif f.personal then
+      wrong(PERSONAL, m.at)
+    end
+  end
+  for _, name in ipairs(k.by) do
+    local f = t.names[name]
+    if not f and not ATTRIBUTES[name] then
+      wrong('by: event "%s" has no field "%s"%s', t.name, name, suggest(name, t.names))
+    elseif f and f.personal then
+      wrong("by: " .. PERSONAL, name)
+    end
+  end
+end
+
+local function check_kpi(p, k)
+  k.has = {}
+  for _, name in ipairs(k.by) do
+    k.has[name] = true
+    if NOT_DIMENSIONS[name] then
+      report(p, k, 'kpi "%s": by: "%s" cannot be a dimension; use unit, actor, source, type or a field', k.id, name)
+    end
+  end
+  for _, m in ipairs(k.measures) do check_measure(p, k, m) end
+end
+
+for _, p in ipairs(plugins) do
+  if not p.state then visit(p) end
+end
+for _, at in ipairs(order) do
+  local p = plugins[at]
+  check_depends(p)
+  check_ids(p, "event", p.d.events, "name")
+  check_ids(p, "kpi", p.d.kpis, "id")
+  check_ids(p, "import", p.d.imports, "id")
+  check_views(p)
+  check_ons(p)
+  for _, k in ipairs(p.d.kpis or {}) do check_kpi(p, k) end
+end
+return { order = order, mistakes = mistakes }
