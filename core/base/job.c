@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/text.h"
+
 #define X(sym, method, path, level, who, body, summary)                                            \
 	{method, path, LEVEL_##level, WHO_##who, body, summary},
 const struct route_row routes[ROUTE_COUNT] = {
@@ -37,34 +39,14 @@ const char *meta_get(const char *meta, uint32_t meta_len, const char *name)
 	return NULL;
 }
 
-static int hex(char c)
+/* A name or value of a query into out, NUL-terminated; false: malformed, or too long. */
+static bool decode(const char *s, size_t n, char *out, uint32_t cap)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 32;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Decodes [s, s+n) as application/x-www-form-urlencoded; -1 if it does not fit or is malformed. */
-static int decode(const char *s, size_t n, char *out, uint32_t cap)
-{
-	uint32_t len = 0;
-	for (size_t i = 0; i < n; i++) {
-		int c = (unsigned char)s[i];
-		if (c == '+') {
-			c = ' ';
-		} else if (c == '%') {
-			if (n - i < 3 || hex(s[i + 1]) < 0 || hex(s[i + 2]) < 0)
-				return -1;
-			c = hex(s[i + 1]) * 16 + hex(s[i + 2]);
-			i += 2;
-		}
-		if (c == 0 || len + 1 >= cap)
-			return -1;
-		out[len++] = (char)c;
-	}
+	int len = percent_decode(s, n, true, out, cap - 1);
+	if (len < 0 || memchr(out, 0, (size_t)len))
+		return false;
 	out[len] = 0;
-	return (int)len;
+	return true;
 }
 
 const char *query_name(const char *q, int i, char *out, uint32_t cap)
@@ -74,7 +56,7 @@ const char *query_name(const char *q, int i, char *out, uint32_t cap)
 		if (n == 0 && q[n] != '=')
 			continue;
 		if (i-- == 0)
-			return decode(q, n, out, cap) < 0 ? "?" : out;
+			return decode(q, n, out, cap) ? out : "?";
 	}
 	return NULL;
 }
@@ -84,14 +66,13 @@ const char *query_get(const char *q, const char *name, int i, char *out, uint32_
 	char key[64];
 	for (; q && *q; q += strcspn(q, "&"), q += *q == '&') {
 		size_t n = strcspn(q, "&="), all = strcspn(q, "&");
-		if (decode(q, n, key, sizeof key) < 0 || strcmp(key, name) != 0 || i-- != 0)
+		if (!decode(q, n, key, sizeof key) || strcmp(key, name) != 0 || i-- != 0)
 			continue;
 		const char *v = q[n] == '=' ? q + n + 1 : q + n;
-		if (decode(v, (size_t)(q + all - v), out, cap) < 0) {
-			*bad = 1;
-			return NULL;
-		}
-		return out;
+		if (decode(v, (size_t)(q + all - v), out, cap))
+			return out;
+		*bad = 1;
+		return NULL;
 	}
 	return NULL;
 }

@@ -74,16 +74,31 @@ static void date_text(int32_t day, char out[32])
 }
 
 /* The instants from and to (exclusive) as people say them; "" where there is no window. */
+/* A window that is open at one end. */
+static void open_period(const char *from, const char *to, char out[96])
+{
+	const char *text = from ? from : to;
+	int64_t at;
+	char day[32];
+	out[0] = 0;
+	if (!text || !tz_parse_rfc3339(text, strlen(text), &at))
+		return;
+	int32_t d = tz_day(from ? at : at - 1);
+	if (tz_day_start(from ? d : d + 1) == at)
+		date_text(d, day);
+	else
+		snprintf(day, sizeof day, "%.16s", text);
+	snprintf(out, 96, from ? CX_T("desde %s", "since %s") : CX_T("até %s", "up to %s"), day);
+}
+
 void figure_period(const json_t *o, char out[96])
 {
 	const char *from = json_text_of(o, "from"), *to = json_text_of(o, "to");
 	int64_t a, b;
 	char first[32], last[32];
-	out[0] = 0;
 	if (!from || !to || !tz_parse_rfc3339(from, strlen(from), &a) ||
 		!tz_parse_rfc3339(to, strlen(to), &b)) {
-		if (from || to)
-			snprintf(out, 96, "%s … %s", from ? from : "", to ? to : "");
+		open_period(from, to, out);
 		return;
 	}
 	int32_t d1 = tz_day(a), d2 = tz_day(b - 1);

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "base/text.h"
 #include "cli/figure.h"
 
 enum { MEASURES_SHOWN = TABLE_COLUMNS - 12 }; /* dimensions, period, value and note take the rest */
@@ -7,7 +8,7 @@ enum { MEASURES_SHOWN = TABLE_COLUMNS - 12 }; /* dimensions, period, value and n
 static void query_add(struct buf *q, const char *name, const char *value)
 {
 	buf_printf(q, "%s%s=", q->len ? "&" : "", name);
-	url_encode(q, value);
+	percent_encode(q, value);
 }
 
 static void make_query(const struct cli *c, struct buf *q)
@@ -26,7 +27,7 @@ static int get_kpi(struct cli *c, const char *id, const char *query, struct repl
 {
 	struct buf path = {0};
 	buf_puts(&path, "/v1/kpis/");
-	url_encode(&path, id);
+	percent_encode(&path, id);
 	int rc = cli_get(c, buf_cstr(&path), query, reply);
 	buf_free(&path);
 	return rc;

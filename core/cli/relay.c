@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "cli/proc.h"
 #include "cli/progress.h"
 #include "cli/request.h"
@@ -20,7 +21,7 @@ static void path_of(const struct frame *f, struct buf *path)
 		size_t n = strcspn(p, "}");
 		snprintf(name, sizeof name, "%.*s", (int)n - 1, p + 1);
 		const char *value = meta_get(f->meta, f->head.meta_len, name);
-		url_encode(path, value ? value : "");
+		percent_encode(path, value ? value : "");
 		p += n;
 	}
 	const char *query = meta_get(f->meta, f->head.meta_len, "query");

@@ -9,6 +9,7 @@
 
 #include "base/ids.h"
 #include "base/problem.h"
+#include "base/route.h"
 #include "base/tz.h"
 #include "cli/call.h"
 #include "cli/print.h"
@@ -110,58 +111,6 @@ void reach_close(struct cli *c)
 	call_close();
 }
 
-static int hex(char ch)
-{
-	const char *digits = "0123456789abcdef",
-		   *at = strchr(digits, ch | (ch >= 'A' && ch <= 'F' ? 32 : 0));
-	return ch && at ? (int)(at - digits) : -1;
-}
-
-/* Does path (up to ? or its end) fit the pattern? Its {x} go to meta as "x\0value\0". */
-static bool path_fits(const char *pattern, const char *path, struct buf *meta)
-{
-	buf_clear(meta);
-	while (*pattern && *path && *path != '?') {
-		if (*pattern != '{') {
-			if (*pattern++ != *path++)
-				return false;
-			continue;
-		}
-		size_t n = strcspn(pattern, "}") - 1;
-		buf_add(meta, pattern + 1, n);
-		buf_add(meta, "", 1);
-		pattern += n + 2;
-		for (; *path && *path != '/' && *path != '?'; path++) {
-			int hi = *path == '%' ? hex(path[1]) : -1, lo = hi >= 0 ? hex(path[2]) : -1;
-			char ch = lo >= 0 ? (char)(hi * 16 + lo) : *path;
-			buf_add(meta, &ch, ch ? 1 : 0);
-			path += lo >= 0 ? 2 : 0;
-		}
-		buf_add(meta, "", 1);
-	}
-	return !*pattern && (!*path || *path == '?');
-}
-
-static int find_route(const struct request *r, struct buf *meta, struct cx_err *e)
-{
-	bool path_known = false;
-	for (int i = 0; i < ROUTE_COUNT; i++) {
-		if (!path_fits(routes[i].path, r->path, meta))
-			continue;
-		path_known = true;
-		if (strcmp(routes[i].method, r->method) != 0)
-			continue;
-		return i;
-	}
-	int n = (int)strcspn(r->path, "?");
-	if (path_known)
-		return cx_fail(e, CX_E_METHOD_NOT_ALLOWED, NULL,
-			CX_T("%s não serve para %.*s", "%s does not go with %.*s"), r->method, n,
-			r->path);
-	return cx_fail(e, CX_E_NOT_FOUND, NULL,
-		CX_T("não existe o endereço %.*s", "there is nothing at %.*s"), n, r->path);
-}
-
 static void meta_add(struct buf *meta, const char *name, const char *value)
 {
 	buf_add(meta, name, strlen(name) + 1);
@@ -192,8 +141,13 @@ static int ask_private(struct cli *c, const struct request *r, struct reply *rep
 {
 	struct buf meta = {0};
 	struct cx_err e;
-	int rc = EXIT_DONE, route = find_route(r, &meta, &e);
-	if (route < 0) {
+	enum route route;
+	char allow[ROUTE_ALLOW_MAX];
+	const char *path, *query;
+	size_t path_n, query_n;
+	int rc = EXIT_DONE;
+	route_split(r->path, strlen(r->path), &path, &path_n, &query, &query_n);
+	if (route_find(r->method, path, path_n, &route, allow, &meta, &e) != CX_OK) {
 		reply->status = problem_write(&reply->body, &e);
 		buf_free(&meta);
 		return EXIT_DONE;
@@ -205,9 +159,8 @@ static int ask_private(struct cli *c, const struct request *r, struct reply *rep
 			r->path);
 	}
 	struct proc *p = routes[route].who == WHO_READER ? &c->reach->reader : &c->reach->writer;
-	const char *query = strchr(r->path, '?');
 	if (query)
-		meta_add(&meta, "query", query + 1);
+		meta_add(&meta, "query", query);
 	if (r->body)
 		meta_add(&meta, "content-type", r->type ? r->type : "application/json");
 	struct job_head h = {.kind = FRAME_JOB,
@@ -253,16 +206,4 @@ int cli_get(struct cli *c, const char *path, const char *query, struct reply *re
 void reply_free(struct reply *reply)
 {
 	buf_free(&reply->body);
-}
-
-void url_encode(struct buf *b, const char *text)
-{
-	static const char plain[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-	for (; *text; text++) {
-		if (strchr(plain, *text))
-			buf_add(b, text, 1);
-		else
-			buf_printf(b, "%%%02X", (unsigned char)*text);
-	}
 }

@@ -28,6 +28,4 @@ void reply_free(struct reply *reply);
 int reach_open(struct cli *c, int *lock_fd);
 void reach_close(struct cli *c);
 
-void url_encode(struct buf *b, const char *text); /* everything but unreserved characters */
-
 #endif

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "base/text.h"
 #include "cli/print.h"
 
 static int add(struct cli *c, const char *name)
@@ -72,7 +73,7 @@ static int revoke(struct cli *c, const char *name)
 	struct buf path = {0};
 	struct reply reply = {0};
 	buf_puts(&path, "/v1/tokens/");
-	url_encode(&path, name);
+	percent_encode(&path, name);
 	int rc = cli_request(
 		c, &(struct request){.method = "DELETE", .path = buf_cstr(&path)}, &reply);
 	if (rc == EXIT_DONE)

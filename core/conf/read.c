@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/text.h"
 
 struct source { /* the stream inih reads from */
 	struct conf_reading *r;
@@ -22,36 +23,6 @@ void conf_mistake(struct conf_reading *r, int code, const char *field, const cha
 	vsnprintf(msg, sizeof msg, fmt, ap);
 	va_end(ap);
 	cx_errs_add(r->errs, code, field, "%s:%d: %s", r->file, r->line, msg);
-}
-
-/* Length of the UTF-8 character at p, 0 if it is none. */
-static size_t utf8_char(const unsigned char *p, size_t n)
-{
-	size_t len = p[0] < 0x80   ? 1
-		     : p[0] < 0xc2 ? 0
-		     : p[0] < 0xe0 ? 2
-		     : p[0] < 0xf0 ? 3
-		     : p[0] < 0xf5 ? 4
-				   : 0;
-	if (len == 0 || len > n)
-		return 0;
-	for (size_t i = 1; i < len; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
-		(p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
-		return 0;
-	return len;
-}
-
-static bool readable(const char *p, size_t n)
-{
-	for (size_t i = 0, len; i < n; i += len) {
-		len = utf8_char((const unsigned char *)p + i, n - i);
-		if (len == 0 || p[i] == 0)
-			return false;
-	}
-	return true;
 }
 
 /* A line that begins with '[': what inih would let pass is said here. */
@@ -93,7 +64,7 @@ static bool check_line(struct source *s, const char *p, size_t n, int room)
 			n, CONF_LINE_MAX);
 		return false;
 	}
-	if (!readable(p, n)) {
+	if (!utf8_ok(p, n)) {
 		conf_mistake(r, CX_E_INVALID_FIELD, NULL,
 			CX_T("a linha não é texto UTF-8", "the line is not UTF-8 text"));
 		return false;

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/text.h"
 #include "event/words.h"
 
 static int too_large(const struct event_origin *o, uint32_t n, struct cx_errs *errs)
@@ -58,14 +59,6 @@ int event_envelope(struct event *ev, const struct json_doc *d, uint32_t node,
 	return attrs_take(ev, &in, o, a, errs, before);
 }
 
-static int hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 32;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* A header's value as the CloudEvents HTTP binding reads it: double quotes with backslashes undone
  * (for senders of its older versions), then percent-decoded once. */
 static bool header_text(const char *v, struct str *out, struct arena *a)
@@ -82,21 +75,12 @@ static bool header_text(const char *v, struct str *out, struct arena *a)
 		memcpy(o, v, n);
 		len = n;
 	}
-	size_t to = 0;
-	for (size_t i = 0; i < len; i++, to++) {
-		if (o[i] != '%') {
-			o[to] = o[i];
-			continue;
-		}
-		int high = i + 2 < len ? hex(o[i + 1]) : -1, low = high < 0 ? -1 : hex(o[i + 2]);
-		if (low < 0)
-			return false;
-		o[to] = (char)(high * 16 + low);
-		i += 2;
-	}
+	int to = percent_decode(o, len, false, o, len);
+	if (to < 0)
+		return false;
 	o[to] = 0;
 	*out = (struct str){o, (uint32_t)to};
-	return json_utf8(o, to);
+	return utf8_ok(o, (size_t)to);
 }
 
 static void header(

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "base/tz.h"
 #include "event/read.h"
 #include "json/decimal.h"
@@ -124,7 +125,7 @@ static bool is_one_of(struct str t, const char *a, const char *b)
 
 static bool text_value(const struct field *f, struct str text, struct value *v, struct arena *a)
 {
-	if (text.n > EVENT_TEXT_MAX || !json_utf8(text.p, text.n))
+	if (text.n > EVENT_TEXT_MAX || !utf8_ok(text.p, text.n))
 		return false;
 	v->s = arena_str(a, text.p ? text.p : "", text.n);
 	if (f->kind == FIELD_TEXT)

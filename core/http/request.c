@@ -6,7 +6,7 @@
 #include "base/problem.h"
 #include "base/tz.h"
 #include "http/answer.h"
-#include "http/route.h"
+#include "base/route.h"
 
 static const size_t small_body = 64 * 1024;
 

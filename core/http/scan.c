@@ -3,6 +3,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/text.h"
+
 static const char token_marks[] = "!#$%&'*+-.^_`|~";
 static unsigned char kind[256]; /* bits: what a byte may be part of */
 enum { TOKEN = 1, VALUE = 2, TARGET = 4 };
@@ -245,22 +247,14 @@ enum {
 };
 enum { EXTRA_MAX = 8 * 1024, DIGITS_MAX = 15 };
 
-static int hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 32;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The size and its extensions: 1*HEXDIG *( ";" token [ "=" ( token / quoted ) ] ) CR. */
 static int size_state(struct chunk *c, char b)
 {
 	switch (c->state) {
 	case SIZE:
-		if (hex(b) >= 0 && c->digits < DIGITS_MAX) {
+		if (hex_digit(b) >= 0 && c->digits < DIGITS_MAX) {
 			c->digits++;
-			c->left = c->left * 16 + (unsigned)hex(b);
+			c->left = c->left * 16 + (unsigned)hex_digit(b);
 			return SIZE;
 		}
 		if (!c->digits)

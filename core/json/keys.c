@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+
 struct json_cursor json_cursor(const struct json_doc *d, uint32_t node)
 {
 	const char *p = d->src + d->nodes[node].at;
@@ -13,7 +15,7 @@ static unsigned hex4(const char *p)
 {
 	unsigned v = 0;
 	for (int i = 0; i < 4; i++)
-		v = v << 4 | (unsigned)(p[i] <= '9' ? p[i] - '0' : (p[i] | 32) - 'a' + 10);
+		v = v << 4 | (unsigned)hex_digit(p[i]);
 	return v;
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "json/decimal.h"
 #include "json/inner.h"
 
@@ -29,50 +30,14 @@ static int ends_early(struct json_scanner *s)
 	return json_bad(s, s->end, "o texto termina antes do fim", "the text ends too early");
 }
 
-/* Length of the character at p, 0 if it is not well-formed UTF-8 (RFC 3629). */
-static size_t utf8_len(const unsigned char *p, const unsigned char *end)
-{
-	size_t left = (size_t)(end - p);
-	if (p[0] < 0x80)
-		return 1;
-	if (p[0] < 0xc2 || p[0] > 0xf4 || left < 2 || (p[1] & 0xc0) != 0x80)
-		return 0;
-	if (p[0] < 0xe0)
-		return 2;
-	if (left < 3 || (p[2] & 0xc0) != 0x80)
-		return 0;
-	if (p[0] < 0xf0)
-		return (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ? 0 : 3;
-	if (left < 4 || (p[3] & 0xc0) != 0x80)
-		return 0;
-	return (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f) ? 0 : 4;
-}
-
-bool json_utf8(const char *text, size_t n)
-{
-	const unsigned char *p = (const unsigned char *)text, *end = p + n;
-	while (p < end) {
-		size_t len = *p ? utf8_len(p, end) : 0;
-		if (!len)
-			return false;
-		p += len;
-	}
-	return true;
-}
-
 static int hex4(const unsigned char *p, const unsigned char *end)
 {
 	int v = 0;
-	if (end - p < 4)
-		return -1;
 	for (int i = 0; i < 4; i++) {
-		int c = p[i], low = c | 32;
-		if (c >= '0' && c <= '9')
-			v = v << 4 | (c - '0');
-		else if (low >= 'a' && low <= 'f')
-			v = v << 4 | (low - 'a' + 10);
-		else
+		int digit = p + i < end ? hex_digit((char)p[i]) : -1;
+		if (digit < 0)
 			return -1;
+		v = v << 4 | digit;
 	}
 	return v;
 }
@@ -129,7 +94,7 @@ static const unsigned char *string(struct json_scanner *s, const unsigned char *
 			return bad(s, p, "caractere de controle num texto",
 				"control character in a string");
 		} else {
-			size_t n = utf8_len(p, end);
+			size_t n = utf8_len((const char *)p, (size_t)(end - p));
 			if (!n)
 				return bad(s, p, "não é UTF-8 válido", "not valid UTF-8");
 			p += n;

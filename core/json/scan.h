@@ -53,7 +53,6 @@ uint32_t json_get(const struct json_doc *d, uint32_t obj, const char *key);
 struct str json_text(const struct json_doc *d, uint32_t node, struct arena *a); /* unescaped */
 bool json_int64(const struct json_doc *d, uint32_t node, int64_t *v); /* JSON_INTEGER that fits */
 struct str json_raw(const struct json_doc *d, uint32_t node);         /* a string with its quotes */
-bool json_utf8(const char *s, size_t n); /* well-formed UTF-8, without U+0000 */
 
 /* Appends the value without white space, numbers and strings as sent. */
 void json_compact(const struct json_doc *d, uint32_t node, struct buf *out);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "http/msg.h"
-#include "http/route.h"
+#include "base/route.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

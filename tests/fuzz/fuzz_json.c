@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "base/tz.h"
 #include "event/event.h"
 
@@ -32,7 +33,7 @@ static void forms(const struct json_doc *d)
 	struct buf canonical = {0}, compact = {0}, twice = {0};
 	json_canonical(d, 0, &canonical);
 	json_compact(d, 0, &compact);
-	check(json_utf8(canonical.p, canonical.len));
+	check(utf8_ok(canonical.p, canonical.len));
 	check(json_scan(&again, compact.p, compact.len, 32, UINT32_MAX, NULL) == CX_OK);
 	check(again.n == d->n);
 	json_canonical(&again, 0, &twice);
@@ -64,8 +65,8 @@ static void split(const char *text, size_t n, bool is_array, uint32_t count)
 static void utf8_messages(const struct cx_errs *l)
 {
 	for (int i = 0; i < l->n && i < CX_ERRS_MAX; i++)
-		check(json_utf8(l->v[i].msg, strlen(l->v[i].msg)) &&
-			json_utf8(l->v[i].field, strlen(l->v[i].field)));
+		check(utf8_ok(l->v[i].msg, strlen(l->v[i].msg)) &&
+			utf8_ok(l->v[i].field, strlen(l->v[i].field)));
 }
 
 /* The same event as headers and a body: the digest must be the same. */

@@ -14,7 +14,7 @@
 #include "http/answer.h"
 #include "http/auth.h"
 #include "http/msg.h"
-#include "http/route.h"
+#include "base/route.h"
 
 /* Reads one request, in pieces of the given size; body is left in *m. */
 static int read_pieces(struct msg *m, const char *text, size_t piece, struct cx_err *e)

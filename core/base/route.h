@@ -1,8 +1,8 @@
 /* route.h — which row of routes.def a request means.
- * Callers: request.c. Pure.
+ * Callers: http/request.c, cli/request.c. Pure.
  * Errors: CX_E_NOT_FOUND, CX_E_METHOD_NOT_ALLOWED (allow is filled), CX_E_BAD_REQUEST. */
-#ifndef CX_HTTP_ROUTE_H
-#define CX_HTTP_ROUTE_H
+#ifndef CX_BASE_ROUTE_H
+#define CX_BASE_ROUTE_H
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -18,7 +18,5 @@ void route_split(const char *target, size_t n, const char **path, size_t *path_n
 /* HEAD finds the GET route. Path parameters are appended to meta as "name\0value\0". */
 int route_find(const char *method, const char *path, size_t n, enum route *route,
 	char allow[ROUTE_ALLOW_MAX], struct buf *meta, struct cx_err *e);
-
-bool utf8_ok(const char *s, size_t n); /* well-formed, no U+0000 */
 
 #endif

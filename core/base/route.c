@@ -1,8 +1,10 @@
-#include "http/route.h"
+#include "base/route.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+
+#include "base/text.h"
 
 void route_split(const char *target, size_t n, const char **path, size_t *path_n,
 	const char **query, size_t *query_n)
@@ -27,55 +29,15 @@ void route_split(const char *target, size_t n, const char **path, size_t *path_n
 	*query_n = end < n ? n - end - 1 : 0;
 }
 
-bool utf8_ok(const char *s, size_t n)
-{
-	const unsigned char *p = (const unsigned char *)s;
-	for (size_t i = 0; i < n;) {
-		unsigned c = p[i++], more, least;
-		if (c && c < 0x80)
-			continue;
-		if (c >= 0xc2 && c < 0xe0)
-			more = 1, least = 0x80, c &= 0x1f;
-		else if (c >= 0xe0 && c < 0xf0)
-			more = 2, least = 0x800, c &= 0x0f;
-		else if (c >= 0xf0 && c < 0xf5)
-			more = 3, least = 0x10000, c &= 0x07;
-		else
-			return false;
-		for (; more; more--) {
-			if (i == n || (p[i] & 0xc0) != 0x80)
-				return false;
-			c = c << 6 | (p[i++] & 0x3f);
-		}
-		if (c < least || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
-			return false;
-	}
-	return true;
-}
-
-static int hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 32;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Appends the decoded segment; false if its encoding is broken. */
 static bool decode(struct buf *out, const char *s, size_t n)
 {
-	size_t from = out->len;
-	for (size_t i = 0; i < n; i++) {
-		char c = s[i];
-		if (c == '%') {
-			if (n - i < 3 || hex(s[i + 1]) < 0 || hex(s[i + 2]) < 0)
-				return false;
-			c = (char)(hex(s[i + 1]) * 16 + hex(s[i + 2]));
-			i += 2;
-		}
-		buf_add(out, &c, 1);
-	}
-	return utf8_ok(out->p + from, out->len - from);
+	buf_reserve(out, n);
+	int len = percent_decode(s, n, false, out->p + out->len, n);
+	if (len < 0 || !utf8_ok(out->p + out->len, (size_t)len))
+		return false;
+	out->len += (size_t)len;
+	return true;
 }
 
 /* 1 the path is this row's (parameters appended), 0 not, -1 a parameter is badly encoded. */
