@@ -79,7 +79,8 @@ class Host:
             if self.process.poll() is not None:
                 raise AssertionError(f"cxd ended with {self.process.returncode}:\n{self.log_text()}")
             try:
-                if self.get("/readyz")[0] == 200:
+                if self.get("/readyz")[0] == 200 and all(
+                        r["state"] == "up" for r in self.get("/healthz")[1]["readers"]):
                     return
             except OSError:
                 pass
