@@ -73,3 +73,19 @@ void percent_encode(struct buf *b, const char *text)
 			buf_printf(b, "%%%02X", (unsigned char)*text);
 	}
 }
+
+const char *words_show(char out[SHOWN_MAX], struct str s)
+{
+	static const char dots[] = "…";
+	size_t n = s.n;
+	bool cut = n >= SHOWN_MAX;
+	if (cut)
+		for (n = SHOWN_MAX - sizeof dots; n > 0 && ((unsigned char)s.p[n] & 0xc0) == 0x80;)
+			n--;
+	if (n)
+		memcpy(out, s.p, n);
+	memcpy(out + n, dots, cut ? sizeof dots : 0);
+	if (!cut)
+		out[n] = 0;
+	return out;
+}

@@ -39,13 +39,9 @@ int cli_unknown_command(const char *name)
 	struct nearest near = {.word = name};
 	for (const struct cli_command *cmd = cli_commands; cmd->name; cmd++)
 		nearest_try(&near, cmd->name);
-	struct cli none = {0};
-	return near.best ? cli_usage_fail(&none,
-				   CX_T("comando desconhecido: %s; seria %s?",
-					   "unknown command: %s; did you mean %s?"),
-				   name, near.best)
-			 : cli_usage_fail(&none,
-				   CX_T("comando desconhecido: %s", "unknown command: %s"), name);
+	return cli_usage_fail(&(struct cli){0},
+		CX_T("comando desconhecido: %s%s", "unknown command: %s%s"), name,
+		nearest_hint(&near, ""));
 }
 
 const char *cli_option(const struct cli *c, const char *name, int i)
@@ -65,12 +61,8 @@ static int unknown_option(const struct cli *c, const char *name)
 	nearest_try(&near, "conf");
 	nearest_try(&near, "json");
 	nearest_try(&near, "help");
-	return near.best ? cli_usage_fail(c,
-				   CX_T("opção desconhecida: --%s; seria --%s?",
-					   "unknown option: --%s; did you mean --%s?"),
-				   name, near.best)
-			 : cli_usage_fail(c,
-				   CX_T("opção desconhecida: --%s", "unknown option: --%s"), name);
+	return cli_usage_fail(c, CX_T("opção desconhecida: --%s%s", "unknown option: --%s%s"), name,
+		nearest_hint(&near, "--"));
 }
 
 enum { WANT_HELP = 1, WANT_VERSION = 2 };

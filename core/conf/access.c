@@ -28,13 +28,11 @@ void conf_access_add(struct conf_reading *r, struct conf *c, const char *key, co
 		for (int l = LEVEL_FRONTLINE; l <= LEVEL_ADMIN; l++)
 			nearest_try(&near, level_name((enum level)l));
 		conf_mistake(r, CX_E_INVALID_FIELD, key,
-			near.best ? CX_T("nível desconhecido: \"%s\"; seria %s?",
-					    "unknown level: \"%s\"; did you mean %s?")
-				  : CX_T("nível desconhecido: \"%s\"; existem frontline, manager, "
-					 "integrator e admin%s",
-					    "unknown level: \"%s\"; there are frontline, manager, "
-					    "integrator and admin%s"),
-			level, near.best ? near.best : "");
+			CX_T("nível desconhecido: \"%s\"%s", "unknown level: \"%s\"%s"), level,
+			near.best
+				? nearest_hint(&near, "")
+				: CX_T("; existem frontline, manager, integrator e admin",
+					  "; there are frontline, manager, integrator and admin"));
 		return;
 	}
 	if (more[0] || strlen(unit) >= sizeof a.unit) {

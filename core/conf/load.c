@@ -35,14 +35,9 @@ static void unknown_section(struct conf_reading *r, const char *section)
 	nearest_try(&near, "access");
 	for (int i = 0; conf_free_sections[i]; i++)
 		nearest_try(&near, conf_free_sections[i]);
-	if (near.best)
-		conf_mistake(r, CX_E_UNKNOWN_FIELD, section,
-			CX_T("seção desconhecida [%s]; seria [%s]?",
-				"unknown section [%s]; did you mean [%s]?"),
-			section, near.best);
-	else
-		conf_mistake(r, CX_E_UNKNOWN_FIELD, section,
-			CX_T("seção desconhecida [%s]", "unknown section [%s]"), section);
+	conf_mistake(r, CX_E_UNKNOWN_FIELD, section,
+		CX_T("seção desconhecida [%s]%s", "unknown section [%s]%s"), section,
+		nearest_hint(&near, "[]"));
 }
 
 static void unknown_key(struct conf_reading *r, const char *section, const char *key)
@@ -57,11 +52,8 @@ static void unknown_key(struct conf_reading *r, const char *section, const char 
 	}
 	if (near.best || !other)
 		conf_mistake(r, CX_E_UNKNOWN_FIELD, key,
-			near.best ? CX_T("chave desconhecida em [%s]: %s; seria %s?",
-					    "unknown key in [%s]: %s; did you mean %s?")
-				  : CX_T("chave desconhecida em [%s]: %s%s",
-					    "unknown key in [%s]: %s%s"),
-			section, key, near.best ? near.best : "");
+			CX_T("chave desconhecida em [%s]: %s%s", "unknown key in [%s]: %s%s"),
+			section, key, nearest_hint(&near, ""));
 	else
 		conf_mistake(r, CX_E_UNKNOWN_FIELD, key,
 			CX_T("%s não é chave de [%s]; ela é de [%s]",

@@ -1,6 +1,9 @@
 #include "conf/nearest.h"
 
+#include <stdio.h>
 #include <string.h>
+
+#include "base/err.h"
 
 enum { LONGEST = 64 };
 
@@ -42,4 +45,15 @@ void nearest_try(struct nearest *n, const char *candidate)
 		n->best = candidate;
 		n->distance = d;
 	}
+}
+
+const char *nearest_hint(const struct nearest *n, const char *quotes)
+{
+	static char hint[160];
+	int each = (int)strlen(quotes) / 2;
+	hint[0] = 0;
+	if (n->best)
+		snprintf(hint, sizeof hint, CX_T("; seria %.*s%s%s?", "; did you mean %.*s%s%s?"),
+			each, quotes, n->best, quotes + each);
+	return hint;
 }

@@ -97,10 +97,8 @@ static bool check_choice(const struct conf_row *r, const char *text, char *why, 
 			return true;
 		nearest_try(&near, w);
 	}
-	int n = snprintf(why, cap, CX_T("deve ser %s", "must be %s"), r->unit);
-	if (near.best)
-		snprintf(why + n, cap - (size_t)n,
-			CX_T("; seria \"%s\"?", "; did you mean \"%s\"?"), near.best);
+	snprintf(why, cap, CX_T("deve ser %s%s", "must be %s%s"), r->unit,
+		nearest_hint(&near, "\"\""));
 	return false;
 }
 

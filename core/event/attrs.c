@@ -4,8 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "base/tz.h"
-#include "event/words.h"
+#include "conf/nearest.h"
 
 static const struct str names[A_COUNT] = {{"actor", 5}, {"corrects", 8}, {"data", 4},
 	{"data_base64", 11}, {"datacontenttype", 15}, {"dataschema", 10}, {"id", 2},
@@ -20,28 +21,23 @@ int attrs_find(const char *name, size_t n)
 	return -1;
 }
 
-const char *attrs_name(const void *unused, int i)
+const char *attrs_name(enum attr_id id)
 {
-	(void)unused;
-	return i < A_COUNT ? names[i].p : NULL;
+	return names[id].p;
 }
 
 void attrs_unknown(struct str name, struct cx_errs *errs)
 {
 	char shown[SHOWN_MAX];
-	const char *near = words_near(name, attrs_name, NULL);
-	words_show(shown, name);
-	if (near)
-		cx_errs_add(errs, CX_E_UNKNOWN_FIELD, shown,
-			CX_T("o evento não tem o atributo \"%s\"; seria \"%s\"?",
-				"an event has no attribute \"%s\"; did you mean \"%s\"?"),
-			shown, near);
-	else
-		cx_errs_add(errs, CX_E_UNKNOWN_FIELD, shown,
-			CX_T("o evento não tem o atributo \"%s\"; os campos do negócio ficam em "
-			     "\"data\"",
-				"an event has no attribute \"%s\"; business fields go in \"data\""),
-			shown);
+	struct nearest near = {.word = words_show(shown, name)};
+	for (int i = 0; i < A_COUNT; i++)
+		nearest_try(&near, names[i].p);
+	cx_errs_add(errs, CX_E_UNKNOWN_FIELD, shown,
+		CX_T("o evento não tem o atributo \"%s\"%s", "an event has no attribute \"%s\"%s"),
+		shown,
+		near.best ? nearest_hint(&near, "\"\"")
+			  : CX_T("; os campos do negócio ficam em \"data\"",
+				    "; business fields go in \"data\""));
 }
 
 void attrs_wrong(struct attrs *in, enum attr_id id, struct cx_errs *errs, const char *fmt, ...)

@@ -37,7 +37,7 @@ struct attrs {
 };
 
 int attrs_find(const char *name, size_t n); /* enum attr_id or -1 */
-const char *attrs_name(const void *unused, int i);
+const char *attrs_name(enum attr_id id);
 void attrs_unknown(struct str name, struct cx_errs *errs);
 void attrs_wrong(struct attrs *in, enum attr_id id, struct cx_errs *errs, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));

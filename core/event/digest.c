@@ -57,7 +57,7 @@ void attrs_digest(struct event *ev, const struct attrs *in)
 	for (int i = 0; i < A_COUNT; i++) {
 		if (!counts[i] || !in->sent[i])
 			continue;
-		buf_puts(&b, attrs_name(NULL, i));
+		buf_puts(&b, attrs_name((enum attr_id)i));
 		buf_add(&b, ":", 1);
 		if (i == A_DATA)
 			json_canonical(in->doc, in->data, &b);

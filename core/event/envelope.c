@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "event/words.h"
 
 static int too_large(const struct event_origin *o, uint32_t n, struct cx_errs *errs)
 {

@@ -3,43 +3,27 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+#include "conf/nearest.h"
 #include "event/attrs.h"
 #include "event/read.h"
-#include "event/words.h"
 
 static struct json_doc doc; /* kept from event to event; nothing in here calls back */
-
-struct names {
-	const struct event_type *type;
-};
-
-static const char *declared_name(const void *ctx, int i)
-{
-	const struct event_type *t = ((const struct names *)ctx)->type;
-	return i < t->nfields - t->nderived ? t->fields[i].name : NULL;
-}
 
 static void unknown_field(
 	const struct event_type *t, struct str name, bool derived, struct cx_errs *errs)
 {
 	char shown[SHOWN_MAX], path[SHOWN_MAX + 8];
-	struct names names = {t};
-	const char *near = derived ? NULL : words_near(name, declared_name, &names);
-	snprintf(path, sizeof path, "data.%s", words_show(shown, name));
-	if (derived)
-		cx_errs_add(errs, CX_E_UNKNOWN_FIELD, path,
-			CX_T("\"%s\" é calculado na chegada e não pode ser enviado em %s",
-				"\"%s\" is computed on arrival and cannot be sent in %s"),
-			shown, t->name);
-	else if (near)
-		cx_errs_add(errs, CX_E_UNKNOWN_FIELD, path,
-			CX_T("%s não tem o campo \"%s\"; seria \"%s\"?",
-				"%s has no field \"%s\"; did you mean \"%s\"?"),
-			t->name, shown, near);
-	else
-		cx_errs_add(errs, CX_E_UNKNOWN_FIELD, path,
-			CX_T("%s não tem o campo \"%s\"", "%s has no field \"%s\""), t->name,
-			shown);
+	struct nearest near = {.word = words_show(shown, name)};
+	snprintf(path, sizeof path, "data.%s", shown);
+	for (int i = 0; i < t->nfields - t->nderived; i++)
+		nearest_try(&near, t->fields[i].name);
+	cx_errs_add(errs, CX_E_UNKNOWN_FIELD, path,
+		derived ? CX_T("%s: o campo \"%s\" é calculado na chegada e não pode ser enviado%s",
+				  "%s: the field \"%s\" is computed on arrival and cannot be "
+				  "sent%s")
+			: CX_T("%s não tem o campo \"%s\"%s", "%s has no field \"%s\"%s"),
+		t->name, shown, derived ? "" : nearest_hint(&near, "\"\""));
 }
 
 /* The members of a JSON object into ev->fields; only fields in [from, to) are taken. */

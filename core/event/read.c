@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "base/tz.h"
-#include "event/words.h"
 #include "json/decimal.h"
 
 bool read_wrong(const struct reader *r, const char *fmt, ...)
