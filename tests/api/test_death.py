@@ -175,7 +175,7 @@ end)
         sender = threading.Thread(target=lambda: answer.append(host.post(rated(id="bad", score=0))))
         sender.start()
         time.sleep(0.5)
-        os.kill(pid, signal.SIGSEGV)
+        os.kill(pid, signal.SIGABRT)
         sender.join()
         status, reply = answer[0]
         assert status == 201 and reply["warnings"][0]["plugin"] == "acme", reply
@@ -201,7 +201,7 @@ end)
             host.post(body, NDJSON, path="/v1/events?receipts=1")))
         sender.start()
         time.sleep(0.5)
-        os.kill(pid, signal.SIGSEGV)
+        os.kill(pid, signal.SIGABRT)
         sender.join()
         status, reply = answer[0]
         assert status == 200 and reply["accepted"] == 6, reply
