@@ -35,6 +35,7 @@ static void check_script(struct engine *eng, const char *path, struct findings *
 	char shown[300];
 	snprintf(shown, sizeof shown, "scripts/%s", strrchr(path, '/') + 1);
 	struct script_options opt = {.name = shown + 8,
+		.currency = c->company_currency,
 		.blame = eng->blame,
 		.limits = {(size_t)c->lua_memory, (int)c->lua_load, (int)c->lua_handler,
 			(int)c->lua_formula, (int)c->lua_script}};

@@ -241,6 +241,7 @@ static void run_file(struct testrun *t, const char *path)
 	struct conf *c = t->eng->conf;
 	struct testing_host host = {.ctx = t, .reset = reset, .send = send_event, .kpi = kpi};
 	struct testing_options o = {.blame = t->eng->blame,
+		.currency = c->company_currency,
 		.limits = {(size_t)c->lua_memory, (int)c->lua_load, (int)c->lua_handler,
 			(int)c->lua_formula, (int)c->lua_script}};
 	struct buf text = {0}, shown = {0};

@@ -80,7 +80,6 @@ const struct event_type *resolve_type(struct plugin *p, const char *name, struct
 
 /* cx_bind.c: pushes the table of host functions for runtime/declare.lua. */
 void cx_push_host(lua_State *L, struct plugin_run *run);
-int cx_closest(lua_State *L); /* closest(word, list) → the word meant, or nil */
 
 struct plugin_run *run_of(lua_State *L); /* define.c */
 

@@ -6,6 +6,7 @@
 #include "base/tz.h"
 #include "conf/nearest.h"
 #include "lua/bind.h"
+#include "lua/hostcall.h"
 
 static int where(lua_State *L)
 {
@@ -114,51 +115,12 @@ static int day(lua_State *L)
 	return 1;
 }
 
-/* White_Space of the Unicode Character Database (PropList.txt). */
-static bool is_space(uint32_t c)
-{
-	return (c >= 0x09 && c <= 0x0d) || c == 0x20 || c == 0x85 || c == 0xa0 || c == 0x1680 ||
-	       (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f ||
-	       c == 0x205f || c == 0x3000;
-}
-
-/* cx.blank(text): nil, empty, or nothing but white space */
-static int blank(lua_State *L)
-{
-	bool empty = true;
-	if (!lua_isnoneornil(L, 1)) {
-		size_t n;
-		if (lua_type(L, 1) != LUA_TSTRING)
-			return luaL_error(L, "cx.blank needs a text, got %s", luaL_typename(L, 1));
-		const unsigned char *s = (const unsigned char *)lua_tolstring(L, 1, &n),
-				    *end = s + n;
-		while (s < end && empty) { /* white space has at most three bytes */
-			uint32_t c = *s++;
-			if (c >= 0xc2 && c <= 0xdf && end - s >= 1) {
-				c = (c & 0x1f) << 6 | (*s & 0x3f);
-				s++;
-			} else if (c >= 0xe0 && c <= 0xef && end - s >= 2) {
-				c = (c & 0x0f) << 12 | (uint32_t)(s[0] & 0x3f) << 6 | (s[1] & 0x3f);
-				s += 2;
-			} else if (c >= 0x80) {
-				c = 0xfffd;
-			}
-			empty = is_space(c);
-		}
-	}
-	lua_pushboolean(L, empty);
-	return 1;
-}
-
-/* cx.money(text[, currency]) → { amount, currency } */
+/* money(text, currency) → { amount, currency } */
 static int money(lua_State *L)
 {
 	struct value v = {.kind = VALUE_MONEY};
-	size_t n, cn = 3;
-	const char *s = luaL_checklstring(L, 1, &n);
-	const char *c = run_of(L)->set->conf->company_currency;
-	if (!lua_isnoneornil(L, 2))
-		c = luaL_checklstring(L, 2, &cn);
+	size_t n, cn;
+	const char *s = luaL_checklstring(L, 1, &n), *c = luaL_checklstring(L, 2, &cn);
 	if (cn != 3 || strspn(c, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 3)
 		return luaL_error(L, "cx.money: \"%s\" is no ISO 4217 code", c);
 	if (!money_from_text((struct str){s, (uint32_t)n}, c, &v.i))
@@ -201,23 +163,32 @@ static void push_conf(lua_State *L, const struct conf *c, const char *plugin)
 	}
 }
 
+void cx_push_common(lua_State *L, const char *currency)
+{
+	static const luaL_Reg functions[] = {{"closest", cx_closest}, {"day", day},
+		{"money", money}, {"normal_quantile", normal_quantile}, {NULL, NULL}};
+	luaL_newlib(L, functions);
+	lua_pushstring(L, currency);
+	lua_setfield(L, -2, "currency");
+	lua_pushstring(L, cx_lang == CX_PT ? "pt" : "en");
+	lua_setfield(L, -2, "lang");
+	lua_push_null(L);
+	lua_setfield(L, -2, "null");
+}
+
 void cx_push_host(lua_State *L, struct plugin_run *run)
 {
-	static const luaL_Reg functions[] = {{"where", where}, {"closest", cx_closest},
-		{"is_attribute", is_attribute}, {"amount", amount}, {"day", day}, {"blank", blank},
-		{"money", money}, {"normal_quantile", normal_quantile}, {NULL, NULL}};
+	static const luaL_Reg functions[] = {
+		{"where", where}, {"is_attribute", is_attribute}, {"amount", amount}, {NULL, NULL}};
 	const struct conf *c = run->set->conf;
-	luaL_newlib(L, functions);
+	cx_push_common(L, c->company_currency);
+	luaL_setfuncs(L, functions, 0);
 	push_conf(L, c, run->p->name);
 	lua_setfield(L, -2, "conf");
 	lua_pushstring(L, c->file ? c->file : "cxd.ini");
 	lua_setfield(L, -2, "conf_file");
 	lua_pushstring(L, run->p->name);
 	lua_setfield(L, -2, "name");
-	lua_pushstring(L, c->company_currency);
-	lua_setfield(L, -2, "currency");
 	lua_pushinteger(L, KPI_DIMS);
 	lua_setfield(L, -2, "max_dims");
-	lua_pushlightuserdata(L, NULL);
-	lua_setfield(L, -2, "null");
 }

@@ -330,39 +330,18 @@ static int setup(lua_State *L)
 	return 1;
 }
 
-static int show_cx(lua_State *L)
-{
-	isolate_push_globals(isolate_of(L));
-	lua_pushvalue(L, 1);
-	lua_setfield(L, -2, "cx");
-	return 0;
-}
-
-/* Runtime chunks, each called with what those before it left; finish() stays, alone. */
+/* Leaves finish() alone on the stack. */
 static int prepare(struct plugin_run *run, struct isolate *iso, struct lua_fail *f)
 {
-	static const char *const chunks[] = {"stats", "fields", "version", "declare"};
+	static const char *const chunks[] = {
+		"stats", "common", "fields", "version", "declare", NULL};
 	lua_State *L = isolate_state(iso);
 	lua_settop(L, 0);
 	lua_pushcfunction(L, setup);
 	lua_pushlightuserdata(L, run);
 	if (isolate_call(iso, 1, 1, 0, "setup", f) < 0)
 		return -1;
-	for (int k = 0; k < 4; k++) {
-		int have = lua_gettop(L);
-		if (isolate_load_runtime(iso, chunks[k], f) < 0)
-			return -1;
-		for (int i = 1; i <= have; i++)
-			lua_pushvalue(L, i);
-		if (isolate_call(iso, have, k == 3 ? 2 : 1, 0, chunks[k], f) < 0)
-			return -1;
-	}
-	lua_replace(L, 1); /* finish */
-	lua_replace(L, 2); /* cx */
-	lua_settop(L, 2);
-	lua_pushcfunction(L, show_cx);
-	lua_insert(L, 2);
-	return isolate_call(iso, 1, 0, 0, "setup", f);
+	return isolate_runtime(iso, chunks, 1, 0, f);
 }
 
 static int run_plugin(struct plugin *p, struct lua_fail *f)

@@ -9,6 +9,11 @@
 
 #include "lua/value.h"
 
+/* cx_bind.c: pushes the table of functions that runtime/common.lua needs; others are added to it.
+ */
+void cx_push_common(lua_State *L, const char *currency);
+int cx_closest(lua_State *L); /* closest(word, list) → the word meant, or nil */
+
 struct hostcall {
 	struct arena arena;
 	struct buf in, out;

@@ -108,11 +108,6 @@ void isolate_files(struct isolate *iso, const struct isolate_file *files, int n)
 	iso->nfiles = n;
 }
 
-void isolate_push_host(struct isolate *iso)
-{
-	sandbox_push_host(iso->L);
-}
-
 void isolate_push_globals(struct isolate *iso)
 {
 	sandbox_push_globals(iso->L);
@@ -243,4 +238,37 @@ int isolate_call(struct isolate *iso, int nargs, int nresults, int budget_ms, co
 	}
 	budget_leave(iso, &was);
 	return rc;
+}
+
+static int set_globals(lua_State *L)
+{
+	sandbox_push_globals(L);
+	for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) {
+		lua_pushvalue(L, -2);
+		lua_pushvalue(L, -2);
+		lua_rawset(L, 2);
+	}
+	return 0;
+}
+
+int isolate_runtime(struct isolate *iso, const char *const *chunks, int nresults, int budget_ms,
+	struct lua_fail *f)
+{
+	lua_State *L = iso->L;
+	for (; *chunks; chunks++) {
+		int have = lua_gettop(L);
+		if (isolate_load_runtime(iso, *chunks, f) < 0)
+			return -1;
+		for (int i = 1; i <= have; i++)
+			lua_pushvalue(L, i);
+		if (isolate_call(iso, have, chunks[1] ? 1 : nresults + 1, budget_ms, *chunks, f) <
+			0)
+			return -1;
+	}
+	lua_rotate(L, 1, nresults + 1);
+	lua_settop(L, nresults + 1);
+	lua_pushcfunction(L, set_globals);
+	lua_pushvalue(L, 1);
+	lua_remove(L, 1);
+	return isolate_call(iso, 1, 0, budget_ms, "setup", f);
 }

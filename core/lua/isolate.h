@@ -52,7 +52,7 @@ void isolate_files(struct isolate *iso, const struct isolate_file *files, int n)
  * chunk are an error ("use local"). */
 int isolate_load(
 	struct isolate *iso, const char *path, const char *text, size_t len, struct lua_fail *f);
-/* Host's own Lua (core/lua/runtime/NAME.lua, embedded): pushed, with full access to `_HOST`. */
+/* Host's own Lua (core/lua/runtime/NAME.lua, embedded): pushed. */
 int isolate_load_runtime(struct isolate *iso, const char *name, struct lua_fail *f);
 
 /* Function and nargs arguments are on the stack; nresults replace them. handler: for blame and
@@ -60,14 +60,16 @@ int isolate_load_runtime(struct isolate *iso, const char *name, struct lua_fail 
 int isolate_call(struct isolate *iso, int nargs, int nresults, int budget_ms, const char *handler,
 	struct lua_fail *f);
 
-/* For the host's C: pushes the table that runtime Lua sees as `_HOST`. */
-void isolate_push_host(struct isolate *iso);
+/* Runs runtime chunks (a list that ends with NULL), each called with what is on the stack: a table
+ * of host functions, then what the chunks before returned. Of the last one's results the first is a
+ * table of globals for plugin code; nresults others are all that is left on the stack. */
+int isolate_runtime(struct isolate *iso, const char *const *chunks, int nresults, int budget_ms,
+	struct lua_fail *f);
 /* Pushes the table behind the plugin's globals (which the plugin itself can only read). */
 void isolate_push_globals(struct isolate *iso);
-/* Replaces the table on top with a read-only view of it; `_HOST.freeze` does the same. */
+/* Replaces the table on top with a read-only view of it. */
 void isolate_freeze(lua_State *L);
-/* Where in plugin code the running call is: nearest plugin file on the stack; false = none. Also
- * `_HOST.where()` → file, line. */
+/* Where in plugin code the running call is: nearest plugin file on the stack; false = none. */
 bool isolate_where(lua_State *L, char *file, size_t cap, int *line);
 
 /* Once per process: the timer whose signal looks at deadlines. */

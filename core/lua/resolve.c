@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lua/bind.h"
+#include "lua/hostcall.h"
 
 enum { RESOLVE_MEMORY = 1 << 30 };
 

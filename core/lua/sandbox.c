@@ -2,7 +2,7 @@
 
 #include <lualib.h>
 
-static const char frozen_key, globals_key, view_key, runtime_key, host_key;
+static const char frozen_key, globals_key, view_key, runtime_key;
 
 static int frozen_next(lua_State *L)
 {
@@ -77,25 +77,6 @@ bool sandbox_is_frozen(lua_State *L, int index)
 	return frozen;
 }
 
-static int host_freeze(lua_State *L)
-{
-	luaL_checktype(L, 1, LUA_TTABLE);
-	lua_settop(L, 1);
-	isolate_freeze(L);
-	return 1;
-}
-
-static int host_where(lua_State *L)
-{
-	char file[160];
-	int line;
-	if (!isolate_where(L, file, sizeof file, &line))
-		return 0;
-	lua_pushstring(L, file);
-	lua_pushinteger(L, line);
-	return 2;
-}
-
 static int no_random(lua_State *L)
 {
 	return luaL_error(L, "there is no chance here, so that a job can be done again: use "
@@ -147,8 +128,6 @@ static void copy_table(lua_State *L, int from, int to)
 
 int sandbox_open(lua_State *L)
 {
-	static const luaL_Reg host[] = {
-		{"freeze", host_freeze}, {"where", host_where}, {NULL, NULL}};
 	lua_settop(L, 0);
 	lua_pushcfunction(L, luaopen_base);
 	lua_call(L, 0, 1); /* 1: globals */
@@ -169,12 +148,6 @@ int sandbox_open(lua_State *L)
 	lua_rawsetp(L, LUA_REGISTRYINDEX, &view_key);
 	lua_pushvalue(L, 1);
 	lua_rawsetp(L, LUA_REGISTRYINDEX, &globals_key);
-	luaL_newlib(L, host); /* 4: _HOST */
-	lua_pushvalue(L, 1);
-	lua_setfield(L, 4, "globals");
-	lua_pushvalue(L, 4);
-	lua_setfield(L, 2, "_HOST");
-	lua_rawsetp(L, LUA_REGISTRYINDEX, &host_key);
 	lua_pushvalue(L, 2);
 	lua_setfield(L, 2, "_G");
 	lua_pushvalue(L, 2);
@@ -198,9 +171,4 @@ void sandbox_push_globals(lua_State *L)
 void sandbox_push_runtime(lua_State *L)
 {
 	lua_rawgetp(L, LUA_REGISTRYINDEX, &runtime_key);
-}
-
-void sandbox_push_host(lua_State *L)
-{
-	lua_rawgetp(L, LUA_REGISTRYINDEX, &host_key);
 }

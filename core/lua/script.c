@@ -158,28 +158,16 @@ static int host_text(lua_State *L)
 	return 1;
 }
 
-static int host_day(lua_State *L)
-{
-	char day[16];
-	tz_day_text(tz_day(luaL_checkinteger(L, 1)), day);
-	lua_pushstring(L, day);
-	return 1;
-}
-
 static void push_host(lua_State *L, struct report *r)
 {
 	static const luaL_Reg functions[] = {{"section", host_section}, {"block", host_block},
 		{"failed", host_failed}, {"kpi", host_kpi}, {"json", host_json},
-		{"answer", host_answer}, {"day", host_day}, {NULL, NULL}};
+		{"answer", host_answer}, {NULL, NULL}};
 	static const luaL_Reg text[] = {{"text", host_text}, {NULL, NULL}};
-	lua_newtable(L);
+	cx_push_common(L, r->opt->currency);
 	hostcall_functions(L, functions, r);
 	if (r->host->text)
 		hostcall_functions(L, text, r);
-	lua_push_null(L);
-	lua_setfield(L, -2, "null");
-	lua_pushstring(L, cx_lang == CX_PT ? "pt" : "en");
-	lua_setfield(L, -2, "lang");
 	lua_pushinteger(L, r->opt->as_of_ms);
 	lua_setfield(L, -2, "as_of");
 	lua_pushstring(L, r->opt->company ? r->opt->company : "");
@@ -193,22 +181,16 @@ static int load_script(struct isolate *iso, struct report *r, const char *file, 
 	size_t len, char *title, size_t cap, struct lua_fail *f)
 {
 	lua_State *L = isolate_state(iso);
+	static const char *const chunks[] = {"stats", "common", "report", NULL};
 	int ms = r->opt->limits.load_ms;
-	if (isolate_load_runtime(iso, "report", f) < 0)
-		return -1;
 	push_host(L, r);
-	if (isolate_call(iso, 1, 3, ms, "report", f) < 0) /* cx, check, run */
+	if (isolate_runtime(iso, chunks, 2, ms, f) < 0) /* 1: check, 2: run */
 		return -1;
-	isolate_push_globals(iso);
-	lua_pushvalue(L, 1);
-	isolate_freeze(L);
-	lua_setfield(L, -2, "cx");
-	lua_pop(L, 1);
 	if (isolate_load(iso, file, text, len, f) < 0 ||
-		isolate_call(iso, 0, 1, ms, r->opt->name, f) < 0) /* 4: script */
+		isolate_call(iso, 0, 1, ms, r->opt->name, f) < 0) /* 3: script */
 		return -1;
-	lua_pushvalue(L, 2);
-	lua_pushvalue(L, 4);
+	lua_pushvalue(L, 1);
+	lua_pushvalue(L, 3);
 	if (isolate_call(iso, 1, 1, ms, r->opt->name, f) < 0)
 		return -1;
 	size_t n;
@@ -306,8 +288,8 @@ int script_run(const char *path, const char *text, size_t len, const struct scri
 	lua_State *L = isolate_state(iso);
 	if (rc >= 0) {
 		struct lua_fail mine;
+		lua_pushvalue(L, 2);
 		lua_pushvalue(L, 3);
-		lua_pushvalue(L, 4);
 		if (isolate_call(iso, 1, 0, opt->limits.script_ms, opt->name, &mine) < 0)
 			block_error(&r, &mine);
 		section_end(&r);

@@ -22,9 +22,10 @@ struct script_host {
 };
 
 struct script_options {
-	const char *name;    /* "monthly-nps" */
-	const char *company; /* its name, "" = not said */
-	int64_t as_of_ms;    /* r.as_of: what "today" is */
+	const char *name;     /* "monthly-nps" */
+	const char *company;  /* its name, "" = not said */
+	const char *currency; /* the company's */
+	int64_t as_of_ms;     /* r.as_of: what "today" is */
 	struct isolate_limits limits;
 	struct blame *blame; /* may be NULL */
 };

@@ -19,7 +19,7 @@ struct testing {
 	size_t len;
 };
 
-enum { AT_GLOBALS = 1, AT_NAMES, AT_RUN, AT_STOP }; /* on the stack of a loaded isolate */
+enum { AT_NAMES = 1, AT_RUN, AT_STOP }; /* on the stack of a loaded isolate */
 
 /* ---- what runtime/testing.lua calls */
 
@@ -114,44 +114,23 @@ static void push_host(lua_State *L, struct testing *t)
 	static const luaL_Reg functions[] = {{"reset", host_reset}, {"send", host_send},
 		{"kpi", host_kpi}, {"instant", host_instant}, {"later", host_later},
 		{"show", host_show}, {NULL, NULL}};
-	lua_newtable(L);
+	cx_push_common(L, t->opt->currency);
 	hostcall_functions(L, functions, t);
-	lua_push_null(L);
-	lua_setfield(L, -2, "null");
-	lua_pushstring(L, cx_lang == CX_PT ? "pt" : "en");
-	lua_setfield(L, -2, "lang");
 	lua_pushinteger(L, start_of(t->opt));
 	lua_setfield(L, -2, "start");
 }
 
 /* ---- the run */
 
-static int set_globals(lua_State *L)
-{
-	for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1)) {
-		lua_pushvalue(L, -2);
-		lua_pushvalue(L, -2);
-		lua_rawset(L, 2);
-	}
-	return 0;
-}
-
 /* A fresh isolate with the file's tests declared. */
 static int load_tests(struct testing *t, struct lua_fail *f)
 {
+	static const char *const chunks[] = {"stats", "common", "testing", NULL};
 	int ms = t->opt->limits.load_ms;
 	isolate_free(t->iso);
 	t->iso = isolate_new("tests", t->prefix, &t->opt->limits, t->opt->blame);
-	lua_State *L = isolate_state(t->iso);
-	if (isolate_load_runtime(t->iso, "testing", f) < 0)
-		return -1;
-	push_host(L, t);
-	if (isolate_call(t->iso, 1, 4, ms, "testing", f) < 0)
-		return -1;
-	lua_pushcfunction(L, set_globals);
-	lua_pushvalue(L, AT_GLOBALS);
-	isolate_push_globals(t->iso);
-	if (isolate_call(t->iso, 2, 0, ms, "testing", f) < 0 ||
+	push_host(isolate_state(t->iso), t);
+	if (isolate_runtime(t->iso, chunks, 3, ms, f) < 0 ||
 		isolate_load(t->iso, t->file, t->text, t->len, f) < 0)
 		return -1;
 	return isolate_call(t->iso, 0, 0, ms, t->file, f);

@@ -56,6 +56,7 @@ static struct ran run(const char *script)
 	struct script_host host = {NULL, host_kpi, host_text};
 	struct script_options opt = {.name = "monthly",
 		.company = "Nexo",
+		.currency = "BRL",
 		.as_of_ms = 1775000000000,
 		.limits = {64 << 20, 500, 50, 10, 300}};
 	struct ran r = {0};
@@ -154,6 +155,19 @@ static void a_table_is_its_own_answer(void **state)
 	ran_free(&r);
 }
 
+static void scripts_compute(void **state)
+{
+	(void)state;
+	struct ran r = run("return cx.script { run = function(r)\n"
+			   "  local w = cx.stats.wilson(15, 148)\n"
+			   "  return { cx.day(0), cx.money('19.99').amount, cx.money('7', "
+			   "'JPY').currency, cx.blank '\\u{3000} ', cx.blank '\\u{e9}', "
+			   "w.low > 0.06 and w.high < 0.17 } end }");
+	assert_int_equal(r.rc, 0);
+	assert_string_equal(r.json.p, "[\"1969-12-31\",1999,\"JPY\",true,false,true]");
+	ran_free(&r);
+}
+
 static void mistakes(void **state)
 {
 	(void)state;
@@ -163,7 +177,16 @@ static void mistakes(void **state)
 	} cases[] = {{"return 5", "the file must end with: return cx.script { … }", -1},
 		{"return cx.script { run = 5 }", "cx.script: run must be a function", -1},
 		{"return cx.script { titel = 'x' }", "cx.script: unknown key \"titel\"", -1},
-		{"cx.kpi 'x' {}", "cx.kpi is not for scripts: only cx.script", -1},
+		{"cx.kpi 'x' {}",
+			"cx.kpi is not available in this version: a script has cx.blank, cx.day, "
+			"cx.money, cx.null, cx.script, cx.stats",
+			-1},
+		{"return cx.script { run = function(r) return cx.stats.welch end }",
+			"cx.stats.welch is not available in this version", 1},
+		{"return cx.script { run = function(r) cx.stats.nps = 1 end }",
+			"cx.stats is read-only (nps)", 1},
+		{"return cx.script { run = function(r) local m = cx.money('1.999') end }",
+			"cx.money: \"1.999\" is not an amount in BRL", 1},
 		{"return cx.script { run = function(r) r:chart() end }",
 			"r:chart is not available in this version", 1},
 		{"return cx.script { run = function(r) r:grpah() end }", "r has no \"grpah\"", 1},
@@ -185,6 +208,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {cmocka_unit_test(a_report),
 		cmocka_unit_test(query_is_passed_on), cmocka_unit_test(parts_fail_in_their_place),
 		cmocka_unit_test(a_stopped_script_leaves_what_it_made),
-		cmocka_unit_test(a_table_is_its_own_answer), cmocka_unit_test(mistakes)};
+		cmocka_unit_test(a_table_is_its_own_answer), cmocka_unit_test(scripts_compute),
+		cmocka_unit_test(mistakes)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -51,7 +51,7 @@ static const char *run(const char *text, int *passed, int *failed)
 {
 	static char out[4000];
 	struct testing_host host = {NULL, host_reset, host_send, host_kpi};
-	struct testing_options opt = {.limits = {64 << 20, 500, 50, 10, 300}};
+	struct testing_options opt = {.currency = "BRL", .limits = {64 << 20, 500, 50, 10, 300}};
 	char path[] = "/tmp/cxd-testing-XXXXXX";
 	int file = mkstemp(path), was = dup(1);
 	assert_true(file >= 0 && was >= 0);
@@ -98,11 +98,14 @@ static void comparisons(void **state)
 	(void)state;
 	static const struct {
 		const char *body, *message;
-	} cases[] = {{"expect(0.1 + 0.2).is(0.3)", NULL}, {"expect(nil).is(nil)", NULL},
-		{"expect({1, {2}}).is {1, {2}}", NULL}, {"expect(nil).is_nil()", NULL},
-		{"expect('call c1').has 'c1'", NULL}, {"expect({1, 2}).has(2)", NULL},
-		{"expect(1).isnt(2)", NULL}, {"expect(1).is(2)", "got 1, wanted 2"},
-		{"expect(1).is '1'", "got 1, wanted \"1\""},
+	} cases[] = {{"expect(0.1 + 0.2).is(0.3)", NULL},
+		{"expect(cx.money('1.50')).is { amount = 150, currency = 'BRL' }", NULL},
+		{"expect(cx.day(0)).is '1969-12-31' expect(cx.stats.sd({ 1, 3 })).is(2 ^ 0.5)",
+			NULL},
+		{"expect(nil).is(nil)", NULL}, {"expect({1, {2}}).is {1, {2}}", NULL},
+		{"expect(nil).is_nil()", NULL}, {"expect('call c1').has 'c1'", NULL},
+		{"expect({1, 2}).has(2)", NULL}, {"expect(1).isnt(2)", NULL},
+		{"expect(1).is(2)", "got 1, wanted 2"}, {"expect(1).is '1'", "got 1, wanted \"1\""},
 		{"expect({a = 1}).is {a = 2}", "got { a = 1 }, wanted { a = 2 }"},
 		{"expect(1).is_nil()", "got 1, wanted nil"},
 		{"expect('call c1').has 'c2'", "got \"call c1\", wanted it to have \"c2\""},
@@ -139,7 +142,10 @@ static void failures_have_a_line(void **state)
 		{"refused { data = {} }", "refused: the event was accepted"},
 		{"send { data = { x = { 0/0 } } }", "data.x[1]: NaN is not allowed"},
 		{"send {} config {}", "config comes before the first send"},
-		{"tx:outbox 'mail'", "tx:outbox is not available in the tests of this version"},
+		{"tx:outbox 'mail'", "tx:outbox is not available in this version"},
+		{"cx.journey 'visit'",
+			"cx.journey is not available in this version: a test has cx.blank, cx.day, "
+			"cx.money, cx.null, cx.stats"},
 		{"tx:kpi 'gone'", "no KPI \"gone\""}, {"test('u', type)", "test inside test"},
 		{"while true do end", "time budget of 300 ms exceeded"}, {"error 'x'", "x"}};
 	cx_lang = CX_EN;

@@ -1,12 +1,12 @@
 -- declare.lua — the `cx` table of plugins: every declaration, and every check that needs one plugin
 -- only (what crosses plugins is resolve.lua).
--- Flow:   core/lua/define.c runs this chunk with the host's functions, cx.stats and fields.lua before
+-- Flow:   core/lua/define.c runs this chunk with the host's functions, common.lua and fields.lua before
 --         plugin.lua; declarations are checked as they are made and kept as plain tables;
 --         finish() hands them over with all mistakes.
 -- Owns:   copies of everything a plugin passed in: changing a table after declaring changes nothing.
 -- Errors: mistakes are collected, loading goes on; after loading the same call raises.
 -- Every library function is captured here: plugin code may do to its globals what it likes.
-local host, stats, c, satisfies = ...
+local host, _, common, c, satisfies = ...
 local type, next, error, select, tostring, setmetatable = type, next, error, select, tostring, setmetatable
 local math_type, format, match, find, sort = math.type, string.format, string.match, string.find, table.sort
 local position, report, only_loading, options = c.position, c.report, c.only_loading, c.options
@@ -337,25 +337,12 @@ local function part(word)
 end
 
 --------------------------------------------------------------------------------------------- the table
-local function read_only(what, t, missing)
-  setmetatable(t, { __index = missing })
-  return setmetatable({}, {
-    __index = t, __metatable = false, __name = what,
-    __newindex = function(_, k) error(format("%s is read-only (%s)", what, tostring(k)), 2) end,
-    __pairs = function()
-      local copy = {}
-      for k, v in next, t do copy[k] = v end
-      return next, copy, nil
-    end,
-  })
-end
-
 local cx = {
   plugin = declare_plugin,
   event = declaration("event", declare_event), kpi = declaration("kpi", declare_kpi),
   on = declaration("on", declare_on), import = declaration("import", declare_import),
   count = measure_kind "count", sum = measure_kind "sum", distinct = measure_kind "distinct",
-  day = host.day, blank = host.blank, null = host.null,
+  day = host.day, blank = common.blank, stats = common.stats, null = host.null,
   stage = part "stage", done = part "done", all = part "all", item = part "item",
   script = function()
     report(position(), "cx.script is for the scripts folder, not for a plugin")
@@ -369,19 +356,13 @@ for _, word in next, { "journey", "sop", "plan", "review", "record", "timer", "h
   cx[word] = later(word)
 end
 
-local LATER_STATS = { poisson = 1, nps_difference = 1, two_proportions = 1, welch = 1, xmr = 1, nelson = 1, decompose = 1 }
-local stat_names = sorted(stats)
-cx.stats = read_only("cx.stats", stats, function(_, k)
-  if LATER_STATS[k] then error(format("cx.stats.%s is not available in this version", k), 2) end
-  error(format("cx.stats.%s does not exist%s", tostring(k), suggest(k, stat_names)), 2)
-end)
-cx.config = read_only("cx.config", values, function(_, k)
+cx.config = common.read_only("cx.config", values, function(_, k)
   if known[k] then return nil end
   if not plugin then error("cx.config is there after cx.plugin { … }", 2) end
   error(format("cx.config.%s is not declared in cx.plugin%s", tostring(k), suggest(k, sorted(known))), 2)
 end)
 local cx_names = sorted(cx)
-local public = read_only("cx", cx, function(_, k)
+local public = common.read_only("cx", cx, function(_, k)
   local message = format("cx.%s does not exist%s", tostring(k), suggest(k, cx_names))
   if not c.loading() then error(message, 2) end
   report(position(), "%s", message)
@@ -462,4 +443,4 @@ local function finish(complete)
   return all, handles, c.close()
 end
 
-return public, finish
+return { cx = public }, finish

@@ -2,7 +2,7 @@
 -- option tables, and the field kinds.
 -- Flow:   declare.lua runs this chunk first and builds cx on what it returns.
 -- Errors: collected in c.mistakes while loading (see declare.lua).
-local host = ...
+local host, _, common = ...
 local type, next, error, select, tostring = type, next, error, select, tostring
 local setmetatable, math_type, utf8_len, sort = setmetatable, math.type, utf8.len, table.sort
 local format, match, find = string.format, string.match, string.find
@@ -157,7 +157,7 @@ local ORDERED = { integer = true, decimal = true, text = true, time = true, dura
 -- What a kind constructor was given; checked when the name of the field is known.
 local function field_kind(kind)
   return function(arg, extra)
-    if kind == "money" and type(arg) == "string" then return host.money(arg, extra) end
+    if kind == "money" and type(arg) == "string" then return common.money(arg, extra) end
     only_loading(kind)
     local f = { kind = kind, spec = {} }
     if type(arg) == "function" then

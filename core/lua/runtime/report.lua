@@ -1,10 +1,10 @@
 -- report.lua — what a review script sees: cx.script and `r`, whose parts become blocks of a report.
--- Flow:   core/lua/script.c runs this chunk with its functions; it returns `cx` and the function
---         that runs a script. Blocks go to the host one by one, so that what was made before a
+-- Flow:   core/lua/script.c runs this chunk with its functions; it returns the
+--         globals and the functions that check and run a script. Blocks go to the host one by one, so that what was made before a
 --         script is stopped is kept.
 -- Errors: a part that fails becomes an error block in its place; r:kpi raises in the script.
 -- Library functions are captured here: a script may do to its own globals what it likes.
-local host = ...
+local host, _, common = ...
 local type, next, error, tostring, pcall, ipairs = type, next, error, tostring, pcall, ipairs
 local setmetatable, math_type = setmetatable, math.type
 local format, rep, sub, match, concat, sort = string.format, string.rep, string.sub, string.match,
@@ -343,10 +343,6 @@ local r = setmetatable({}, { __index = function(_, name)
 end, __newindex = function() error(t("r é só para leitura", "r is read-only"), 2) end })
 
 ------------------------------------------------------------------------------------------------ cx
-local cx = setmetatable({ null = null }, { __index = function(_, name)
-  error(format(t("cx.%s não existe em um roteiro: só cx.script", "cx.%s is not for scripts: only cx.script"),
-    tostring(name)), 2)
-end })
 local scripts = {}
 
 local function title_text(title)
@@ -354,7 +350,7 @@ local function title_text(title)
   return type(title) == "string" and title or nil
 end
 
-function cx.script(spec)
+local function declare_script(spec)
   if type(spec) ~= "table" then error(t("cx.script quer uma tabela", "cx.script takes a table"), 2) end
   for name in next, spec do
     if name ~= "title" and name ~= "audience" and name ~= "run" then
@@ -388,4 +384,5 @@ local function run(script)
   if not used and type(result) == "table" then host.answer(json(result)) end
 end
 
-return cx, check, run
+local cx = common.outside({ script = declare_script }, "um roteiro", "a script")
+return { cx = cx }, check, run

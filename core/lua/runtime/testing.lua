@@ -3,7 +3,7 @@
 --         of the tests declared so far, and the function that runs the n-th.
 -- Errors: every failure is an error at the test's own line.
 -- Library functions are captured here: a test may do to its own globals what it likes.
-local host = ...
+local host, _, common = ...
 local type, next, error, tostring, ipairs, setmetatable = type, next, error, tostring, ipairs, setmetatable
 local format, find, concat, sort, abs, max = string.format, string.find, table.concat, table.sort, math.abs, math.max
 local pt, null = host.lang == "pt", host.null
@@ -198,8 +198,7 @@ local tx = setmetatable({}, { __index = function(_, name)
     end
   end
   if later[name] then
-    fail(2, "tx:%s não está disponível nos testes desta versão",
-      "tx:%s is not available in the tests of this version", name)
+    fail(2, "tx:%s não está disponível nesta versão", "tx:%s is not available in this version", name)
   end
   fail(2, 'tx não tem "%s"', 'tx has no "%s"', tostring(name))
 end, __newindex = function()
@@ -225,4 +224,4 @@ end
 local function stop() now = nil end
 
 return { test = test, config = config, at = at, advance = advance, send = send, refused = refused,
-  expect = expect, cx = { null = null } }, names, run, stop
+  expect = expect, cx = common.outside({}, "um teste", "a test") }, names, run, stop
