@@ -14,6 +14,7 @@
 #include "base/tz.h"
 #include "http/status.h"
 #include "ipc/lane.h"
+#include "ipc/progress.h"
 
 enum { LOCK_WAIT_MS = 5000, TICK_MS = 100, LANES_MAX = 17, FIRST_STARTS = 5, WRITER = 0 };
 static const int64_t exit_within_us = 10000000; /* an engine after FRAME_STOP */
@@ -35,8 +36,7 @@ struct front {
 	size_t dice_left;
 	enum { SERVING, DRAINING, ENDING, ENDED } phase;
 	int64_t phase_until_us;
-	bool announced, handles_open, progress_shown;
-	int64_t progress_us;
+	bool announced;
 	struct ready ready;
 	struct buf failed; /* JSON list */
 	struct status status;
@@ -206,24 +206,6 @@ static void start_readers(struct front *f)
 			lane_start(&f->lanes[i]);
 }
 
-static void progress(struct front *f, const struct progress *p)
-{
-	int64_t now = clock_mono_us();
-	int percent = p->total ? (int)(p->done * 100 / p->total) : 0, bars = percent * 30 / 100;
-	if (now - f->progress_us < (isatty(2) ? 100000 : 1000000) && p->done < p->total)
-		return;
-	f->progress_us = now;
-	if (!isatty(2)) {
-		log_info("%.31s: %llu of %llu", p->what, (unsigned long long)p->done,
-			(unsigned long long)p->total);
-		return;
-	}
-	fprintf(stderr, "\r\033[K%.31s [%.*s%.*s] %3d%%", p->what, bars,
-		"##############################", 30 - bars, "..............................",
-		percent);
-	f->progress_shown = true;
-}
-
 static void batch(struct front *f, const struct batch_done *b)
 {
 	struct status *s = &f->status;
@@ -238,9 +220,7 @@ static void batch(struct front *f, const struct batch_done *b)
 
 static void ready(struct front *f, struct lane *l, const struct ready *r)
 {
-	if (f->progress_shown)
-		fputs("\r\033[K", stderr);
-	f->progress_shown = false;
+	progress_end();
 	log_info("engine \"%s\" [%d] is ready after %lld ms", l->role, (int)l->proc.pid,
 		(long long)((clock_mono_us() - l->started_us) / 1000));
 	if (l->index != WRITER)
@@ -260,13 +240,12 @@ static void frame(struct lane *l, const struct frame *fr)
 	union {
 		struct ready ready;
 		struct batch_done batch;
-		struct progress progress;
 	} u = {0}; /* bodies are not aligned */
 	memcpy(&u, fr->body, n < sizeof u ? n : sizeof u);
 	switch (fr->head.kind) {
 	case FRAME_READY: ready(f, l, &u.ready); break;
 	case FRAME_BATCH: batch(f, &u.batch); break;
-	case FRAME_PROGRESS: progress(f, &u.progress); break;
+	case FRAME_PROGRESS: progress_show(fr, true); break;
 	case FRAME_TOKENS:
 		auth_tokens(&f->http.auth, fr->body, (uint32_t)(n / sizeof(struct token_row)));
 		break;

@@ -1,5 +1,3 @@
-#include "cli/call.h"
-
 #include <curl/curl.h>
 #include <string.h>
 

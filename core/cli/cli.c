@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/progress.h"
+#include "ipc/progress.h"
 #include "cli/request.h"
 #include "conf/nearest.h"
 
@@ -41,7 +41,7 @@ int cli_unknown_command(const char *name)
 		nearest_try(&near, cmd->name);
 	return cli_usage_fail(&(struct cli){0},
 		CX_T("comando desconhecido: %s%s", "unknown command: %s%s"), name,
-		nearest_hint(&near, ""));
+		nearest_hint(&near, "", ""));
 }
 
 const char *cli_option(const struct cli *c, const char *name, int i)
@@ -62,7 +62,7 @@ static int unknown_option(const struct cli *c, const char *name)
 	nearest_try(&near, "json");
 	nearest_try(&near, "help");
 	return cli_usage_fail(c, CX_T("opção desconhecida: --%s%s", "unknown option: --%s%s"), name,
-		nearest_hint(&near, "--"));
+		nearest_hint(&near, "--", ""));
 }
 
 enum { WANT_HELP = 1, WANT_VERSION = 2 };

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/tz.h"
-#include "cli/progress.h"
+#include "ipc/progress.h"
 
 enum { LOOK_MS = 200, READ_MORE = 256 * 1024 };
 
@@ -36,10 +36,7 @@ void proc_send(struct proc *p, const struct job_head *head, const char *meta, co
 static void kill_if_hung(struct proc *p)
 {
 	const struct blame *b = p->child.blame;
-	int64_t budget = (int64_t)b->budget_ms * 1000;
-	if (b->phase != BLAME_LUA || budget == 0 || p->killed)
-		return;
-	if (clock_mono_us() - b->since_us < 2 * budget + 1000000)
+	if (p->killed || !blame_hung(b))
 		return;
 	cli_fail(CX_T("%.63s: %.95s passou do tempo e não parou; encerrado",
 			 "%.63s: %.95s ran out of time and did not stop; killed"),
@@ -90,12 +87,7 @@ int proc_next(struct proc *p, struct frame *f)
 		p->at += size;
 		if (f->head.kind != FRAME_PROGRESS)
 			return 1;
-		struct progress done;
-		if (f->head.body_len == sizeof done) {
-			memcpy(&done, f->body, sizeof done);
-			done.what[sizeof done.what - 1] = 0;
-			progress_show(done.what, done.done, done.total);
-		}
+		progress_show(f, false);
 	}
 }
 

@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 #include "cli/proc.h"
-#include "cli/progress.h"
+#include "ipc/progress.h"
 #include "cli/request.h"
 
 /* The job's route with its parameters and query filled in from meta. */

@@ -11,10 +11,9 @@
 #include "base/problem.h"
 #include "base/route.h"
 #include "base/tz.h"
-#include "cli/call.h"
 #include "cli/print.h"
 #include "cli/proc.h"
-#include "cli/progress.h"
+#include "ipc/progress.h"
 
 struct reach {
 	bool daemon;

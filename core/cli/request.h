@@ -19,6 +19,10 @@ struct reply {
 	struct buf body;
 };
 
+/* call.c: to the daemon, over a connection that stays open until call_close(). */
+int call_http(const char *socket, const struct request *r, struct reply *reply);
+void call_close(void);
+
 int cli_request(struct cli *c, const struct request *r, struct reply *reply);
 /* GET path?query; EXIT_REFUSED also for answers ≥ 400, which it prints. */
 int cli_get(struct cli *c, const char *path, const char *query, struct reply *reply);

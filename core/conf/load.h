@@ -18,7 +18,4 @@ struct conf_load {
 void conf_load_begin(struct conf_load *l, struct conf *c, const char *file, struct cx_errs *errs);
 void conf_load_end(struct conf_load *l);
 
-/* [access] uid.1001 = frontline b07 */
-void conf_access_add(struct conf_reading *r, struct conf *c, const char *key, const char *value);
-
 #endif

@@ -47,13 +47,12 @@ void nearest_try(struct nearest *n, const char *candidate)
 	}
 }
 
-const char *nearest_hint(const struct nearest *n, const char *quotes)
+const char *nearest_hint(const struct nearest *n, const char *before, const char *after)
 {
 	static char hint[160];
-	int each = (int)strlen(quotes) / 2;
 	hint[0] = 0;
 	if (n->best)
-		snprintf(hint, sizeof hint, CX_T("; seria %.*s%s%s?", "; did you mean %.*s%s%s?"),
-			each, quotes, n->best, quotes + each);
+		snprintf(hint, sizeof hint, CX_T("; seria %s%s%s?", "; did you mean %s%s%s?"),
+			before, n->best, after);
 	return hint;
 }

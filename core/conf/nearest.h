@@ -11,8 +11,8 @@ struct nearest { /* feed candidates one by one; best stays NULL unless one is cl
 	int distance;
 };
 void nearest_try(struct nearest *n, const char *candidate);
-/* For the end of a message: "; did you mean [BEST]?" with quotes "[]", or "" without one. The text
- * stays until the next call. */
-const char *nearest_hint(const struct nearest *n, const char *quotes);
+/* For the end of a message: "; did you mean BEST?" with what goes around it, or "" without one.
+ * The text stays until the next call. */
+const char *nearest_hint(const struct nearest *n, const char *before, const char *after);
 
 #endif

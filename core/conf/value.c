@@ -98,7 +98,7 @@ static bool check_choice(const struct conf_row *r, const char *text, char *why, 
 		nearest_try(&near, w);
 	}
 	snprintf(why, cap, CX_T("deve ser %s%s", "must be %s%s"), r->unit,
-		nearest_hint(&near, "\"\""));
+		nearest_hint(&near, "\"", "\""));
 	return false;
 }
 

@@ -35,7 +35,7 @@ void attrs_unknown(struct str name, struct cx_errs *errs)
 	cx_errs_add(errs, CX_E_UNKNOWN_FIELD, shown,
 		CX_T("o evento não tem o atributo \"%s\"%s", "an event has no attribute \"%s\"%s"),
 		shown,
-		near.best ? nearest_hint(&near, "\"\"")
+		near.best ? nearest_hint(&near, "\"", "\"")
 			  : CX_T("; os campos do negócio ficam em \"data\"",
 				    "; business fields go in \"data\""));
 }

@@ -23,7 +23,7 @@ static void unknown_field(
 				  "%s: the field \"%s\" is computed on arrival and cannot be "
 				  "sent%s")
 			: CX_T("%s não tem o campo \"%s\"%s", "%s has no field \"%s\"%s"),
-		t->name, shown, derived ? "" : nearest_hint(&near, "\"\""));
+		t->name, shown, derived ? "" : nearest_hint(&near, "\"", "\""));
 }
 
 /* The members of a JSON object into ev->fields; only fields in [from, to) are taken. */

@@ -1,37 +1,7 @@
 #include "http/answer.h"
 
+#include <http_parser.h>
 #include <string.h>
-
-static const char *reason(int status)
-{
-	switch (status) {
-	case 200: return "OK";
-	case 201: return "Created";
-	case 202: return "Accepted";
-	case 204: return "No Content";
-	case 400: return "Bad Request";
-	case 401: return "Unauthorized";
-	case 403: return "Forbidden";
-	case 404: return "Not Found";
-	case 405: return "Method Not Allowed";
-	case 408: return "Request Timeout";
-	case 409: return "Conflict";
-	case 412: return "Precondition Failed";
-	case 413: return "Content Too Large";
-	case 414: return "URI Too Long";
-	case 415: return "Unsupported Media Type";
-	case 421: return "Misdirected Request";
-	case 422: return "Unprocessable Content";
-	case 428: return "Precondition Required";
-	case 429: return "Too Many Requests";
-	case 431: return "Request Header Fields Too Large";
-	case 500: return "Internal Server Error";
-	case 501: return "Not Implemented";
-	case 503: return "Service Unavailable";
-	case 505: return "HTTP Version Not Supported";
-	default: return "Answer";
-	}
-}
 
 #define ADD(b, lit) buf_add(b, "" lit, sizeof(lit) - 1)
 
@@ -50,7 +20,7 @@ void answer_write(struct buf *out, const struct answer *a)
 	ADD(out, "HTTP/1.1 ");
 	add_number(out, (size_t)a->status);
 	ADD(out, " ");
-	buf_puts(out, reason(a->status));
+	buf_puts(out, http_status_str((enum http_status)a->status));
 	ADD(out, "\r\nContent-Type: ");
 	if (a->type)
 		buf_puts(out, a->type);

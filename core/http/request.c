@@ -1,5 +1,7 @@
 #include "http/conn.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -14,33 +16,18 @@ static const size_t small_body = 64 * 1024;
 static enum cx_lang language(const char *s, size_t n, const char *locale)
 {
 	enum cx_lang lang = strncasecmp(locale, "en", 2) == 0 ? CX_EN : CX_PT;
-	int best = 0;
-	for (size_t i = 0; i < n;) {
-		size_t end = i, tag = i;
-		while (end < n && s[end] != ',')
-			end++;
-		while (tag < end && (s[tag] == ' ' || s[tag] == '\t'))
-			tag++;
-		int q = 1000;
-		for (size_t k = tag; k + 3 < end; k++)
-			if (s[k] == ';' && memchr(s + k, 'q', end - k)) {
-				const char *v = (const char *)memchr(s + k, 'q', end - k) + 1;
-				int unit = 1000;
-				for (q = 0; v < s + end; v++) {
-					if (*v >= '0' && *v <= '9') {
-						q += (*v - '0') * unit;
-						unit /= 10;
-					}
-				}
-				break;
-			}
-		bool pt = end - tag >= 2 && strncasecmp(s + tag, "pt", 2) == 0;
-		bool en = end - tag >= 2 && strncasecmp(s + tag, "en", 2) == 0;
+	double best = 0;
+	char text[256], *save = NULL;
+	snprintf(text, sizeof text, "%.*s", (int)n, s);
+	for (char *tag = strtok_r(text, ",", &save); tag; tag = strtok_r(NULL, ",", &save)) {
+		tag += strspn(tag, " \t");
+		const char *weight = strstr(tag, "q=");
+		double q = weight ? strtod(weight + 2, NULL) : 1;
+		bool pt = strncasecmp(tag, "pt", 2) == 0, en = strncasecmp(tag, "en", 2) == 0;
 		if ((pt || en) && q > best) {
 			best = q;
 			lang = pt ? CX_PT : CX_EN;
 		}
-		i = end + 1;
 	}
 	return lang;
 }

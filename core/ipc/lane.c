@@ -13,7 +13,7 @@
 #include "base/tz.h"
 
 enum { READ_BYTES = 256 * 1024 };
-static const int64_t grace_us = 1000000; /* over a budget; between the socket's end and the exit */
+static const int64_t grace_us = 1000000; /* between the socket's end and the exit */
 static const int64_t fast_us = 1000000;  /* a death younger than this counts for the backoff */
 
 void lane_init(struct lane *l, uv_loop_t *loop, const struct conf *c, const char *conf_file,
@@ -330,13 +330,9 @@ static void on_poll(uv_poll_t *p, int status, int events)
 
 /* ---- time ---- */
 
-static void watch_budget(struct lane *l, int64_t now_us)
+static void watch_budget(struct lane *l)
 {
-	const struct blame *b = l->proc.blame;
-	if (l->watchdog || b->phase != BLAME_LUA)
-		return;
-	int64_t since = b->since_us, budget = (int64_t)b->budget_ms * 1000;
-	if (now_us - since <= budget + grace_us || b->phase != BLAME_LUA || b->since_us != since)
+	if (l->watchdog || !blame_hung(l->proc.blame))
 		return;
 	l->watchdog = true;
 	log_error("engine \"%s\" [%d] is stuck in plugin code: killed", l->role, (int)l->proc.pid);
@@ -361,7 +357,7 @@ void lane_tick(struct lane *l, int64_t now_us)
 	if (l->eof && !l->reaped && now_us - l->eof_us > grace_us)
 		kill(l->proc.pid, SIGKILL);
 	if (!l->reaped)
-		watch_budget(l, now_us);
+		watch_budget(l);
 	lane_child(l);
 }
 

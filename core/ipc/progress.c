@@ -1,11 +1,11 @@
-#include "cli/progress.h"
+#include "ipc/progress.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/log.h"
 #include "base/tz.h"
 
 static struct {
@@ -23,24 +23,33 @@ static const char *in_words(const char *what)
 	return what;
 }
 
-void progress_show(const char *what, uint64_t done, uint64_t total)
+void progress_show(const struct frame *f, bool log)
 {
 	enum { CELLS = 30 };
 	char bar[CELLS + 1];
+	struct progress p = {0}; /* the body is not aligned */
 	int64_t now = clock_mono_us();
-	if (strncmp(line.what, what, sizeof line.what - 1) != 0 || !line.since_us) {
-		snprintf(line.what, sizeof line.what, "%s", what);
+	memcpy(&p, f->body, f->head.body_len < sizeof p ? f->head.body_len : sizeof p);
+	p.what[sizeof p.what - 1] = 0;
+	if (strncmp(line.what, p.what, sizeof line.what - 1) != 0 || !line.since_us) {
+		snprintf(line.what, sizeof line.what, "%s", p.what);
 		line.since_us = now;
 	}
-	if (now - line.since_us < 1000000 || now - line.shown_us < 100000 || !isatty(STDERR_FILENO))
+	bool terminal = isatty(STDERR_FILENO);
+	if (now - line.since_us < 1000000 || now - line.shown_us < (terminal ? 100000 : 1000000))
 		return;
-	double part = total ? (double)done / (double)total : 0;
+	line.shown_us = now;
+	if (!terminal && log)
+		log_info("%s: %llu of %llu", p.what, (unsigned long long)p.done,
+			(unsigned long long)p.total);
+	if (!terminal)
+		return;
+	double part = p.total ? (double)p.done / (double)p.total : 0;
 	int full = part >= 1 ? CELLS : (int)(part * CELLS);
 	memset(bar, '.', CELLS);
 	memset(bar, '#', (size_t)full);
 	bar[CELLS] = 0;
-	fprintf(stderr, "\r\033[K%s [%s] %3d %%", in_words(line.what), bar, (int)(part * 100));
-	line.shown_us = now;
+	fprintf(stderr, "\r\033[K%s [%s] %3d %%", in_words(p.what), bar, (int)(part * 100));
 	line.on_screen = true;
 }
 
