@@ -195,7 +195,7 @@ def test_an_expired_token_is_refused(cxd):
     assert 401 in seen and seen <= {200, 401}
 
 
-@pytest.mark.parametrize("value", ["Bearer", "Bearer ", "Bearer cxd_wrong", "Basic Zm9vOmJhcg==", "cxd_x", "Bearer a b"])
+@pytest.mark.parametrize("value", ["Bearer", "Bearer ", "Bearer cxd_wrong", "Basic Zm9vOmJhcg==", "cxd_x", "Bearer a b", "Bearer " + "x" * 5000])
 def test_what_is_no_token_is_401_even_for_admin_uids(cxd, value):
     status, reply, head = cxd.request("GET", "/v1/me", None, {"Authorization": value})
     assert (status, reply["code"]) == (401, "unauthenticated") and "WWW-Authenticate" in head
@@ -219,6 +219,8 @@ def test_a_tokens_unit_is_filled_in_and_another_is_403(cxd):
     assert (reply["code"], reply["field"]) == ("wrong_unit", "unit")
     mine = cxd.get("/v1/events?subject=u-test")[1]["events"]
     assert [(e["id"], e["unit"]) for e in mine] == [("unit-None", "b07"), ("unit-b07", "b07")]
+    binary = {"ce-specversion": "1.0", "ce-id": "bin", "ce-source": "/u", "ce-type": "visit.rated", "ce-unit": "b08"}
+    assert cxd.post({"score": 9}, headers={**head, **binary})[1]["code"] == "wrong_unit"
     lines = "\n".join(json.dumps(rated(id=f"n{i}", source="/u2", unit=u)) for i, u in enumerate(["b07", "b08"]))
     reply = cxd.post(lines, NDJSON, head)[1]
     assert reply["accepted"] == 1 and [(r["index"], r["code"]) for r in reply["rejected"]] == [(1, "wrong_unit")]

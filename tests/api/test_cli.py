@@ -362,6 +362,18 @@ def test_serve_says_how_to_talk_to_it(tmp_path):
         assert entry["level"] in ("debug", "info", "warn", "error") and entry["msg"] and entry["time"]
 
 
+def test_paths_begin_at_the_configuration_s_folder(tmp_path):
+    for name in ("conf", "plugins/acme", "scripts", "elsewhere"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "conf/cxd.ini").write_text("[company]\nname = Acme\n")
+    (tmp_path / "plugins/acme/plugin.lua").write_text(ACME)
+    env = {k: v for k, v in os.environ.items() if k != "CXD_CONF"}
+    for cwd, args in ((tmp_path, []), (tmp_path / "elsewhere", ["--conf", "../conf/cxd.ini"]), (tmp_path / "conf", ["--conf", "cxd.ini"])):
+        done = subprocess.run([BIN, *args, "call", "POST", "/v1/events", json.dumps(rated(id="a", source="/a"))], cwd=cwd, capture_output=True, text=True, env=env)
+        assert json.loads(done.stdout)["seq"] == 1, done.stderr
+    assert (tmp_path / "data/cxd.db").exists() and not list((tmp_path / "elsewhere").iterdir())
+
+
 def test_no_permission_for_the_socket_is_said(tmp_path):
     if os.getuid() != 0:
         pytest.skip("only root can act as somebody else")

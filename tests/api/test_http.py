@@ -162,6 +162,16 @@ def test_a_refused_request_in_the_middle_keeps_its_place(cxd):
     assert [c.answer()[0] for _ in range(4)] == [201, 404, 400, 201]
 
 
+def test_what_follows_a_batch_comes_after_it(cxd):
+    lines = "\n".join(json.dumps(rated(id=str(i), source="/ahead")) for i in range(4000))
+    other = Raw(cxd)
+    c = Raw(cxd).send(post_text(lines, NDJSON) + post_text(rated(id="behind", source="/behind")) + get_text("/v1/events?subject=none"))
+    for i in range(5):  # other connections need not wait for all of it
+        assert other.send(post_text(rated(id=f"beside{i}", source="/beside"))).answer()[0] == 201
+    batch, single, page = c.answer()[2], c.answer()[2], c.answer()[2]
+    assert batch["accepted"] == 4000 and single["seq"] > batch["last_seq"] and page["events"] == []
+
+
 def test_requests_cut_anywhere(cxd):
     text = post_text(rated(id="cut", source="/cut")).encode() + get_text("/v1/me").encode()
     for size in (1, 7, 64):
@@ -201,6 +211,12 @@ def test_expect_100_continue(cxd):
                   head.replace("Host: x", "Host: x\r\nAuthorization: Bearer x")):
         c = Raw(cxd).send(wrong)
         assert c.answer()[0] in (401, 404, 413) and c.closed()
+
+
+def test_compressed_bodies_are_refused(cxd):
+    status, reply = cxd.post(rated(), headers={"Content-Encoding": "gzip"})
+    assert (status, reply["code"]) == (415, "unsupported_media_type")
+    assert cxd.post(rated(id="identity"), headers={"Content-Encoding": "identity"})[0] == 201
 
 
 @pytest.fixture(scope="module")
