@@ -10,6 +10,7 @@
 
 #include <lauxlib.h>
 
+#include "conf/nearest.h"
 #include "lua/plugin.h"
 #include "lua/value.h"
 
@@ -82,6 +83,8 @@ const struct event_type *resolve_type(struct plugin *p, const char *name, struct
 void cx_push_host(lua_State *L, struct plugin_run *run);
 
 struct plugin_run *run_of(lua_State *L); /* define.c */
+enum { MEANT = 100 };
+const char *meant(const struct nearest *n, char out[MEANT]); /* ", did you mean "x"?" or "" */
 
 /* event_bind.c */
 void event_bind_setup(lua_State *L);

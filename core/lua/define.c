@@ -16,6 +16,14 @@ struct plugin_run *run_of(lua_State *L)
 	return run;
 }
 
+const char *meant(const struct nearest *n, char out[MEANT])
+{
+	out[0] = 0;
+	if (n->best)
+		snprintf(out, MEANT, ", did you mean \"%s\"?", n->best);
+	return out;
+}
+
 void plugin_mistake(struct plugin *p, const char *file, int line, const char *fmt, ...)
 {
 	va_list ap;

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "conf/nearest.h"
 #include "lua/bind.h"
 
 static const char meta_key;
@@ -15,40 +14,24 @@ struct event_ud {
 	uint64_t gen;
 };
 
-enum {
-	E_TYPE = -1,
-	E_ID = -2,
-	E_SOURCE = -3,
-	E_TIME = -4,
-	E_SUBJECT = -5,
-	E_UNIT = -6,
-	E_ACTOR = -7,
-	E_CORRECTS = -8
-};
-static const char *const attributes[] = {
-	"type", "id", "source", "time", "subject", "unit", "actor", "corrects"};
+static const struct {
+	const char *name;
+	size_t at; /* of the struct str; 0: time */
+} attributes[] = {{"type", offsetof(struct event, type_name)}, {"id", offsetof(struct event, id)},
+	{"source", offsetof(struct event, source)}, {"time", 0},
+	{"subject", offsetof(struct event, subject)}, {"unit", offsetof(struct event, unit)},
+	{"actor", offsetof(struct event, actor)}, {"corrects", offsetof(struct event, corrects)}};
+enum { ATTRIBUTES = sizeof attributes / sizeof *attributes };
 
-static int push_str(lua_State *L, struct str s)
+static void push_attribute(lua_State *L, const struct event *ev, int i)
 {
-	if (s.p)
-		lua_pushlstring(L, s.p, s.n);
+	const struct str *s = (const struct str *)((const char *)ev + attributes[i].at);
+	if (!attributes[i].at)
+		lua_pushinteger(L, ev->time_ms);
+	else if (s->p)
+		lua_pushlstring(L, s->p, s->n);
 	else
 		lua_pushnil(L);
-	return 1;
-}
-
-static int push_attribute(lua_State *L, const struct event *ev, int which)
-{
-	switch (which) {
-	case E_TYPE: return push_str(L, ev->type_name);
-	case E_ID: return push_str(L, ev->id);
-	case E_SOURCE: return push_str(L, ev->source);
-	case E_TIME: lua_pushinteger(L, ev->time_ms); return 1;
-	case E_SUBJECT: return push_str(L, ev->subject);
-	case E_UNIT: return push_str(L, ev->unit);
-	case E_ACTOR: return push_str(L, ev->actor);
-	default: return push_str(L, ev->corrects);
-	}
 }
 
 /* Pushes the type's table: name → attribute (< 0) or field (index + 1). */
@@ -62,16 +45,16 @@ static void push_names(lua_State *L, const struct event_type *t)
 		lua_pushinteger(L, i + 1);
 		lua_setfield(L, -2, t->fields[i].name);
 	}
-	for (int i = 0; i < 8; i++) {
+	for (int i = 0; i < ATTRIBUTES; i++) {
 		lua_pushinteger(L, -1 - i);
-		lua_setfield(L, -2, attributes[i]);
+		lua_setfield(L, -2, attributes[i].name);
 	}
 	lua_pushvalue(L, -1);
 	lua_rawsetp(L, LUA_REGISTRYINDEX, t);
 }
 
 /* A name that is neither: a field kept by an open type, or a slip. */
-static int unknown(lua_State *L, struct plugin_run *run, const struct event *ev)
+static int unknown(lua_State *L, const struct event *ev)
 {
 	const struct event_type *t = ev->type;
 	if (lua_type(L, 2) != LUA_TSTRING)
@@ -87,7 +70,6 @@ static int unknown(lua_State *L, struct plugin_run *run, const struct event *ev)
 				raw = json_raw(&d, at);
 		}
 		json_doc_free(&d);
-		(void)run;
 		if (raw.p && !(raw.n == 4 && memcmp(raw.p, "null", 4) == 0))
 			lua_push_json(L, raw.p, raw.n);
 		else
@@ -95,14 +77,12 @@ static int unknown(lua_State *L, struct plugin_run *run, const struct event *ev)
 		return 1;
 	}
 	struct nearest n = {.word = name};
+	char hint[MEANT];
 	for (int i = 0; i < t->nfields; i++)
 		nearest_try(&n, t->fields[i].name);
-	for (int i = 0; i < 8; i++)
-		nearest_try(&n, attributes[i]);
-	if (n.best)
-		return luaL_error(L, "event \"%s\" has no field \"%s\", did you mean \"%s\"?",
-			t->name, name, n.best);
-	return luaL_error(L, "event \"%s\" has no field \"%s\"", t->name, name);
+	for (int i = 0; i < ATTRIBUTES; i++)
+		nearest_try(&n, attributes[i].name);
+	return luaL_error(L, "event \"%s\" has no field \"%s\"%s", t->name, name, meant(&n, hint));
 }
 
 static int push_field(lua_State *L, struct plugin_run *run, int at, int i)
@@ -145,10 +125,12 @@ static int event_index(lua_State *L)
 	push_names(L, s->ev->type);
 	lua_pushvalue(L, 2);
 	if (lua_rawget(L, -2) != LUA_TNUMBER)
-		return unknown(L, u->run, s->ev);
+		return unknown(L, s->ev);
 	int which = (int)lua_tointeger(L, -1);
-	return which < 0 ? push_attribute(L, s->ev, which)
-			 : push_field(L, u->run, u->slot, which - 1);
+	if (which > 0)
+		return push_field(L, u->run, u->slot, which - 1);
+	push_attribute(L, s->ev, -1 - which);
+	return 1;
 }
 
 static int event_newindex(lua_State *L)

@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/nearest.h"
 #include "lua/bind.h"
 
 #define M_NAME   "cx.measures"
@@ -69,10 +68,10 @@ static int m_index(lua_State *L)
 		return 1;
 	}
 	struct nearest n = {.word = key};
+	char hint[MEANT];
 	for (int i = 0; i < k->nmeasures; i++)
 		nearest_try(&n, k->measures[i].name);
-	return luaL_error(L, "kpi \"%s\" has no measure \"%s\"%s%s%s", k->id, key,
-		n.best ? ", did you mean \"" : "", n.best ? n.best : "", n.best ? "\"?" : "");
+	return luaL_error(L, "kpi \"%s\" has no measure \"%s\"%s", k->id, key, meant(&n, hint));
 }
 
 static int m_newindex(lua_State *L)
@@ -109,43 +108,24 @@ static int set_len(lua_State *L)
 	return 1;
 }
 
-/* The set to combine; *made: to be freed. An absent set is an empty one. */
-static const struct kset *plain(const struct set_ud *s, struct kset **made)
+/* &, | and - of two sets; an absent one is empty. */
+static int set_combine(lua_State *L)
 {
-	*made = s->set ? NULL : kset_new(1);
-	return s->set ? s->set : *made;
-}
-
-static int combine(lua_State *L, enum kset_op op, const char *sign)
-{
+	static const char *const signs[] = {[KSET_AND] = "&", [KSET_OR] = "|", [KSET_MINUS] = "-"};
+	enum kset_op op = (enum kset_op)lua_tointeger(L, lua_upvalueindex(1));
 	struct set_ud *a = check_set(L, 1), *b = check_set(L, 2);
 	if (!a || !b)
 		return set_wrong(L);
 	char name[64];
-	if (snprintf(name, sizeof name, "%s %s %s", a->name, sign, b->name) >= (int)sizeof name)
+	if (snprintf(name, sizeof name, "%s %s %s", a->name, signs[op], b->name) >=
+		(int)sizeof name)
 		memcpy(name + sizeof name - 4, "...", 4);
 	struct set_ud *out = new_set(L, a->run, a->slot, name);
-	struct kset *free_a, *free_b;
-	const struct kset *x = plain(a, &free_a), *y = plain(b, &free_b);
-	out->set = out->own = kset_combine(x, y, op);
-	kset_free(free_a);
-	kset_free(free_b);
+	struct kset *none = kset_new(1);
+	out->own = kset_combine(a->set ? a->set : none, b->set ? b->set : none, op);
+	out->set = out->own;
+	kset_free(none);
 	return 1;
-}
-
-static int set_and(lua_State *L)
-{
-	return combine(L, KSET_AND, "&");
-}
-
-static int set_or(lua_State *L)
-{
-	return combine(L, KSET_OR, "|");
-}
-
-static int set_minus(lua_State *L)
-{
-	return combine(L, KSET_MINUS, "-");
 }
 
 static int set_gc(lua_State *L)
@@ -161,8 +141,11 @@ void formula_bind_setup(lua_State *L)
 {
 	static const luaL_Reg m_meta[] = {
 		{"__index", m_index}, {"__newindex", m_newindex}, {NULL, NULL}};
-	static const luaL_Reg set_meta[] = {{"__len", set_len}, {"__band", set_and},
-		{"__bor", set_or}, {"__sub", set_minus}, {"__gc", set_gc}, {NULL, NULL}};
+	static const luaL_Reg set_meta[] = {{"__len", set_len}, {"__gc", set_gc}, {NULL, NULL}};
+	static const struct {
+		const char *event;
+		enum kset_op op;
+	} operators[] = {{"__band", KSET_AND}, {"__bor", KSET_OR}, {"__sub", KSET_MINUS}};
 	static const char *const refused[] = {"__add", "__mul", "__div", "__mod", "__pow", "__unm",
 		"__idiv", "__bxor", "__shl", "__shr", "__bnot", "__concat", "__eq", "__lt", "__le",
 		"__index", "__newindex", "__call"};
@@ -172,6 +155,11 @@ void formula_bind_setup(lua_State *L)
 	lua_setfield(L, -2, "__metatable");
 	luaL_newmetatable(L, SET_NAME);
 	luaL_setfuncs(L, set_meta, 0);
+	for (size_t i = 0; i < 3; i++) {
+		lua_pushinteger(L, operators[i].op);
+		lua_pushcclosure(L, set_combine, 1);
+		lua_setfield(L, -2, operators[i].event);
+	}
 	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
 		lua_pushcfunction(L, set_wrong);
 		lua_setfield(L, -2, refused[i]);

@@ -80,52 +80,24 @@ static int put_value(
 	return CX_OK;
 }
 
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* Keys of the table at index in order, so that a row always gives the same bytes. The strings are
- * held by the table itself. NULL: a key is no text. */
-static const char **keys(struct import *im, lua_State *L, int index, int *n)
-{
-	int cap = 16;
-	const char **v = arena_alloc(&im->a, sizeof *v * (size_t)cap);
-	*n = 0;
-	for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
-		if (lua_type(L, -2) != LUA_TSTRING) {
-			lua_pop(L, 2);
-			return NULL;
-		}
-		if (*n == cap) {
-			const char **more = arena_alloc(&im->a, sizeof *v * (size_t)cap * 2);
-			memcpy(more, v, sizeof *v * (size_t)cap);
-			v = more;
-			cap *= 2;
-		}
-		v[(*n)++] = lua_tostring(L, -2);
-	}
-	qsort(v, (size_t)*n, sizeof *v, by_text);
-	return v;
-}
-
 static int bad_keys(struct cx_err *e, const char *what)
 {
 	return cx_fail(e, CX_E_NOT_AN_EVENT, what,
-		CX_T("as chaves precisam ser textos", "the keys must be texts"));
+		CX_T("as chaves precisam ser textos em UTF-8", "the keys must be texts in UTF-8"));
 }
 
 static int put_data(
 	struct import *im, lua_State *L, int data, const struct event_type *t, struct cx_err *e)
 {
 	char path[96];
-	int n, rc = CX_OK;
-	const char **k = keys(im, L, data, &n);
+	size_t n;
+	int rc = CX_OK;
+	const char **k = lua_keys(L, data, &n);
 	if (!k)
 		return bad_keys(e, "data");
 	jw_key(&im->json, "data");
 	jw_obj(&im->json);
-	for (int i = 0; i < n && rc == CX_OK; i++) {
+	for (size_t i = 0; i < n && rc == CX_OK; i++) {
 		size_t len = strlen(k[i]);
 		int at = t ? event_type_field(t, k[i], len) : -1;
 		const struct field *f = at >= 0 && !t->fields[at].derived ? &t->fields[at] : NULL;
@@ -218,23 +190,22 @@ static int needed(lua_State *L, int index, struct cx_err *e)
 
 int import_convert(struct import *im, lua_State *L, int index, int64_t *time_ms, struct cx_err *e)
 {
-	int n;
+	size_t n;
 	bool source = false;
+	int top = lua_gettop(L);
 	index = lua_absindex(L, index);
 	luaL_checkstack(L, 20, NULL);
 	buf_clear(&im->json);
 	arena_reset(&im->a);
 	int rc = needed(L, index, e);
 	const struct event_type *t = rc == CX_OK ? type_at(im, L, index) : NULL;
-	const char **k = rc == CX_OK ? keys(im, L, index, &n) : NULL;
+	const char **k = rc == CX_OK ? lua_keys(L, index, &n) : NULL;
 	if (rc != CX_OK)
 		return rc;
 	if (!k)
 		return bad_keys(e, NULL);
 	jw_obj(&im->json);
-	for (int i = 0; i < n && rc == CX_OK; i++) {
-		if (!utf8_ok(k[i], strlen(k[i])))
-			return not_utf8(e, NULL);
+	for (size_t i = 0; i < n && rc == CX_OK; i++) {
 		source = source || strcmp(k[i], "source") == 0;
 		lua_pushstring(L, k[i]);
 		int type = lua_rawget(L, index);
@@ -242,8 +213,9 @@ int import_convert(struct import *im, lua_State *L, int index, int64_t *time_ms,
 			rc = put_data(im, L, lua_gettop(L), t, e);
 		else
 			rc = put_member(im, L, k[i], time_ms, e);
-		lua_pop(L, 1);
+		lua_settop(L, top + 1);
 	}
+	lua_settop(L, top);
 	if (!source) {
 		char text[80];
 		snprintf(text, sizeof text, "import/%s", im->def->id);

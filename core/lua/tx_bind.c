@@ -5,7 +5,6 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "base/tz.h"
-#include "conf/nearest.h"
 #include "lua/bind.h"
 
 #define TX_NAME "cx.tx"
@@ -16,12 +15,13 @@ struct tx_ud {
 	uint64_t gen;
 };
 
-static struct slot *slot_of(lua_State *L, const char *what)
+static struct slot *slot_of(lua_State *L, const char *what, struct plugin_run **run)
 {
 	struct tx_ud *u = luaL_testudata(L, 1, TX_NAME);
 	if (!u)
 		luaL_error(L, "write tx:%s(…), with a colon", what);
 	struct slot *s = &u->run->slots[u->slot];
+	*run = u->run;
 	if (!s->live || s->call_gen != u->gen)
 		luaL_error(
 			L, "tx:%s outside its job: tx is there until the reaction returns", what);
@@ -77,18 +77,22 @@ static void emit_field(lua_State *L, struct plugin_run *run, const struct event_
 	value_json(b, v, f);
 }
 
+/* Keys of the table on top in order: the same reaction always emits the same bytes. */
 static void emit_data(
 	lua_State *L, struct plugin_run *run, const struct event_type *t, struct buf *b)
 {
-	if (!lua_istable(L, -1))
-		luaL_error(L, "tx:emit: data must be a table");
+	size_t n;
 	int table = lua_gettop(L);
+	if (!lua_istable(L, table))
+		luaL_error(L, "tx:emit: data must be a table");
+	const char **keys = lua_keys(L, table, &n);
+	if (!keys)
+		luaL_error(L, "tx:emit: data has a value without a name");
 	jw_obj(b);
-	lua_pushnil(L);
-	while (lua_next(L, table)) {
-		if (lua_type(L, -2) != LUA_TSTRING)
-			luaL_error(L, "tx:emit: data has a value without a name");
-		emit_field(L, run, t, lua_tostring(L, -2), b);
+	for (size_t i = 0; i < n; i++) {
+		lua_pushstring(L, keys[i]);
+		lua_rawget(L, table);
+		emit_field(L, run, t, keys[i], b);
 		lua_pop(L, 1);
 	}
 	jw_obj_end(b);
@@ -111,49 +115,54 @@ static const struct event_type *emit_type(lua_State *L, struct plugin_run *run)
 	return t;
 }
 
+static void emit_member(lua_State *L, struct plugin_run *run, const struct event_type *t,
+	const char *key, struct buf *b)
+{
+	static const char *const keys[] = {"data", "time", "type", "subject", "unit", "actor"};
+	size_t len, k = 0;
+	struct nearest near = {.word = key};
+	char hint[MEANT];
+	while (k < 6 && strcmp(keys[k], key) != 0)
+		nearest_try(&near, keys[k++]);
+	if (k == 6)
+		luaL_error(L, "tx:emit: unknown option \"%s\"%s", key, meant(&near, hint));
+	jw_key(b, key);
+	if (k == 0) {
+		emit_data(L, run, t, b);
+	} else if (k == 1) {
+		emit_time(L, b);
+	} else {
+		const char *text =
+			lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &len) : NULL;
+		if (!text || !utf8_ok(text, len))
+			luaL_error(L, "tx:emit: %s must be a text", key);
+		jw_strn(b, text, len);
+	}
+}
+
 static int tx_emit(lua_State *L)
 {
-	static const char *const keys[] = {"type", "subject", "unit", "actor", "time", "data"};
-	struct slot *s = slot_of(L, "emit");
-	struct plugin_run *run = ((struct tx_ud *)lua_touserdata(L, 1))->run;
+	struct plugin_run *run;
+	struct slot *s = slot_of(L, "emit", &run);
+	struct cx_err e = {0};
+	size_t n;
 	luaL_argcheck(L, lua_istable(L, 2), 2, "tx:emit { type = \"…\", data = { … } }");
 	lua_settop(L, 2);
 	const struct event_type *t = emit_type(L, run);
 	struct buf *b = &run->json;
 	arena_reset(&run->scratch);
 	buf_clear(b);
+	const char **keys = lua_keys(L, 2, &n);
+	if (!keys)
+		return luaL_error(L, "tx:emit: a value without a name");
 	jw_obj(b);
-	lua_pushnil(L);
-	while (lua_next(L, 2)) {
-		const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
-		int k = 0;
-		while (k < 6 && strcmp(keys[k], key) != 0)
-			k++;
-		if (k == 6) {
-			struct nearest n = {.word = key};
-			for (k = 0; k < 6; k++)
-				nearest_try(&n, keys[k]);
-			luaL_error(L, "tx:emit: unknown option \"%s\"%s%s%s", key,
-				n.best ? ", did you mean \"" : "", n.best ? n.best : "",
-				n.best ? "\"?" : "");
-		}
-		jw_key(b, key);
-		if (k == 5) {
-			emit_data(L, run, t, b);
-		} else if (k == 4) {
-			emit_time(L, b);
-		} else {
-			size_t len;
-			const char *text =
-				lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &len) : NULL;
-			if (!text || !utf8_ok(text, len))
-				luaL_error(L, "tx:emit: %s must be a text", key);
-			jw_strn(b, text, len);
-		}
-		lua_pop(L, 1);
+	for (size_t i = 0; i < n; i++) {
+		lua_pushstring(L, keys[i]);
+		lua_rawget(L, 2);
+		emit_member(L, run, t, keys[i], b);
+		lua_settop(L, 3);
 	}
 	jw_obj_end(b);
-	struct cx_err e = {0};
 	/* The event's own functions may come back here and use the buffer: it gets its own copy. */
 	struct str json = {lua_pushlstring(L, b->p, b->len), (uint32_t)b->len};
 	int rc = s->tx->emit ? s->tx->emit(s->tx->ctx, s->ev, json, &e)
@@ -175,7 +184,8 @@ static uint64_t splitmix64(uint64_t *state) /* Steele, Lea, Flood 2014 */
 
 static int tx_random(lua_State *L)
 {
-	struct slot *s = slot_of(L, "random");
+	struct plugin_run *run;
+	struct slot *s = slot_of(L, "random", &run);
 	uint64_t *state = s->tx->random;
 	if (!state)
 		return luaL_error(L, "tx:random is not available here");
@@ -204,8 +214,8 @@ static int tx_random(lua_State *L)
 static int tx_log(lua_State *L)
 {
 	static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
-	struct slot *s = slot_of(L, "log");
-	struct plugin_run *run = ((struct tx_ud *)lua_touserdata(L, 1))->run;
+	struct plugin_run *run;
+	struct slot *s = slot_of(L, "log", &run);
 	const char *word = luaL_checkstring(L, 2);
 	int level = 0;
 	while (levels[level] && strcmp(levels[level], word) != 0)
@@ -228,15 +238,14 @@ static int tx_log(lua_State *L)
 
 static int tx_kpi(lua_State *L)
 {
-	struct slot *s = slot_of(L, "kpi");
-	struct plugin_run *run = ((struct tx_ud *)lua_touserdata(L, 1))->run;
+	struct plugin_run *run;
+	struct slot *s = slot_of(L, "kpi", &run);
 	const char *id = luaL_checkstring(L, 2);
 	struct cx_err e = {0};
 	struct kpi_param *params = NULL;
-	int n = 0, rc = 0;
+	int n;
 	arena_reset(&run->scratch);
-	if (!lua_isnoneornil(L, 3))
-		rc = lua_to_params(L, 3, &params, &n, &run->scratch, &e);
+	int rc = lua_to_params(L, 3, &params, &n, &run->scratch, &e);
 	buf_clear(&run->json);
 	if (rc >= 0)
 		rc = s->tx->kpi ? s->tx->kpi(s->tx->ctx, id, params, n, &run->json, &e)
@@ -281,14 +290,14 @@ static int tx_index(lua_State *L)
 		return 1;
 	}
 	struct nearest n = {.word = key};
+	char hint[MEANT];
 	nearest_try(&n, "now");
 	nearest_try(&n, "past");
 	for (const luaL_Reg *m = methods; m->name; m++)
 		nearest_try(&n, m->name);
 	for (int i = 0; i < LATER; i++)
 		nearest_try(&n, later[i]);
-	return luaL_error(L, "tx has no \"%s\"%s%s%s", key, n.best ? ", did you mean \"" : "",
-		n.best ? n.best : "", n.best ? "\"?" : "");
+	return luaL_error(L, "tx has no \"%s\"%s", key, meant(&n, hint));
 }
 
 static int tx_newindex(lua_State *L)
