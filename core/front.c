@@ -84,8 +84,12 @@ static int submit(void *ctx, struct request *r, struct job_head *h, const char *
 	h->now_ms = clock_now_ms();
 	ulid_make(h->now_ms, h->ulid);
 	r->lane = choose(f, routes[r->route].who);
-	if (lane_add(&f->lanes[r->lane], h, meta, body, r) == CX_OK)
+	int rc = lane_add(&f->lanes[r->lane], h, meta, body, r);
+	if (rc == CX_OK)
 		return CX_OK;
+	if (rc == CX_E_STOPPING)
+		return cx_fail(e, rc, NULL, "%s",
+			CX_T("o servidor está parando", "the server is stopping"));
 	return cx_fail(e, CX_E_QUEUE_FULL, NULL, "%s",
 		CX_T("a fila está cheia; tente de novo em um segundo",
 			"the queue is full; try again in a second"));

@@ -6,6 +6,7 @@
 #include "engine/answers.h"
 
 enum { LIMIT = 100, LIMIT_MAX = 1000, BUDGET_US = 2000000, VALUE = 1024 };
+enum { PAGE_BYTES = 32 << 20 }; /* a page ends early rather than fill a frame (ipc/frame.h) */
 
 struct page {
 	struct engine *eng;
@@ -26,7 +27,7 @@ static int each(void *ctx, struct event *ev)
 		event_reload(ev, p->eng->conf->company_currency, &p->arena, &missing);
 	}
 	event_json(p->b, ev, p->personal);
-	return ++p->n == p->limit;
+	return ++p->n == p->limit || p->b->len > PAGE_BYTES;
 }
 
 struct params {

@@ -99,6 +99,8 @@ void lane_start(struct lane *l)
 int lane_add(struct lane *l, const struct job_head *head, const char *meta, const char *body,
 	void *owner)
 {
+	if (l->stopping) /* nothing comes after FRAME_STOP */
+		return CX_E_STOPPING;
 	return ring_add(&l->ring, head, meta, body, owner, clock_mono_us()) == 0 ? CX_OK
 										 : CX_E_QUEUE_FULL;
 }

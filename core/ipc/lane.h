@@ -8,9 +8,8 @@
  *         plugin_crashed; without a job the plugin is left out when the successor loads (off).
  * Callers: front.c; lane_flush() once per turn of the loop, lane_tick() every 100 ms or so.
  * Owns:   the process, its socket, page and ring. owner pointers of jobs are the caller's.
- * Errors: lane_add() CX_E_QUEUE_FULL. What happens to the process is logged and reported through
- *         struct lane_host.
- * Units:  *_us clock_mono_us(). */
+ * Errors: lane_add() CX_E_QUEUE_FULL, CX_E_STOPPING. What happens to the process is logged and
+ * reported through struct lane_host. Units:  *_us clock_mono_us(). */
 #ifndef CX_IPC_LANE_H
 #define CX_IPC_LANE_H
 

@@ -81,3 +81,18 @@ def test_a_port_that_is_taken_leaves_no_socket_behind(tmp_path):
         assert f"127.0.0.1:{port}" in host.cli("serve", code=1)[1]
         assert not os.path.exists(host.socket)
         host.short.cleanup()
+
+
+def test_a_page_of_the_largest_events_fits_a_frame(tmp_path):
+    conf = {"limits.event": "1MiB", "limits.batch": "64MiB", "limits.queue": "256MiB", "events.unknown": "store"}
+    with Host(tmp_path, plugins={"acme": ACME}, conf=conf) as host:
+        big = "z" * 1000000
+        for part in range(2):
+            lines = "\n".join(json.dumps({"type": "big.one", "id": f"{part}-{i}", "data": {"text": big}}) for i in range(40))
+            assert host.post(lines, NDJSON)[1]["accepted"] == 40
+        pids, seen, after = host.pids("reader"), 0, 0
+        while after is not None:
+            status, page = host.get(f"/v1/events?limit=1000&after={after}")
+            assert status == 200, page
+            seen, after = seen + len(page["events"]), page["next"]
+        assert seen == 80 and host.pids("reader") == pids
