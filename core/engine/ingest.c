@@ -104,7 +104,6 @@ static int known(struct ingest *in, struct event *ev, enum outcome *out)
 }
 
 struct derive_ctx {
-	struct ingest *in;
 	struct {
 		char handler[96];
 		struct lua_fail fail;
@@ -174,7 +173,8 @@ int ingest_store(struct ingest *in, struct event *ev, enum outcome *out)
 {
 	const struct type_plan *plan =
 		ev->type ? plugin_set_type(&in->eng->set, ev->type_name) : NULL;
-	struct derive_ctx derived = {.in = in};
+	struct derive_ctx derived; /* large: nothing is cleared for the many without a failure */
+	derived.n = 0;
 	if (plan && ev->type->nderived) {
 		if (ingest_left_out(in, plan->owner->name)) {
 			struct lua_fail f = {.msg = "left out: the plugin crashed on this event"};

@@ -258,13 +258,23 @@ static int sink_exclude(void *ctx, const struct measure *m, int32_t day, const s
 	const char *reason, struct cx_err *e)
 {
 	struct cells *c = ctx;
-	return store_exclude(c->s, m->kpi->plugin, m->kpi->id, m->name, day, ev->seq, reason, e);
+	const struct cube *cube = m->kpi->cube;
+	int rc = CX_OK;
+	for (int i = 0; i < cube->nmeasures && rc >= 0; i++) { /* and those that share its place */
+		const struct measure *x = cube->measures[i];
+		if (x->slot == m->slot && x->set == m->set)
+			rc = store_exclude(
+				c->s, x->kpi->plugin, x->kpi->id, x->name, day, ev->seq, reason, e);
+	}
+	return rc;
 }
 
 int cells_tally(struct cells *c, const struct measure *m, struct event *ev, struct cx_err *e)
 {
 	const struct tally_sink sink = {
 		c, sink_where, sink_add, sink_see, sink_intern, sink_exclude};
+	if (m->shared)
+		return CX_OK;
 	arena_reset(&c->scratch);
 	int rc = tally_measure(m, ev, &sink, &c->scratch, e);
 	return rc < 0 ? rc : CX_OK;

@@ -73,6 +73,38 @@ static struct cube *cube_for(const struct kpi *k, struct cube ***cubes, int *n)
 	return c;
 }
 
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* Do both measures of a cube keep the same? Where-functions cannot be compared; `times` and `days`
+ * only say how a set is read. */
+static bool keeps_the_same(const struct measure *a, const struct measure *b)
+{
+	return a->kind == b->kind && !a->where && !b->where &&
+	       same_text(a->type_name, b->type_name) && same_text(a->field_name, b->field_name) &&
+	       same_text(a->at_name, b->at_name) && a->field.attr == b->field.attr &&
+	       a->field.field == b->field.field && a->at == b->at;
+}
+
+static void place(struct cube *c, struct measure *m)
+{
+	m->slot = m->set = -1;
+	m->shared = false;
+	for (int i = 0; i < c->nmeasures && !m->shared; i++) {
+		if (!keeps_the_same(c->measures[i], m))
+			continue;
+		m->shared = true;
+		m->slot = c->measures[i]->slot;
+		m->set = c->measures[i]->set;
+	}
+	if (!m->shared && m->kind == MEASURE_DISTINCT)
+		m->set = c->nsets++;
+	else if (!m->shared)
+		m->slot = c->nslots++;
+}
+
 static void take_measures(struct cube *c, struct kpi *k)
 {
 	c->measures =
@@ -80,11 +112,7 @@ static void take_measures(struct cube *c, struct kpi *k)
 	for (int i = 0; i < k->nmeasures; i++) {
 		struct measure *m = &k->measures[i];
 		m->kpi = k;
-		m->slot = m->set = -1;
-		if (m->kind == MEASURE_DISTINCT)
-			m->set = c->nsets++;
-		else
-			m->slot = c->nslots++;
+		place(c, m);
 		c->measures[c->nmeasures++] = m;
 	}
 	k->cube = c;

@@ -26,8 +26,9 @@ struct measure {
 	int where;                       /* handle of the Lua function, 0 = none */
 	struct field_ref dims[KPI_DIMS]; /* as kpi->by */
 	const struct kpi *kpi;
-	int slot; /* count, sum: its integer in the cube's cells */
-	int set;  /* distinct: its number among the cube's sets */
+	int slot;    /* count, sum: its integer in the cube's cells */
+	int set;     /* distinct: its number among the cube's sets */
+	bool shared; /* an equal measure of the cube feeds its slot or set */
 };
 
 struct kpi {

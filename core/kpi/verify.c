@@ -135,7 +135,7 @@ static int walk_event(void *ctx, struct event *ev)
 	event_reload(ev, v->host->company_currency ? v->host->company_currency : "XXX", &v->event,
 		&missing);
 	for (int i = 0; i < v->c->nmeasures; i++) {
-		if (v->c->measures[i]->type != v->type)
+		if (v->c->measures[i]->type != v->type || v->c->measures[i]->shared)
 			continue;
 		arena_reset(&v->scratch);
 		int rc = tally_measure(v->c->measures[i], ev, &sink, &v->scratch, v->e);
@@ -231,12 +231,13 @@ static int check_cell(void *ctx, int32_t day, struct str group, const void *p, s
 
 static int levels_of(const struct verify *v)
 {
+	int levels = 1;
 	for (int i = 0; i < v->c->nmeasures; i++) {
 		const struct measure *m = v->c->measures[i];
-		if (m->set == v->set)
-			return m->days ? 1 : m->times;
+		if (m->set == v->set && !m->days && m->times > levels)
+			levels = m->times;
 	}
-	return 1;
+	return levels;
 }
 
 /* The stored set of a group is complete. */
