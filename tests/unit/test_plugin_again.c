@@ -1,0 +1,153 @@
+/* The same each time: what a plugin declares when it is loaded again, what it emits, and who still
+ * holds on to functions of the state before. */
+#include "lua/import.h"
+#include "plugin_fixture.h"
+
+static struct event rated(int64_t score)
+{
+	const struct type_plan *t = plugin_set_type(&fx.set, STR("visit.rated"));
+	assert_non_null(t);
+	struct value *v = arena_alloc(&fx.arena, (size_t)t->type->nfields * sizeof *v);
+	memset(v, 0, (size_t)t->type->nfields * sizeof *v);
+	v[event_type_field(t->type, "score", 5)] = (struct value){.kind = VALUE_INT, .i = score};
+	return (struct event){.seq = score,
+		.id = STR("e"),
+		.type = t->type,
+		.type_name = STR("visit.rated"),
+		.fields = v};
+}
+
+#define ENDLESS                                                                                    \
+	"cx.kpi 'slow' { formula = function(m) return m.n end, measures = { n = cx.count("         \
+	"'visit.rated',\n  function(e) while e.score == 99 do end return true end) } }\n"
+
+static const struct measure *slow(void)
+{
+	return &plugin_set_kpi(&fx.set, "slow", NULL)->measures[0];
+}
+
+/* Ends the plugin's isolate; the next call loads it again. */
+static void spoil(struct plugin *p)
+{
+	struct lua_fail f;
+	bool yes;
+	struct event ev = rated(99);
+	assert_int_equal(plugin_where(p, slow(), &ev, &yes, &f), -1);
+	assert_true(f.budget);
+}
+
+static char emitted[2][400];
+static int nemitted;
+
+static int emit(void *ctx, struct event *cause, struct str json, struct cx_err *e)
+{
+	(void)ctx, (void)cause, (void)e;
+	snprintf(emitted[nemitted++ & 1], sizeof emitted[0], "%.*s", (int)json.n, json.p);
+	return CX_OK;
+}
+
+static void emits_the_same_bytes(void **state)
+{
+	(void)state;
+	struct lua_fail f;
+	struct tx tx = {.emit = emit};
+	write_file("a", "plugin.lua",
+		HEAD("a") RATED ENDLESS
+		"cx.event 'b.done' { fields = { a = cx.text {}, b = cx.text {}, c = cx.text {},\n"
+		"  d = cx.text {} } }\n"
+		"cx.on 'visit.rated' (function(e, tx) tx:emit { type = 'b.done', subject = 's',\n"
+		"  unit = 'u', actor = 'x', data = { d = '4', c = '3', b = '2', a = '1' } } "
+		"end)\n");
+	load();
+	struct plugin *p = running("a");
+	for (int round = 0; round < 5; round++) {
+		struct event ev = rated(1);
+		assert_int_equal(plugin_react(p, &p->ons[0], &ev, &tx, &f), 0);
+		assert_string_equal(emitted[round & 1],
+			"{\"actor\":\"x\",\"data\":{\"a\":\"1\",\"b\":\"2\",\"c\":\"3\",\"d\":"
+			"\"4\"},\"subject\":\"s\",\"type\":\"b.done\",\"unit\":\"u\"}");
+		spoil(p);
+	}
+}
+
+/* As many functions as before, but not the same ones: a handle would mean another function. */
+static void says_so_when_it_declares_otherwise(void **state)
+{
+	(void)state;
+	struct lua_fail f;
+	bool yes, told = false;
+	write_file("a", "plugin.lua",
+		HEAD("a") RATED ENDLESS
+		"local ids, first = {}\n"
+		"for i = 1, 26 do ids['k' .. string.char(96 + i)] = i end\n"
+		"for id in pairs(ids) do first = first or id end\n"
+		"cx.kpi(first) { formula = function(m) return m.n end, measures = {\n"
+		"  n = cx.count('visit.rated', function(e) return true end) } }\n");
+	load();
+	struct plugin *p = running("a");
+	for (int round = 0; round < 20 && !told; round++) {
+		struct event ev = rated(1);
+		if (plugin_where(p, slow(), &ev, &yes, &f) == 0)
+			spoil(p);
+		else
+			told = strcmp(f.msg, "the plugin declares something else each time it is "
+					     "loaded") == 0;
+	}
+	assert_true(told);
+}
+
+static int mapped(void *ctx, int64_t time_ms, int place, const char *json, size_t n)
+{
+	(void)time_ms, (void)place;
+	snprintf(ctx, 200, "%.*s", (int)n, json);
+	return CX_OK;
+}
+
+static int refused(void *ctx, int place, const char *id, const struct cx_err *why)
+{
+	(void)place, (void)id;
+	snprintf(ctx, 200, "refused: %s", why->msg);
+	return CX_OK;
+}
+
+static void an_importer_outlives_its_isolate(void **state)
+{
+	(void)state;
+	char got[200];
+	struct lua_fail f;
+	struct cx_err e;
+	struct import im;
+	bool yes;
+	write_file("a", "plugin.lua",
+		HEAD("a") RATED ENDLESS
+		"cx.import 'old' { tables = { t = 't.csv' }, events = { { sql = 'select 1',\n"
+		"  map = function(row) return { type = 'visit.rated', id = row.id,\n"
+		"    time = '2026-01-01T00:00:00Z', data = { score = row.score } } end } } }\n");
+	load();
+	struct plugin *p = running("a");
+	assert_int_equal(import_open(&fx.set, "old", &im, &e), CX_OK);
+	static const char *const names[] = {"id", "score"};
+	const struct str values[] = {STR("x"), STR("7")};
+	const struct scratch_row row = {2, names, values};
+	const struct import_sink sink = {got, mapped, refused};
+	for (int round = 0; round < 3; round++) {
+		got[0] = 0;
+		assert_int_equal(import_map(&im, 0, &row, &sink, &f), 0);
+		assert_string_equal(got, "{\"data\":{\"score\":7},\"id\":\"x\",\"time\":\"2025-12-"
+					 "31T21:00:00-03:00\","
+					 "\"type\":\"visit.rated\",\"source\":\"import/old\"}");
+		spoil(p);
+		struct event ev = rated(1);
+		if (round) /* loaded again by somebody else, or by the importer itself */
+			assert_int_equal(plugin_where(p, slow(), &ev, &yes, &f), 0);
+	}
+	import_close(&im);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {T(emits_the_same_bytes),
+		T(says_so_when_it_declares_otherwise), T(an_importer_outlives_its_isolate)};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
