@@ -27,7 +27,7 @@ int conf_load(struct conf *c, const char *file, struct cx_errs *errs)
 void conf_free(struct conf *c)
 {
 	for (int i = 0; i < CONF_ROWS; i++)
-		if (conf_rows[i].type == CONF_TEXT || conf_rows[i].type == CONF_PATH)
+		if (conf_row_is_text(&conf_rows[i]))
 			free(*(char **)((char *)c + conf_rows[i].at));
 	for (int i = 0; i < c->nfree; i++) {
 		free(c->free[i].section);

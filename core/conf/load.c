@@ -160,7 +160,7 @@ static void set_default(struct conf_load *l, int row, struct cx_errs *errs)
 		    sizeof why)) { /* no tzdata, folder too deep… */
 		cx_errs_add(errs, CX_E_INVALID_FIELD, r->key, "[%s] %s = %s: %s", r->section,
 			r->key, r->def, why);
-		if (r->type == CONF_TEXT || r->type == CONF_PATH)
+		if (conf_row_is_text(r))
 			*(char **)((char *)l->c + r->at) = xstrdup("");
 	}
 }
@@ -178,10 +178,9 @@ void conf_load_begin(struct conf_load *l, struct conf *c, const char *file, stru
 	conf_read(&r);
 	for (int i = 0; i < CONF_ROWS; i++) {
 		char **text = (char **)((char *)c + conf_rows[i].at);
-		bool is_text = conf_rows[i].type == CONF_TEXT || conf_rows[i].type == CONF_PATH;
 		if (!l->given[i])
 			set_default(l, i, errs);
-		else if (is_text && !*text) /* its value was refused */
+		else if (conf_row_is_text(&conf_rows[i]) && !*text) /* its value was refused */
 			*text = xstrdup("");
 	}
 }

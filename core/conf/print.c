@@ -21,7 +21,7 @@ static const struct {
 static void print_range(struct buf *b, const struct conf_row *r)
 {
 	char lo[32], hi[32];
-	enum conf_type type = r->type == CONF_TEXT || r->type == CONF_PATH ? CONF_INT : r->type;
+	enum conf_type type = conf_row_is_text(r) ? CONF_INT : r->type;
 	if (r->type == CONF_BOOL || strchr(r->unit, '|')) {
 		buf_printf(b, " · %s", r->type == CONF_BOOL ? "yes | no" : r->unit);
 		return;
@@ -32,7 +32,7 @@ static void print_range(struct buf *b, const struct conf_row *r)
 		buf_printf(b, " · %s", lo);
 	else
 		buf_printf(b, " · %s … %s", lo, hi);
-	if (r->type == CONF_TEXT || r->type == CONF_PATH)
+	if (conf_row_is_text(r))
 		buf_puts(b, " bytes");
 	if (r->unit[0])
 		buf_printf(b, " · %s", r->unit);

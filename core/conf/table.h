@@ -26,6 +26,11 @@ enum conf_row_index {
 #undef X
 extern const struct conf_row conf_rows[CONF_ROWS];
 
+static inline bool conf_row_is_text(const struct conf_row *r)
+{
+	return r->type == CONF_TEXT || r->type == CONF_PATH;
+}
+
 int conf_row_find(const char *section, const char *key); /* or -1 */
 bool conf_is_section(const char *section);               /* of the table */
 /* "plugin:acme", "mail"…: keys are somebody else's to check. */

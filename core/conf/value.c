@@ -198,7 +198,7 @@ bool conf_set(struct conf *c, const struct conf_row *r, const char *text, const 
 	void *field = (char *)c + r->at;
 	if (r->type == CONF_BOOL)
 		return set_bool(field, text, why, cap);
-	if (r->type != CONF_TEXT && r->type != CONF_PATH)
+	if (!conf_row_is_text(r))
 		return set_number(field, r, text, why, cap);
 	char *value = r->type == CONF_PATH && text[0] ? absolute(text, folder) : xstrdup(text);
 	int64_t n = (int64_t)strlen(value);

@@ -8,6 +8,7 @@
 #ifndef CX_HTTP_CONN_H
 #define CX_HTTP_CONN_H
 
+#include "base/route.h"
 #include "http/http.h"
 #include "http/msg.h"
 
@@ -35,7 +36,7 @@ struct conn {
 	int plan; /* CX_OK, or the refusal in err */
 	struct cx_err err;
 	enum route route;
-	char allow[64];
+	char allow[ROUTE_ALLOW_MAX]; /* with a 405 */
 	struct caller caller;
 	struct buf meta;
 	/* answering */

@@ -22,7 +22,6 @@ struct request { /* a place in its connection's line of answers */
 	uint64_t job; /* for host: its number, */
 	int lane;     /* and where it went */
 	bool submitted, done, head_only, keep_alive, http10;
-	char allow[64];
 	struct buf answer; /* while an earlier one is missing */
 };
 

@@ -254,7 +254,7 @@ static void finish(struct request *r, int status, const char *type, const char *
 		.type = type,
 		.body = body,
 		.n = n,
-		.allow = r->allow,
+		.allow = c->allow, /* a 405 is answered at once */
 		.retry_after = retry_after(c->http, status),
 		.head_only = r->head_only,
 		.keep_alive = r->keep_alive,
@@ -303,7 +303,6 @@ void request_fail(struct conn *c, const struct cx_err *e)
 	struct request *r = request_new(c);
 	r->route = c->msg.have_head ? c->route : ROUTE_COUNT;
 	r->head_only = c->msg.have_head && strcmp(c->msg.method, "HEAD") == 0;
-	memcpy(r->allow, c->allow, sizeof r->allow);
 	c->closing = true;
 	c->want_continue = false;
 	finish_error(r, e);
@@ -331,7 +330,6 @@ void request_take(struct conn *c)
 		c->closing = true;
 	cx_lang = (enum cx_lang)r->caller.lang;
 	if (c->plan != CX_OK) {
-		memcpy(r->allow, c->allow, sizeof r->allow);
 		finish_error(r, &c->err);
 	} else if (routes[c->route].who == WHO_FRONT) {
 		own(c, r);
