@@ -5,6 +5,8 @@
 #ifndef CX_BASE_LOG_H
 #define CX_BASE_LOG_H
 
+#include <stdbool.h>
+
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
 /* role is printed on every line ("front", "writer"…); format: "text", "json" or "auto". */
@@ -15,5 +17,10 @@ void log_at(enum log_level level, const char *fmt, ...) __attribute__((format(pr
 #define log_warn(...)  log_at(LOG_WARN, __VA_ARGS__)
 #define log_info(...)  log_at(LOG_INFO, __VA_ARGS__)
 #define log_debug(...) log_at(LOG_DEBUG, __VA_ARGS__)
+
+/* A line that a plugin caused: at most 100 a second for each, what is over that is counted. */
+void log_plugin(enum log_level level, const char *plugin, const char *text);
+/* Tells how many were dropped in seconds that are over, or in all of them. */
+void log_plugin_dropped(bool all);
 
 #endif

@@ -18,10 +18,12 @@ int ingest_failed(struct ingest *in, const struct event *ev, const char *plugin,
 		.traceback = f->traceback,
 		.tries = 1};
 	in->counts.reactions_failed++;
-	log_warn("event %lld: %s of plugin %s failed: %s:%d: %s", (long long)ev->seq, handler,
-		plugin, f->file, f->line, f->msg);
 	if (store_failed_add(in->eng->store, &row, &e) < 0)
 		return ingest_lost(in, &e);
+	char said[600]; /* where, not what: a message can quote the event */
+	snprintf(said, sizeof said, "event %lld: %s failed at %s:%d (failed reaction %lld)",
+		(long long)ev->seq, handler, f->file, f->line, (long long)row.id);
+	log_plugin(LOG_WARN, plugin, said);
 	struct buf *b = &in->warnings;
 	jw_obj(b);
 	jw_kstr(b, "plugin", plugin);
@@ -181,7 +183,7 @@ static int emit(void *ctx, struct event *cause, struct str json, struct cx_err *
 static void plugin_log(void *ctx, const char *plugin, int level, const char *text)
 {
 	(void)ctx;
-	log_at((enum log_level)level, "plugin %s: %s", plugin, text);
+	log_plugin((enum log_level)level, plugin, text);
 }
 
 static int tx_kpi(void *ctx, const char *id, const struct kpi_param *p, int n, struct buf *json,

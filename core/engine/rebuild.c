@@ -1,5 +1,6 @@
 #include "engine/rebuild.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,11 +31,18 @@ static bool wants(const struct rebuild *r, const struct plugin *p)
 	return false;
 }
 
+struct derived {
+	const struct event *ev;
+	const char *plugin;
+};
+
 static void derive_failed(void *ctx, const char *handler, const struct lua_fail *f)
 {
-	const struct event *ev = ctx;
-	log_warn("event %lld: %s failed: %s:%d: %s", (long long)ev->seq, handler, f->file, f->line,
-		f->msg);
+	const struct derived *d = ctx;
+	char said[600];
+	snprintf(said, sizeof said, "event %lld: %s failed at %s:%d", (long long)d->ev->seq,
+		handler, f->file, f->line);
+	log_plugin(LOG_WARN, d->plugin, said);
 }
 
 static int count_again(struct rebuild *r, const struct type_plan *plan, struct event *ev)
@@ -43,7 +51,8 @@ static int count_again(struct rebuild *r, const struct type_plan *plan, struct e
 	ev->type = plan->type;
 	event_reload(ev, r->in->eng->conf->company_currency, &r->arena, &missing);
 	if (missing && wants(r, plan->owner)) {
-		plugin_derive(plan->owner, ev, derive_failed, ev);
+		struct derived d = {ev, plan->owner->name};
+		plugin_derive(plan->owner, ev, derive_failed, &d);
 		struct str text = event_derived_json(ev, &r->arena);
 		r->late[r->nlate].seq = ev->seq;
 		r->late[r->nlate++].derived = arena_str(&r->late_text, text.p, text.n);

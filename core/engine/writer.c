@@ -59,6 +59,7 @@ static void idle_work(struct writer *w)
 		}
 	}
 	store_checkpoint(s, 1 << 20, false);
+	log_plugin_dropped(false);
 	blame_phase(w->eng->blame, BLAME_IDLE);
 }
 
@@ -82,6 +83,7 @@ static int loop(struct writer *w)
 				 store_checkpoint(w->eng->store, CHECKPOINT_BYTES, false) < 0))
 			log_warn("checkpoint failed; the log grows until one succeeds");
 	}
+	log_plugin_dropped(true);
 	return 0;
 }
 

@@ -22,7 +22,7 @@ static int print_to_log(lua_State *L)
 	size_t len;
 	const char *s = lua_tolstring(L, -1, &len);
 	fail_text(line, sizeof line, s, len);
-	log_info("%s: %s", isolate_name(isolate_of(L)), line);
+	log_plugin(LOG_INFO, isolate_name(isolate_of(L)), line);
 	return 0;
 }
 
