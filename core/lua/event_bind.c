@@ -102,7 +102,7 @@ static int push_field(lua_State *L, struct plugin_run *run, int at, int i)
 				continue;
 			else if (s->derived[k] == DERIVE_FAILED)
 				return luaL_error(L, "derived field \"%s\" failed", f->name);
-			else if (s->derived[k] != DERIVE_DONE)
+			else
 				event_derive_one(L, run, at, k);
 	}
 	if (!s->ev->fields || s->ev->fields[i].kind == VALUE_NULL)
@@ -261,7 +261,7 @@ static bool holds_subject(struct value v, struct str subject)
 	       memmem(v.s.p, v.s.n, subject.p, subject.n);
 }
 
-/* Runs the i-th derive of the slot's event; raises what it raises. */
+/* Runs the i-th derive of the slot's event, if that is still to do; raises what it raises. */
 int event_derive_one(lua_State *L, struct plugin_run *run, int at, int i)
 {
 	struct slot *s = &run->slots[at];
@@ -269,6 +269,8 @@ int event_derive_one(lua_State *L, struct plugin_run *run, int at, int i)
 	const struct field *f = &d->type->fields[d->field];
 	struct value v;
 	const char *why;
+	if (s->derived[i] == DERIVE_DONE)
+		return 0;
 	if (s->derived[i] == DERIVE_UNDER_WAY)
 		return luaL_error(L, "derived field \"%s\" needs itself", f->name);
 	luaL_checkstack(L, 6, "derived fields inside derived fields");

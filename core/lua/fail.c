@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "lua/budget.h"
 
 enum { FRAMES_SEARCHED = 16, FRAMES_SHOWN = 20 };
@@ -12,23 +13,6 @@ void fail_clear(struct lua_fail *f)
 	f->budget = f->memory = false;
 }
 
-/* Length of the UTF-8 sequence at s, 0 = none. */
-static size_t sequence(const unsigned char *s, size_t n)
-{
-	if (s[0] < 0x80)
-		return 1;
-	size_t len = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-	if (s[0] < 0xc2 || s[0] > 0xf4 || len > n)
-		return 0;
-	for (size_t i = 1; i < len; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	bool over = (s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xf0 && s[1] < 0x90);
-	bool surrogate = s[0] == 0xed && s[1] > 0x9f;
-	bool beyond = s[0] == 0xf4 && s[1] > 0x8f;
-	return over || surrogate || beyond ? 0 : len;
-}
-
 /* A log line forged with control characters stays one line. */
 void fail_text(char *out, size_t cap, const char *s, size_t n)
 {
@@ -36,7 +20,7 @@ void fail_text(char *out, size_t cap, const char *s, size_t n)
 	for (size_t i = 0; i < n;) {
 		const unsigned char *c = (const unsigned char *)s + i;
 		char hex[8];
-		size_t len = sequence(c, n - i), used = len;
+		size_t len = utf8_len((const char *)c, n - i), used = len;
 		const char *from = (const char *)c;
 		if (*c == '\n' || *c == '\t') {
 			from = *c == '\n' ? "\\n" : "\\t";
@@ -183,6 +167,19 @@ static int to_text(lua_State *L)
 	return 1;
 }
 
+/* Text for the error value at 1, pushed; NULL: none can be had. */
+static const char *error_text(lua_State *L, size_t *n)
+{
+	int type = lua_type(L, 1);
+	if (type == LUA_TSTRING) /* no call: the stack may be full */
+		return lua_tolstring(L, 1, n);
+	if (type != LUA_TNUMBER && luaL_getmetafield(L, 1, "__tostring") == LUA_TNIL)
+		return NULL;
+	lua_pushcfunction(L, to_text);
+	lua_pushvalue(L, 1);
+	return lua_pcall(L, 1, 1, 0) == LUA_OK ? lua_tolstring(L, -1, n) : NULL;
+}
+
 int fail_handler(lua_State *L)
 {
 	struct isolate *iso = isolate_of(L);
@@ -190,39 +187,18 @@ int fail_handler(lua_State *L)
 		return 1;
 	iso->failed = false; /* an earlier error was caught */
 	char msg[160];
-	int type = lua_type(L, 1), n;
-	if (type == LUA_TSTRING) {
-		size_t len;
-		const char *s = lua_tolstring(L, 1, &len);
-		fail_here(iso, L, s, len);
-		return 1;
+	size_t n;
+	const char *s = error_text(L, &n);
+	if (!s && !iso->killed) {
+		bool nil = lua_isnil(L, 1);
+		n = (size_t)snprintf(msg, sizeof msg,
+			nil ? "an error without a message (nil)" : "an error whose value is a %s",
+			lua_typename(L, lua_type(L, 1)));
+		s = msg;
 	}
-	if (type == LUA_TNUMBER) {
-		n = lua_isinteger(L, 1)
-			    ? snprintf(msg, sizeof msg, LUA_INTEGER_FMT, lua_tointeger(L, 1))
-			    : snprintf(msg, sizeof msg, "%.14g", lua_tonumber(L, 1));
-		fail_here(iso, L, msg, (size_t)n);
-		return 1;
-	}
-	if (luaL_getmetafield(L, 1, "__tostring") != LUA_TNIL) {
-		lua_pop(L, 1);
-		lua_pushcfunction(L, to_text);
-		lua_pushvalue(L, 1);
-		int status = lua_pcall(L, 1, 1, 0);
-		if (iso->killed)
-			return 1;
-		size_t len;
-		const char *s = status == LUA_OK ? lua_tolstring(L, -1, &len) : NULL;
-		if (s) {
-			fail_here(iso, L, s, len);
-			return 1;
-		}
-	}
-	n = snprintf(msg, sizeof msg,
-		type == LUA_TNIL ? "an error without a message (nil)"
-				 : "an error whose value is a %s",
-		lua_typename(L, type));
-	fail_here(iso, L, msg, (size_t)n);
+	if (!iso->killed)
+		fail_here(iso, L, s, n);
+	lua_settop(L, 1);
 	return 1;
 }
 

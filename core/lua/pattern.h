@@ -1,6 +1,9 @@
 /* pattern.h — Lua's patterns (manual §6.4.1) with a matcher that a budget can stop.
  * Flow:   pattern_compile() turns the text into items, pattern_match() tries them at one place.
- *         Stock matching backtracks for ever in C, where no hook runs.
+ * Why own: stock matching backtracks in C, where no hook runs. No cap on sizes bounds that — ten
+ *         ".-" in a row over one kilobyte are 10^23 steps — and leaving it to the watchdog of the
+ *         process would answer a slip in a pattern by starting the engine anew and, the second
+ *         time, by leaving the plugin out, where a budget's error with file and line will do.
  * Owns:   items live in the given array or in a userdata left on the Lua stack.
  * Errors: raised: malformed patterns, and the kill when time is over. */
 #ifndef CX_LUA_PATTERN_H

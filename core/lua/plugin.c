@@ -103,36 +103,23 @@ void plugin_set_free(struct plugin_set *set)
 
 struct plugin *plugin_set_find(const struct plugin_set *set, const char *name)
 {
-	int lo = 0, hi = set->n;
-	while (lo < hi) {
-		int mid = (lo + hi) / 2, c = strcmp(set->v[mid]->name, name);
-		if (c == 0)
-			return set->v[mid];
-		if (c < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
+	for (int i = 0; i < set->n; i++)
+		if (strcmp(set->v[i]->name, name) == 0)
+			return set->v[i];
 	return NULL;
+}
+
+static int by_type_name(const void *key, const void *plan)
+{
+	const struct str *type = key;
+	const char *name = ((const struct type_plan *)plan)->type->name;
+	int c = strncmp(type->p, name, type->n);
+	return c ? c : name[type->n] ? -1 : 0;
 }
 
 const struct type_plan *plugin_set_type(const struct plugin_set *set, struct str type)
 {
-	int lo = 0, hi = set->nplans;
-	while (lo < hi) {
-		int mid = (lo + hi) / 2;
-		const char *name = set->plans[mid].type->name;
-		int c = strncmp(name, type.p, type.n);
-		if (c == 0 && name[type.n])
-			c = 1;
-		if (c == 0)
-			return &set->plans[mid];
-		if (c < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return NULL;
+	return bsearch(&type, set->plans, (size_t)set->nplans, sizeof *set->plans, by_type_name);
 }
 
 const struct kpi *plugin_set_kpi(
@@ -252,11 +239,16 @@ static bool same_event(const struct slot *s, const struct event *ev)
 	       s->time_ms == ev->time_ms && memcmp(s->digest, ev->digest, EVENT_DIGEST) == 0;
 }
 
-static int begin(struct plugin *p, struct event *ev, enum use use)
+/* The slot of a new call, NULL with *f where the plugin cannot be called. */
+static struct slot *begin(
+	struct plugin *p, struct event *ev, enum use use, struct call *c, struct lua_fail *f)
 {
 	struct plugin_run *run = p->run;
-	int at = run->depth++;
-	struct slot *s = &run->slots[at];
+	if (ready(p, f) < 0)
+		return NULL;
+	struct slot *s = &run->slots[run->depth];
+	c->run = run;
+	c->slot = run->depth++;
 	run->set->depth++;
 	s->live = true;
 	s->use = use;
@@ -274,28 +266,20 @@ static int begin(struct plugin *p, struct event *ev, enum use use)
 		memcpy(s->digest, ev->digest, EVENT_DIGEST);
 	}
 	s->ev = ev;
-	return at;
+	return s;
 }
 
-static void end(struct plugin *p)
-{
-	p->run->slots[--p->run->depth].live = false;
-	p->run->set->depth--;
-}
-
-static int call(
-	struct plugin *p, struct call *c, int budget_ms, const char *label, struct lua_fail *f)
+/* Makes the call and ends its slot. A mistake without a place in plugin code (`return cx.day(x)`
+ * leaves no frame behind) is told at the declaration. */
+static int call(struct plugin *p, struct call *c, int label, int budget_ms, const char *file,
+	int line, struct lua_fail *f)
 {
 	lua_State *L = isolate_state(p->iso);
 	lua_pushcfunction(L, dispatch);
 	lua_pushlightuserdata(L, c);
-	return isolate_call(p->iso, 1, 0, budget_ms, label, f);
-}
-
-/* A mistake without a place in plugin code (`return cx.day(x)` leaves no frame behind) is told at
- * the declaration. */
-static int placed(int rc, const char *file, int line, struct lua_fail *f)
-{
+	int rc = isolate_call(p->iso, 1, 0, budget_ms, p->run->labels[label], f);
+	p->run->slots[--p->run->depth].live = false;
+	p->run->set->depth--;
 	if (rc < 0 && !f->file[0]) {
 		snprintf(f->file, sizeof f->file, "%s", file);
 		f->line = line;
@@ -317,18 +301,17 @@ int plugin_push(struct plugin *p, int handle, struct lua_fail *f)
 int plugin_where(
 	struct plugin *p, const struct measure *m, struct event *ev, bool *yes, struct lua_fail *f)
 {
+	struct call c = {.what = CALL_WHERE, .handle = m->where};
 	*yes = true;
 	if (m->where == 0)
 		return 0;
-	if (ready(p, f) < 0)
+	struct slot *s = begin(p, ev, USE_MEASURE, &c, f);
+	if (!s)
 		return -1;
-	struct call c = {.run = p->run, .what = CALL_WHERE, .handle = m->where};
-	c.slot = begin(p, ev, USE_MEASURE);
-	p->run->slots[c.slot].m = m;
-	int rc = call(p, &c, p->limits.handler_ms, p->run->labels[m->where], f);
-	end(p);
+	s->m = m;
+	int rc = call(p, &c, m->where, p->limits.handler_ms, m->kpi->file, m->kpi->line, f);
 	*yes = c.yes;
-	return placed(rc, m->kpi->file, m->kpi->line, f);
+	return rc;
 }
 
 int plugin_derive(struct plugin *p, struct event *ev,
@@ -343,29 +326,26 @@ int plugin_derive(struct plugin *p, struct event *ev,
 	while (first + n < p->nderives && p->derives[first + n].type == ev->type)
 		n++;
 	for (int i = 0; i < n; i++) {
-		const char *label = p->run->labels[p->derives[first + i].handler];
-		if (ready(p, &f) < 0) {
-			failed(ctx, label, &f);
+		int label = p->derives[first + i].handler;
+		struct call c = {.what = CALL_DERIVE, .handle = i};
+		struct slot *s = begin(p, ev, USE_DERIVE, &c, &f);
+		if (!s) {
+			failed(ctx, p->run->labels[label], &f);
 			rc = -1;
 			continue;
 		}
-		struct call c = {.run = p->run, .what = CALL_DERIVE, .handle = i};
-		c.slot = begin(p, ev, USE_DERIVE);
-		struct slot *s = &p->run->slots[c.slot];
 		s->derives = &p->derives[first];
 		s->nderives = n;
-		for (int k = 0; k < n;
-			k++) /* what an outer one that failed left under way is new */
+		/* what an outer one that failed left under way is new */
+		for (int k = 0; k < n; k++)
 			if (i == 0 || s->derived[k] == DERIVE_UNDER_WAY)
 				s->derived[k] = DERIVE_TO_DO;
-		if (s->derived[i] == DERIVE_TO_DO &&
-			call(p, &c, p->limits.handler_ms, label, &f) < 0) {
-			placed(-1, ev->type->file, ev->type->line, &f);
-			failed(ctx, label, &f);
+		if (call(p, &c, label, p->limits.handler_ms, ev->type->file, ev->type->line, &f) <
+			0) {
+			failed(ctx, p->run->labels[label], &f);
 			s->derived[i] = DERIVE_FAILED;
 			rc = -1;
 		}
-		end(p);
 	}
 	return rc;
 }
@@ -373,15 +353,12 @@ int plugin_derive(struct plugin *p, struct event *ev,
 static int call_measured(struct plugin *p, struct call *c, const struct kpi *k,
 	const struct kpi_measured *m, struct lua_fail *f)
 {
-	if (ready(p, f) < 0)
+	struct slot *s = begin(p, NULL, USE_MEASURE, c, f);
+	if (!s)
 		return -1;
-	c->run = p->run;
-	c->slot = begin(p, NULL, USE_MEASURE);
-	p->run->slots[c->slot].kpi = k;
-	p->run->slots[c->slot].measured = m;
-	int rc = call(p, c, p->limits.formula_ms, p->run->labels[c->handle], f);
-	end(p);
-	return placed(rc, k->file, k->line, f);
+	s->kpi = k;
+	s->measured = m;
+	return call(p, c, c->handle, p->limits.formula_ms, k->file, k->line, f);
 }
 
 int plugin_formula(struct plugin *p, const struct kpi *k, const struct kpi_measured *m,
@@ -415,12 +392,10 @@ int plugin_interval(struct plugin *p, const struct kpi *k, const struct kpi_meas
 int plugin_react(struct plugin *p, const struct plugin_on *on, struct event *ev, struct tx *tx,
 	struct lua_fail *f)
 {
-	if (ready(p, f) < 0)
+	struct call c = {.what = CALL_REACT, .handle = on->handler};
+	struct slot *s = begin(p, ev, USE_REACT, &c, f);
+	if (!s)
 		return -1;
-	struct call c = {.run = p->run, .what = CALL_REACT, .handle = on->handler};
-	c.slot = begin(p, ev, USE_REACT);
-	p->run->slots[c.slot].tx = tx;
-	int rc = call(p, &c, p->limits.handler_ms, p->run->labels[on->handler], f);
-	end(p);
-	return placed(rc, on->file, on->line, f);
+	s->tx = tx;
+	return call(p, &c, on->handler, p->limits.handler_ms, on->file, on->line, f);
 }
