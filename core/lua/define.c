@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lua/bind.h"
+#include "lua/inside.h"
 
 static const char run_key;
 
@@ -27,10 +28,11 @@ const char *meant(const struct nearest *n, char out[MEANT])
 void plugin_mistake(struct plugin *p, const char *file, int line, const char *fmt, ...)
 {
 	va_list ap;
-	char msg[1024];
+	char raw[1024], msg[1024]; /* what a plugin wrote may be no UTF-8 */
 	va_start(ap, fmt);
-	vsnprintf(msg, sizeof msg, fmt, ap);
+	vsnprintf(raw, sizeof raw, fmt, ap);
 	va_end(ap);
+	fail_text(msg, sizeof msg, raw, strlen(raw));
 	p->errors = xrealloc(p->errors, (size_t)(p->nerrors + 1) * sizeof *p->errors);
 	p->errors[p->nerrors++] = (struct plugin_error){xstrdup(file), line, xstrdup(msg)};
 }

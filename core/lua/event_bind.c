@@ -196,7 +196,8 @@ static bool money_value(
 		v->i = lua_tointeger(L, -2);
 		if (!lua_isnil(L, -1))
 			memcpy(v->currency, lua_tostring(L, -1), 4);
-		ok = !f->currency[0] || strcmp(f->currency, v->currency) == 0;
+		ok = f->currency[0] ? strcmp(f->currency, v->currency) == 0
+				    : strspn(v->currency, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 3;
 	}
 	lua_pop(L, 2);
 	return ok;

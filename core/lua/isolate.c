@@ -135,7 +135,7 @@ static int load_protected(lua_State *L)
 }
 
 /* "short_src:LINE: message" of the parser → file, line and message. */
-static void syntax_error(struct isolate *iso, const char *chunk, struct lua_fail *f)
+static void syntax_error(const char *chunk, struct lua_fail *f)
 {
 	char text[sizeof f->msg];
 	char *p = strstr(f->msg, ".lua:");
@@ -147,7 +147,6 @@ static void syntax_error(struct isolate *iso, const char *chunk, struct lua_fail
 		snprintf(text, sizeof text, "%s", rest[0] == ':' && rest[1] ? rest + 2 : rest);
 		memcpy(f->msg, text, sizeof text);
 	}
-	(void)iso;
 }
 
 static int load(struct isolate *iso, struct loading *l, struct lua_fail *f)
@@ -161,7 +160,7 @@ static int load(struct isolate *iso, struct loading *l, struct lua_fail *f)
 	struct lua_fail mine;
 	fail_take(iso, status, &mine);
 	if (!mine.budget)
-		syntax_error(iso, l->chunk, &mine);
+		syntax_error(l->chunk, &mine);
 	if (f)
 		*f = mine;
 	return -1;

@@ -144,10 +144,34 @@ static void an_importer_outlives_its_isolate(void **state)
 	import_close(&im);
 }
 
+static void what_a_plugin_may_not_change(void **state)
+{
+	(void)state;
+	struct lua_fail f;
+	struct tx tx = {.emit = emit};
+	write_file("a", "plugin.lua",
+		"cx.plugin { name = 'a', version = '1.0.0', api = 1,\n"
+		"  config = { fee = cx.money { default = 150 } } }\n" RATED
+		"cx.event 'b.done' { fields = { m = cx.money {} } }\n"
+		"cx.on 'visit.rated' (function(e, tx)\n"
+		"  cx.config.fee.amount = 0\n"
+		"  assert(cx.config.fee.amount == 150 and cx.config.fee.currency == 'BRL')\n"
+		"  tx:emit { type = 'b.done', data = { m = { amount = 1, currency = 'br1' } } }\n"
+		"end)\n");
+	write_file("u", "plugin.lua", HEAD("u") "cx.event '\\xff' { fields = {} }\n");
+	load();
+	struct plugin *p = running("a");
+	struct event ev = rated(1);
+	assert_int_equal(plugin_react(p, &p->ons[0], &ev, &tx, &f), -1);
+	assert_string_equal(f.msg, "tx:emit: data.m must be money, got table");
+	has_error("u", 2, "event \"\\xff\": the name must be noun.verb_past as \"visit.rated\"");
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {T(emits_the_same_bytes),
-		T(says_so_when_it_declares_otherwise), T(an_importer_outlives_its_isolate)};
+		T(says_so_when_it_declares_otherwise), T(an_importer_outlives_its_isolate),
+		T(what_a_plugin_may_not_change)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,6 +19,7 @@ local events, kpis, ons, imports = {}, {}, {}, {}
 
 ------------------------------------------------------------------------------------------- plugin
 local values, known = {}, {} -- cx.config: values, and the names declared
+local moneys = {} -- those that are tables: each reader gets a copy
 
 local function config(pos, spec)
   local out = {}
@@ -45,7 +46,7 @@ local function config(pos, spec)
     if f.required and v == nil then
       report({ file = host.conf_file, line = 0 }, "[plugin:%s] %s: is required", host.name, f.name)
     elseif f.kind == "money" and v then
-      values[f.name] = { amount = v, currency = f.currency or host.currency }
+      values[f.name], moneys[f.name] = nil, { amount = v, currency = f.currency or host.currency }
     end
   end
 end
@@ -357,6 +358,8 @@ for _, word in next, { "journey", "sop", "plan", "review", "record", "timer", "h
 end
 
 cx.config = common.read_only("cx.config", values, function(_, k)
+  local v = moneys[k]
+  if v then return { amount = v.amount, currency = v.currency } end
   if known[k] then return nil end
   if not plugin then error("cx.config is there after cx.plugin { … }", 2) end
   error(format("cx.config.%s is not declared in cx.plugin%s", tostring(k), suggest(k, sorted(known))), 2)
@@ -414,10 +417,9 @@ end
 
 local function config_text()
   local text = ""
-  for _, k in next, sorted(values) do
-    local v = values[k]
-    if type(v) == "table" then v = v.amount .. v.currency end
-    text = format("%s%s=%s\n", text, k, tostring(v))
+  for _, k in next, sorted(known) do
+    local v = moneys[k] and moneys[k].amount .. moneys[k].currency or values[k]
+    if v ~= nil then text = format("%s%s=%s\n", text, k, tostring(v)) end
   end
   return text
 end
