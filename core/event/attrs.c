@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "base/tz.h"
 #include "conf/nearest.h"
+#include "event/read.h"
 
 static const struct str names[A_COUNT] = {{"actor", 5}, {"corrects", 8}, {"data", 4},
 	{"data_base64", 11}, {"datacontenttype", 15}, {"dataschema", 10}, {"id", 2},
@@ -202,12 +203,9 @@ static void take_data(struct event *ev, struct attrs *in, struct arena *a, struc
 			member = i;
 		if (d->nodes[i].escaped != JSON_ESCAPED_NUL)
 			continue;
-		char path[SHOWN_MAX + 8] = "data";
-		if (d->nodes[member].escaped == 0) {
-			char shown[SHOWN_MAX];
-			snprintf(path, sizeof path, "data.%s",
-				words_show(shown, json_text(d, member, a)));
-		}
+		char path[PATH_MAX_BYTES] = "data";
+		if (d->nodes[member].escaped == 0)
+			read_path(path, json_text(d, member, a));
 		cx_errs_add(errs, CX_E_INVALID_FIELD, path,
 			CX_T("%s: texto com U+0000", "%s: text with U+0000"), path);
 	}

@@ -1,30 +1,9 @@
 #include "event/attrs.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <openssl/evp.h>
-
-/* As json_canonical() writes strings, so that the mode an event came in makes no difference. */
-static void quote(struct buf *b, struct str s)
-{
-	buf_reserve(b, 2 + 6 * (size_t)s.n);
-	char *o = b->p + b->len;
-	*o++ = '"';
-	for (uint32_t i = 0; i < s.n; i++) {
-		unsigned char c = (unsigned char)s.p[i];
-		if (c < 0x20) {
-			o += sprintf(o, "\\u%04x", c);
-			continue;
-		}
-		if (c == '"' || c == '\\')
-			*o++ = '\\';
-		*o++ = (char)c;
-	}
-	*o++ = '"';
-	b->len = (size_t)(o - b->p);
-}
 
 static void sha256(const void *p, size_t n, uint8_t out[32])
 {
@@ -62,7 +41,7 @@ void attrs_digest(struct event *ev, const struct attrs *in)
 		if (i == A_DATA)
 			json_canonical(in->doc, in->data, &b);
 		else
-			quote(&b, in->v[i]);
+			json_canonical_text(in->v[i], &b);
 		buf_add(&b, ",", 1);
 	}
 	sha256(b.p, b.len, hash);

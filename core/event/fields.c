@@ -1,6 +1,5 @@
 #include "event/event.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -13,9 +12,8 @@ static struct json_doc doc; /* kept from event to event; nothing in here calls b
 static void unknown_field(
 	const struct event_type *t, struct str name, bool derived, struct cx_errs *errs)
 {
-	char shown[SHOWN_MAX], path[SHOWN_MAX + 8];
-	struct nearest near = {.word = words_show(shown, name)};
-	snprintf(path, sizeof path, "data.%s", shown);
+	char path[PATH_MAX_BYTES];
+	struct nearest near = {.word = read_path(path, name)};
 	for (int i = 0; i < t->nfields - t->nderived; i++)
 		nearest_try(&near, t->fields[i].name);
 	cx_errs_add(errs, CX_E_UNKNOWN_FIELD, path,
@@ -23,7 +21,7 @@ static void unknown_field(
 				  "%s: the field \"%s\" is computed on arrival and cannot be "
 				  "sent%s")
 			: CX_T("%s não tem o campo \"%s\"%s", "%s has no field \"%s\"%s"),
-		t->name, shown, derived ? "" : nearest_hint(&near, "\"", "\""));
+		t->name, near.word, derived ? "" : nearest_hint(&near, "\"", "\""));
 }
 
 /* The members of a JSON object into ev->fields; only fields in [from, to) are taken. */
@@ -65,9 +63,9 @@ static void read_declared(struct event *ev, struct reader *r)
 		ev->fields[i] = f->fallback;
 		if (f->fallback.kind != VALUE_NULL || !f->required || !r->errs)
 			continue;
-		char path[SHOWN_MAX + 8], shown[SHOWN_MAX];
-		words_show(shown, (struct str){f->name, (uint32_t)strlen(f->name)});
-		snprintf(path, sizeof path, "data.%s", shown);
+		char path[PATH_MAX_BYTES];
+		const char *shown =
+			read_path(path, (struct str){f->name, (uint32_t)strlen(f->name)});
 		cx_errs_add(r->errs, CX_E_MISSING_FIELD, path,
 			CX_T("falta o campo \"%s\" de %s", "the field \"%s\" of %s is missing"),
 			shown, t->name);

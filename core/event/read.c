@@ -8,17 +8,22 @@
 #include "base/tz.h"
 #include "json/decimal.h"
 
+const char *read_path(char out[PATH_MAX_BYTES], struct str name)
+{
+	memcpy(out, "data.", 5);
+	return words_show(out + 5, name);
+}
+
 bool read_wrong(const struct reader *r, const char *fmt, ...)
 {
-	char path[SHOWN_MAX + 8], shown[SHOWN_MAX], msg[340];
+	char path[PATH_MAX_BYTES], msg[340];
 	va_list ap;
 	if (!r->errs)
 		return false;
 	va_start(ap, fmt);
 	vsnprintf(msg, sizeof msg, fmt, ap);
 	va_end(ap);
-	words_show(shown, (struct str){r->f->name, (uint32_t)strlen(r->f->name)});
-	snprintf(path, sizeof path, "data.%s", shown);
+	const char *shown = read_path(path, (struct str){r->f->name, (uint32_t)strlen(r->f->name)});
 	cx_errs_add(r->errs, CX_E_INVALID_FIELD, path, "%s: %s", shown, msg);
 	return false;
 }

@@ -5,6 +5,7 @@
 #ifndef CX_EVENT_READ_H
 #define CX_EVENT_READ_H
 
+#include "base/text.h"
 #include "event/event.h"
 
 struct reader {
@@ -15,6 +16,9 @@ struct reader {
 	const struct field *f;
 };
 
+enum { PATH_MAX_BYTES = SHOWN_MAX + 8 };
+/* "data.NAME" into out; returns where NAME begins in it. */
+const char *read_path(char out[PATH_MAX_BYTES], struct str name);
 bool read_value(struct reader *r, uint32_t node, struct value *v); /* null gives VALUE_NULL */
 /* Adds an invalid_field for r->f; always false. */
 bool read_wrong(const struct reader *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -7,13 +7,7 @@
 
 #include "base/tz.h"
 
-enum {
-	READ_BYTES = 64 * 1024,
-	OUT_MAX = 1024 * 1024,
-	KEEP = 64 * 1024,
-	OWN_PLACES = 4,
-	LINGER_MS = 1000
-};
+enum { OUT_MAX = 1024 * 1024, KEEP = 64 * 1024, OWN_PLACES = 4, LINGER_MS = 1000 };
 
 static void work(struct conn *c);
 
@@ -73,7 +67,7 @@ static void on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *b)
 {
 	struct conn *c = handle->data;
 	(void)hint;
-	*b = uv_buf_init(c->http->read_buf, READ_BYTES);
+	*b = uv_buf_init(c->http->read_buf, CONN_READ);
 }
 
 static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *b)

@@ -12,7 +12,7 @@
 #include "http/http.h"
 #include "http/msg.h"
 
-enum { CONN_PIPELINE = 64 };
+enum { CONN_PIPELINE = 64, CONN_READ = 64 * 1024 /* bytes at once */ };
 
 struct conn {
 	union {

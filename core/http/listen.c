@@ -9,8 +9,9 @@
 #include <unistd.h>
 
 #include "http/conn.h"
+#include "ipc/spawn.h"
 
-enum { BACKLOG = 1024, READ_BYTES = 64 * 1024 };
+enum { BACKLOG = 1024 };
 
 static int sys_fail(struct cx_err *e, const char *what, const char *path)
 {
@@ -59,9 +60,7 @@ static int make_parent(const char *path, struct cx_err *e)
 	if (!slash || slash == dir)
 		return CX_OK;
 	*slash = 0;
-	if (mkdir(dir, 0755) != 0 && errno != EEXIST)
-		return sys_fail(e, "mkdir", dir);
-	return CX_OK;
+	return spawn_make_folders(dir, 0755) == 0 ? CX_OK : sys_fail(e, "mkdir", dir);
 }
 
 static int socket_rights(const struct conf *c, const char *path, struct cx_err *e)
@@ -168,7 +167,7 @@ int http_open(struct http *h, uv_loop_t *loop, const struct conf *c, struct http
 	struct cx_err *e)
 {
 	*h = (struct http){.loop = loop, .conf = c, .host = host};
-	h->read_buf = xmalloc(READ_BYTES);
+	h->read_buf = xmalloc(CONN_READ);
 	auth_init(&h->auth, c);
 	int rc = open_local(h, e);
 	if (rc == CX_OK)

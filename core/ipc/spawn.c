@@ -82,24 +82,24 @@ void spawn_close(struct engine_proc *p)
 	p->blame = NULL;
 }
 
-static int make_dir(const char *dir)
+int spawn_make_folders(const char *dir, mode_t mode)
 {
 	char part[4096];
 	snprintf(part, sizeof part, "%s", dir);
 	for (char *s = part + 1; *s; s++)
 		if (*s == '/') {
 			*s = 0;
-			if (mkdir(part, 0700) != 0 && errno != EEXIST)
+			if (mkdir(part, mode) != 0 && errno != EEXIST)
 				return -1;
 			*s = '/';
 		}
-	return mkdir(part, 0700) == 0 || errno == EEXIST ? 0 : -1;
+	return mkdir(part, mode) == 0 || errno == EEXIST ? 0 : -1;
 }
 
 int spawn_lock_data(const char *dir, int wait_ms, struct cx_err *e)
 {
 	char path[4096], holder[64] = "";
-	if (make_dir(dir) != 0)
+	if (spawn_make_folders(dir, 0700) != 0)
 		return cx_fail(e, CX_E_STORE_FAILED, "data",
 			CX_T("não consigo criar a pasta de dados %s: %s",
 				"cannot make the data folder %s: %s"),

@@ -26,6 +26,8 @@ int spawn_engine(struct engine_proc *p, const char *role, const char *conf_file,
 	const char *const *args, int lock_fd, struct cx_err *e);
 void spawn_close(struct engine_proc *p); /* fd and page; the process ends by itself at EOF */
 
+int spawn_make_folders(
+	const char *dir, mode_t mode); /* dir and what is missing above; 0 or -1, errno */
 /* Locks DIR/lock for this process (and heirs): fd, or -1 with e naming the holder. Waits up to
  * wait_ms. Creates DIR (0700) where missing. */
 int spawn_lock_data(const char *dir, int wait_ms, struct cx_err *e);

@@ -1,5 +1,6 @@
 #include "json/inner.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,6 +28,25 @@ void json_compact(const struct json_doc *d, uint32_t node, struct buf *out)
 	out->len = (size_t)(o - out->p);
 }
 
+void json_canonical_text(struct str s, struct buf *b)
+{
+	buf_reserve(b, 2 + 6 * (size_t)s.n);
+	char *o = b->p + b->len;
+	*o++ = '"';
+	for (uint32_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+		if (c < 0x20) {
+			o += sprintf(o, "\\u%04x", c);
+			continue;
+		}
+		if (c == '"' || c == '\\')
+			*o++ = '\\';
+		*o++ = (char)c;
+	}
+	*o++ = '"';
+	b->len = (size_t)(o - b->p);
+}
+
 /* What the scanner lets through unescaped is written as it is; the rest in one way only. */
 static void canonical_string(const struct json_doc *d, uint32_t node, struct buf *out)
 {
@@ -35,18 +55,12 @@ static void canonical_string(const struct json_doc *d, uint32_t node, struct buf
 		buf_add(out, d->src + n->at - 1, n->len + 2);
 		return;
 	}
+	static struct buf text; /* kept from string to string */
 	struct json_cursor c = json_cursor(d, node);
-	buf_add(out, "\"", 1);
-	for (int b; (b = json_cursor_next(&c)) >= 0;) {
-		char byte = (char)b;
-		if (b < 0x20)
-			buf_printf(out, "\\u%04x", (unsigned)b);
-		else if (b == '"' || b == '\\')
-			buf_printf(out, "\\%c", b);
-		else
-			buf_add(out, &byte, 1);
-	}
-	buf_add(out, "\"", 1);
+	buf_clear(&text);
+	for (int b; (b = json_cursor_next(&c)) >= 0;)
+		buf_add(&text, &(char){(char)b}, 1);
+	json_canonical_text((struct str){text.p, (uint32_t)text.len}, out);
 }
 
 static void canonical_number(const struct json_doc *d, uint32_t node, struct buf *out)

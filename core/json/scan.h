@@ -59,6 +59,7 @@ void json_compact(const struct json_doc *d, uint32_t node, struct buf *out);
 /* Appends a form that is equal exactly when two values are the same JSON value: keys sorted,
  * strings unescaped, numbers by value (1, 1.0 and 10e-1 are one). */
 void json_canonical(const struct json_doc *d, uint32_t node, struct buf *out);
+void json_canonical_text(struct str s, struct buf *out); /* of a string that is not JSON yet */
 
 struct json_items {
 	struct str *v;
