@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,8 +46,9 @@ static int number(
 	const char *name, const char *text, int64_t min, int64_t max, int64_t *v, struct cx_err *e)
 {
 	char *end;
+	errno = 0;
 	*v = strtoll(text, &end, 10);
-	if (*text && !*end && *v >= min && *v <= max)
+	if (*text && !*end && !errno && *v >= min && *v <= max)
 		return CX_OK;
 	return cx_fail(e, CX_E_BAD_QUERY, name,
 		CX_T("%s é um número de %lld a %lld", "%s is a number from %lld to %lld"), name,
@@ -99,6 +101,9 @@ static int read_params(const struct frame *f, struct params *p, struct cx_err *e
 			return bad(name, e,
 				CX_T("valor longo demais ou mal codificado",
 					"value too long or badly encoded"));
+		char again[VALUE];
+		if (query_get(query, name, 1, again, sizeof again, &wrong) || wrong)
+			return bad(name, e, CX_T("dado duas vezes", "given twice"));
 		int rc = one(p, name, v, e);
 		if (rc < 0)
 			return rc;
