@@ -127,10 +127,11 @@ static int event_index(lua_State *L)
 	if (lua_rawget(L, -2) != LUA_TNUMBER)
 		return unknown(L, s->ev);
 	int which = (int)lua_tointeger(L, -1);
-	if (which > 0)
-		return push_field(L, u->run, u->slot, which - 1);
-	push_attribute(L, s->ev, -1 - which);
-	return 1;
+	if (which < 0) {
+		push_attribute(L, s->ev, -1 - which);
+		return 1;
+	}
+	return push_field(L, u->run, u->slot, which - 1);
 }
 
 static int event_newindex(lua_State *L)

@@ -149,13 +149,14 @@ const char **lua_keys(lua_State *L, int index, size_t *n)
 	const char **keys = lua_newuserdatauv(L, (count + 1) * sizeof *keys, 0);
 	*n = 0;
 	for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
-		size_t len;
-		if (lua_type(L, -2) == LUA_TSTRING)
-			keys[*n] = lua_tolstring(L, -2, &len);
-		if (lua_type(L, -2) != LUA_TSTRING || !utf8_ok(keys[(*n)++], len)) {
+		size_t len = 0;
+		const char *key =
+			lua_type(L, -2) == LUA_TSTRING ? lua_tolstring(L, -2, &len) : NULL;
+		if (!key || !utf8_ok(key, len)) {
 			lua_pop(L, 2);
 			return NULL;
 		}
+		keys[(*n)++] = key;
 	}
 	if (*n)
 		qsort(keys, *n, sizeof *keys, by_text);
@@ -197,9 +198,15 @@ static int write_table(struct writer *w, int index)
 {
 	lua_State *L = w->L;
 	lua_Integer top = 0, list = 0, named = 0;
-	if (lua_getmetatable(L, index))
-		return complain(w, CX_T("tabelas com metatable não são dados",
-					   "a table with a metatable is no data"));
+	if (lua_getmetatable(L, index)) {
+		lua_pushliteral(L, "__name");
+		bool reply = lua_rawget(L, -2) == LUA_TSTRING &&
+			     strcmp(lua_tostring(L, -1), "cx.kpi") == 0; /* of report.lua */
+		if (!reply)
+			return complain(w, CX_T("tabelas com metatable não são dados",
+						   "a table with a metatable is no data"));
+		lua_pop(L, 2);
+	}
 	for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
 		lua_Integer i = lua_isinteger(L, -2) ? lua_tointeger(L, -2) : 0;
 		bool text = lua_type(L, -2) == LUA_TSTRING;

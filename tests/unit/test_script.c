@@ -153,6 +153,10 @@ static void a_table_is_its_own_answer(void **state)
 	assert_int_equal(r.rc, 0);
 	assert_string_equal(r.json.p, "{\"a\":41}");
 	ran_free(&r);
+	r = run("return cx.script { run = function(r) return { r:kpi('nps') } end }");
+	assert_int_equal(r.rc, 0);
+	has(r.json.p, "\"value\":41");
+	ran_free(&r);
 }
 
 static void scripts_compute(void **state)
@@ -189,6 +193,8 @@ static void mistakes(void **state)
 			"cx.money: \"1.999\" is not an amount in BRL", 1},
 		{"return cx.script { run = function(r) r:chart() end }",
 			"r:chart is not available in this version", 1},
+		{"return cx.script { run = function(r) local x = r:kpi('nps'):signal() end }",
+			"kpi:signal is not available in this version", 1},
 		{"return cx.script { run = function(r) r:grpah() end }", "r has no \"grpah\"", 1},
 		{"return cx.script {", "unexpected symbol near <eof>", -1}};
 	cx_lang = CX_EN;

@@ -129,6 +129,13 @@ local function with_texts(reply, of)
   return reply
 end
 
+-- What a reply will be able to do; it is data all the same.
+local Reply = { __name = "cx.kpi", __metatable = false, __index = function(_, name)
+  if name == "signal" or name == "rank" or name == "control" then
+    error(format(t("kpi:%s não está disponível nesta versão", "kpi:%s is not available in this version"), name), 2)
+  end
+end }
+
 local asked = {} -- dimensions each reply was asked by
 
 local function query_kpi(id, query)
@@ -140,7 +147,7 @@ local function query_kpi(id, query)
     for i, name in ipairs(by) do names[i] = name end
   end
   asked[reply] = names
-  return with_texts(reply, reply)
+  return setmetatable(with_texts(reply, reply), Reply)
 end
 
 -- In Lua a null is not there; in the report it is said.
