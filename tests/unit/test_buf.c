@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/ids.h"
 #include "base/problem.h"
+#include "base/text.h"
 
 static void buffers(void **state)
 {
@@ -182,10 +183,41 @@ static void errors(void **state)
 	buf_free(&b);
 }
 
+static void texts(void **state)
+{
+	static const char *const good[] = {"", "a~", "\xc2\x80", "\xed\x9f\xbf", "\xef\xbf\xbf",
+		"\xf4\x8f\xbf\xbf"},
+				 *const bad[] = {"\x80", "\xc1\xbf", "\xc3", "\xe0\x9f\xbf",
+					 "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82 "};
+	char out[SHOWN_MAX];
+	struct buf b = {0};
+	(void)state;
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+		assert_true(utf8_ok(good[i], strlen(good[i])));
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		assert_false(utf8_ok(bad[i], strlen(bad[i])));
+	assert_false(utf8_ok("a\0b", 3));
+	assert_int_equal(percent_decode("a%2Fb+c%C3%a9", 13, false, out, sizeof out), 7);
+	assert_memory_equal(out, "a/b+c\xc3\xa9", 7);
+	assert_int_equal(percent_decode("a+b", 3, true, out, 3), 3);
+	assert_memory_equal(out, "a b", 3);
+	assert_int_equal(percent_decode("abcd", 4, true, out, 3), -1);
+	assert_int_equal(percent_decode("%4", 2, false, out, sizeof out), -1);
+	assert_int_equal(percent_decode("%g0", 3, false, out, sizeof out), -1);
+	percent_encode(&b, "a/b c~\xc3\xa9");
+	assert_string_equal(buf_cstr(&b), "a%2Fb%20c~%C3%A9");
+	buf_clear(&b);
+	for (int i = 0; i < 50; i++)
+		buf_puts(&b, "\xc3\xa9");
+	words_show(out, (struct str){b.p, (uint32_t)b.len});
+	assert_true(utf8_ok(out, strlen(out)) && strlen(out) < SHOWN_MAX && strstr(out, "…"));
+	buf_free(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(buffers), cmocka_unit_test(json),
 		cmocka_unit_test(doubles), cmocka_unit_test(arenas), cmocka_unit_test(ids),
-		cmocka_unit_test(errors)};
+		cmocka_unit_test(errors), cmocka_unit_test(texts)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

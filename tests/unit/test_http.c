@@ -351,6 +351,10 @@ static void test_answers(void **state)
 		"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n"
 		"Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
 		"Connection: keep-alive\r\n\r\n");
+	buf_clear(&b);
+	answer_write(&b, &(struct answer){.status = 503, .retry_after = 11, .keep_alive = true});
+	assert_non_null(strstr(buf_cstr(&b), "503 Service Unavailable\r\n"));
+	assert_non_null(strstr(buf_cstr(&b), "\r\nRetry-After: 11\r\n"));
 	buf_free(&b);
 }
 
