@@ -312,6 +312,15 @@ bool tz_parse_any(const char *s, size_t n, int64_t *ms)
 	return tz_parse_rfc3339(s, n, ms) || tz_parse_wall(s, n, ms);
 }
 
+/* n digits and what follows them: snprintf was a twentieth of the work for an event. */
+static char *put_digits(char *o, int v, int n, char end)
+{
+	for (int i = n; i-- > 0; v /= 10)
+		o[i] = (char)('0' + v % 10);
+	o[n] = end;
+	return o + n + 1;
+}
+
 void tz_format(int64_t ms, char out[TZ_TEXT])
 {
 	int64_t s = floor_div(ms, 1000);
@@ -327,12 +336,16 @@ void tz_format(int64_t ms, char out[TZ_TEXT])
 	int clock = (int)(wall - (int64_t)day * DAY_S), sign = off < 0 ? '-' : '+';
 	int minutes = (int)(off < 0 ? -off : off) / 60;
 	civil_from_day(day, &y, &m, &d);
-	int n = snprintf(out, TZ_TEXT, "%04d-%02d-%02dT%02d:%02d:%02d", y % 10000, m % 100, d % 100,
-		clock / 3600 % 24, clock / 60 % 60, clock % 60);
+	char *o = put_digits(out, y, 4, '-');
+	o = put_digits(o, m, 2, '-');
+	o = put_digits(o, d, 2, 'T');
+	o = put_digits(o, clock / 3600, 2, ':');
+	o = put_digits(o, clock / 60 % 60, 2, ':');
+	o = put_digits(o, clock % 60, 2, frac ? '.' : sign);
 	if (frac)
-		n += snprintf(out + n, TZ_TEXT - (size_t)n, ".%03d", frac);
-	snprintf(out + n, TZ_TEXT - (size_t)n, "%c%02d:%02d", sign, minutes / 60 % 100,
-		minutes % 60);
+		o = put_digits(o, frac, 3, sign);
+	o = put_digits(o, minutes / 60, 2, ':');
+	put_digits(o, minutes % 60, 2, 0);
 }
 
 bool duration_parse(const char *s, size_t n, struct duration *d)

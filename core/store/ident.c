@@ -2,13 +2,14 @@
  * would cost a page read and a page written per new number (measured: four times the whole event).
  * New ones are therefore appended to ident_new, with a table of them in memory; when there are
  * many, the oldest are moved to ident in the order of their hashes, a few with every batch. A move
- * cut short is simply begun again. */
+ * cut short is simply begun again. Numbers are never given twice: "ident_next" is above all given,
+ * a stride at a time, so that a restart skips some. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "store/impl.h"
 
-enum { MOVE_MIN = 16384, MOVE_MAX = 262144, STEP = 64 };
+enum { MOVE_MIN = 16384, MOVE_MAX = 262144, STEP = 64, STRIDE = 1024 };
 static const char next_key[] = "ident_next";
 
 struct entry {
@@ -21,7 +22,7 @@ struct idents {
 	uint32_t n, cap;
 	uint32_t *slots;             /* open addressing: index into v plus 1 */
 	uint32_t nslots;             /* a power of two */
-	uint32_t next, kept;         /* the next free number, and what meta says */
+	uint32_t next, kept;         /* the next free number, and what meta says: not below it */
 	uint32_t added;              /* in this batch */
 	struct entry *move;          /* being moved, by hash; NULL = none */
 	uint32_t nmove, moved, upto; /* upto: the greatest number among them */
@@ -211,11 +212,10 @@ int store_ident_keep(struct store *s, struct cx_err *e)
 	if (!t)
 		return CX_OK;
 	int rc = t->added || t->move ? move_some(s, e) : CX_OK;
-	if (rc == CX_OK && t->next != t->kept)
-		rc = store_meta_set(s, next_key, &t->next, sizeof t->next, e);
-	if (rc == CX_OK)
-		t->kept = t->next;
-	return rc;
+	if (rc != CX_OK || t->next <= t->kept)
+		return rc;
+	t->kept = t->next > UINT32_MAX - STRIDE ? UINT32_MAX : t->next + STRIDE;
+	return store_meta_set(s, next_key, &t->kept, sizeof t->kept, e);
 }
 
 void store_ident_done(struct store *s)
