@@ -52,17 +52,28 @@ const char *cli_option(const struct cli *c, const char *name, int i)
 	return NULL;
 }
 
+static const struct cli_option *options(const struct cli *c)
+{
+	static const struct cli_option none[] = {{0}};
+	return c->command ? c->command->options : none;
+}
+
 static int unknown_option(const struct cli *c, const char *name)
 {
 	struct nearest near = {.word = name};
-	for (const struct cli_option *o = c->command ? c->command->options : NULL; o && o->name;
-		o++)
+	for (const struct cli_option *o = options(c); o->name; o++)
 		nearest_try(&near, o->name);
-	nearest_try(&near, "conf");
-	nearest_try(&near, "json");
-	nearest_try(&near, "help");
+	for (const struct cli_option *o = cli_everywhere; o->name; o++)
+		nearest_try(&near, o->name);
 	return cli_usage_fail(c, CX_T("opção desconhecida: --%s%s", "unknown option: --%s%s"), name,
 		nearest_hint(&near, "--", ""));
+}
+
+static const struct cli_option *find_option(const struct cli_option *o, const char *name)
+{
+	while (o->name && strcmp(o->name, name) != 0)
+		o++;
+	return o->name ? o : NULL;
 }
 
 enum { WANT_HELP = 1, WANT_VERSION = 2 };
@@ -70,36 +81,34 @@ enum { WANT_HELP = 1, WANT_VERSION = 2 };
 /* argv[*i] is "--name[=value]"; EXIT_DONE or EXIT_USAGE. */
 static int take_option(struct cli *c, int argc, char **argv, int *i, int *wants)
 {
-	static const struct cli_option conf = {"conf", "FILE", "", ""};
+	static const struct cli_option version = {"version", NULL, "", ""};
 	char name[64];
 	const char *text = argv[*i] + 2, *value = strchr(text, '=');
 	snprintf(name, sizeof name, "%.*s", (int)strcspn(text, "="), text);
-	const struct cli_option *found = strcmp(name, "conf") == 0 ? &conf : NULL;
-	for (const struct cli_option *o = c->command ? c->command->options : NULL; o && o->name;
-		o++)
-		if (strcmp(o->name, name) == 0)
-			found = o;
-	bool is_json = strcmp(name, "json") == 0, is_help = strcmp(name, "help") == 0;
-	bool is_version = strcmp(name, "version") == 0 && !c->command;
-	if (!found && !is_json && !is_help && !is_version)
+	const struct cli_option *own = find_option(options(c), name), *o = own;
+	if (!o)
+		o = find_option(cli_everywhere, name);
+	if (!o && !c->command && strcmp(name, version.name) == 0)
+		o = &version;
+	if (!o)
 		return unknown_option(c, name);
-	if (value && !(found && found->value))
+	if (value && !o->value)
 		return cli_usage_fail(c, CX_T("--%s não leva valor", "--%s takes no value"), name);
-	c->json |= is_json;
-	*wants |= is_help ? WANT_HELP : is_version ? WANT_VERSION : 0;
-	if (!found)
-		return EXIT_DONE;
-	if (found->value && !value && *i + 1 >= argc)
+	if (o->value && !value && *i + 1 >= argc)
 		return cli_usage_fail(c, CX_T("falta o valor de --%s", "--%s needs a value"), name);
-	value = !found->value ? "" : value ? value + 1 : argv[++*i];
-	if (found == &conf) {
-		c->conf_path = value;
-		return EXIT_DONE;
-	}
-	if (c->ngiven == CLI_GIVEN_MAX)
+	value = !o->value ? "" : value ? value + 1 : argv[++*i];
+	if (own && c->ngiven == CLI_GIVEN_MAX)
 		return cli_usage_fail(c, CX_T("opções demais", "too many options"));
-	c->given[c->ngiven].option = found;
-	c->given[c->ngiven++].value = value;
+	if (own) {
+		c->given[c->ngiven].option = own;
+		c->given[c->ngiven++].value = value;
+	} else if (o->value) {
+		c->conf_path = value;
+	} else if (strcmp(name, "json") == 0) {
+		c->json = true;
+	} else {
+		*wants |= o == &version ? WANT_VERSION : WANT_HELP;
+	}
 	return EXIT_DONE;
 }
 
@@ -200,7 +209,7 @@ static int run(struct cli *c)
 			signal(SIGINT, interrupted);
 		rc = cmd->run(c);
 		reach_close(c);
-		if (fflush(stdout) != 0 && rc == EXIT_DONE)
+		if ((fflush(stdout) != 0 || ferror(stdout)) && rc == EXIT_DONE)
 			rc = cli_fail(
 				CX_T("não consigo escrever a saída", "cannot write the output"));
 	}

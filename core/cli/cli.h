@@ -59,6 +59,7 @@ int cli_usage_fail(const struct cli *c, const char *fmt, ...) __attribute__((for
 int cli_unknown_command(const char *name);
 
 /* help.c */
+extern const struct cli_option cli_everywhere[]; /* of every command: --conf, --json, --help */
 void cli_help(FILE *to);
 void cli_help_command(FILE *to, const struct cli_command *cmd);
 

@@ -3,7 +3,7 @@
 #include "base/version.h"
 #include "cli/cli.h"
 
-static const struct cli_option everywhere[] = {
+const struct cli_option cli_everywhere[] = {
 	{"conf", "FILE", "configuração (senão $CXD_CONF, senão conf/cxd.ini)",
 		"configuration (else $CXD_CONF, else conf/cxd.ini)"},
 	{"json", NULL, "dados em JSON", "data as JSON"}, {"help", NULL, "esta ajuda", "this help"},
@@ -28,7 +28,7 @@ void cli_help(FILE *to)
 		if (cmd->run != cmd_conf && cmd->run != cmd_help)
 			fprintf(to, "  %-8s  %s\n", cmd->name, CX_T(cmd->pt, cmd->en));
 	fprintf(to, "\n%s\n", CX_T("Opções de todos:", "Options of all:"));
-	options(to, everywhere);
+	options(to, cli_everywhere);
 	options(to, (const struct cli_option[]){{"version", NULL, "a versão", "the version"}, {0}});
 	fprintf(to, "\n%s\n",
 		CX_T("cxd COMANDO --help diz mais.", "cxd COMMAND --help says more."));
@@ -43,7 +43,7 @@ void cli_help_command(FILE *to, const struct cli_command *cmd)
 		fprintf(to, "%s\n", CX_T(cmd->more_pt, cmd->more_en));
 	fprintf(to, "\n");
 	options(to, cmd->options);
-	options(to, everywhere);
+	options(to, cli_everywhere);
 }
 
 int cmd_help(struct cli *c)
