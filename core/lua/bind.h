@@ -1,7 +1,7 @@
 /* bind.h — what lua/plugin.h keeps to itself: a plugin's run-time state, and the pieces it is made
  * of: define.c (declarations), resolve.c (names between plugins), event_bind.c (`e`), tx_bind.c
  * (`tx`), formula_bind.c (`m`), cx_bind.c (functions behind cx).
- * Flow:   every run of plugin code is one isolate_call() of run_dispatch() (plugin.c), which pushes
+ * Flow:   every run of plugin code is one isolate_call() of dispatch() (plugin.c), which pushes
  *         the function and what it may see. A slot per nesting level says which event, tx and
  *         measures are alive; a value that outlives its call finds its slot moved on and says so.
  * Owns:   a plugin its run; Lua values only by reference numbers that are valid for one isolate. */

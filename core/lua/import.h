@@ -1,5 +1,5 @@
 /* import.h — cx.import: a plugin's importer, from its rows (or its generator) to API JSON.
- * Flow:   import_open() finds the declaration and reads what it says; per part the engine runs the
+ * Flow:   import_open() finds the declaration; per part the engine runs the
  *         SQL and hands every row to import_map(); or import_generate() runs the generator. Each
  *         event that comes out is converted into strict API JSON (times RFC 3339, money in minor
  *         units), so that the writer has one decoder, and given to the sink.
@@ -44,8 +44,5 @@ void import_close(struct import *im);
 int import_map(struct import *im, int part, const struct scratch_row *row,
 	const struct import_sink *sink, struct lua_fail *f);
 int import_generate(struct import *im, const struct import_sink *sink, struct lua_fail *f);
-
-/* The event at index (a plain table) → one line of API JSON in im->json. */
-int import_convert(struct import *im, lua_State *L, int index, int64_t *time_ms, struct cx_err *e);
 
 #endif

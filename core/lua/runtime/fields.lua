@@ -1,6 +1,6 @@
 -- fields.lua — what every declaration is made of: where it stands, how mistakes are told, checks of
 -- option tables, and the field kinds.
--- Flow:   declare.lua runs this chunk first and builds cx on what it returns.
+-- Flow:   runs after common.lua; declare.lua builds cx on what it returns.
 -- Errors: collected in c.mistakes while loading (see declare.lua).
 local host, _, common = ...
 local type, next, error, select, tostring = type, next, error, select, tostring

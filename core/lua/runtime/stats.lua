@@ -1,5 +1,5 @@
 -- stats.lua — cx.stats: what a figure is worth, with the source of each formula.
--- Flow:   declare.lua loads it and shows the table read-only to plugins and scripts.
+-- Flow:   common.lua shows the table read-only to plugins, scripts and tests.
 -- Errors: raised at the caller's line; no data is nil, never a number.
 local host = ...
 local error, type, sqrt, floor, sort, format = error, type, math.sqrt, math.floor, table.sort, string.format
