@@ -131,9 +131,6 @@ static int plan(struct conn *c)
 	c->caller.lang = (uint8_t)cx_lang;
 	c->route = ROUTE_COUNT;
 	buf_clear(&c->meta);
-	if (h->stopping)
-		return cx_fail(e, CX_E_STOPPING, NULL, "%s",
-			CX_T("o servidor está parando", "the server is stopping"));
 	if (c->is_tcp && (rc = auth_host(&h->auth, &c->msg, e)) != CX_OK)
 		return rc;
 	if ((rc = auth_origin(&c->msg, e)) != CX_OK)
@@ -143,6 +140,9 @@ static int plan(struct conn *c)
 	struct cx_err unknown;
 	found = route_find(c->msg.method, path, path_n, &c->route, c->allow, &c->meta, &unknown);
 	enum level least = found == CX_OK ? routes[c->route].level : LEVEL_FRONTLINE;
+	if (h->stopping && least > LEVEL_NONE) /* how it is doing can be asked to the end */
+		return cx_fail(e, CX_E_STOPPING, NULL, "%s",
+			CX_T("o servidor está parando", "the server is stopping"));
 	if (least > LEVEL_NONE) {
 		rc = auth_token(&h->auth, &c->msg, clock_now_ms(), &c->seen, &c->caller, e);
 		if (rc != CX_OK)

@@ -440,6 +440,22 @@ def test_readyz_and_healthz_while_the_writer_is_stopped_or_away(tmp_path):
         assert host.pids("writer")[0] != pid and host.post(rated(id="after"))[0] == 201
 
 
+def test_what_is_said_while_stopping(tmp_path):
+    with Host(tmp_path, plugins={"acme": ACME}, conf={"server.drain": "20s"}) as host:
+        with stopped(host.pids("writer")[0]):
+            waiting = Raw(host).send(post_text(rated(id="waits")))
+            cut = {path: Raw(host).send(f"GET {path} HTTP/1.1\r\nHo") for path in ("/healthz", "/readyz", "/v1/me")}
+            eventually(lambda: re.search(r"cxd_ring_jobs.role=\"write\",index=\"0\". 1\n", host.get("/metrics")[1]))
+            host.process.send_signal(signal.SIGTERM)
+            eventually(lambda: not os.path.exists(host.socket))
+            answers = {path: c.send("st: x\r\n\r\n").answer() for path, c in cut.items()}
+            assert answers["/healthz"][0] == 200 and answers["/healthz"][2]["status"] == "stopping"
+            for path in ("/readyz", "/v1/me"):
+                assert (answers[path][0], answers[path][2]["code"]) == (503, "stopping") and answers[path][1]["retry-after"]
+        assert waiting.answer()[0] == 201  # what was taken is still answered
+        assert host.process.wait(30) == 0
+
+
 def test_a_plugin_left_out_is_degraded_but_ready(tmp_path):
     with Host(tmp_path, plugins={"acme": ACME, "bad": "cx.plugin {"}) as host:
         assert host.get("/healthz")[1]["status"] == "degraded" and host.get("/readyz")[0] == 200
