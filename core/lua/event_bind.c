@@ -120,6 +120,10 @@ static int event_index(lua_State *L)
 		return luaL_error(L,
 			"this event is over: an event can be read only until its function "
 			"returns; keep the values you need");
+	if (u->slot != u->run->depth - 1) /* a measure inside a reaction stays pure */
+		return luaL_error(L,
+			"this event is not of the function that runs: only the one it was given "
+			"to can read it");
 	if (!s->ev->type)
 		return luaL_error(L, "this event's type is not declared");
 	push_names(L, s->ev->type);

@@ -15,6 +15,13 @@ struct tx_ud {
 	uint64_t gen;
 };
 
+/* Only for the reaction it was given to: what runs inside that one is pure. */
+static bool alive(const struct tx_ud *u)
+{
+	const struct slot *s = &u->run->slots[u->slot];
+	return s->live && s->call_gen == u->gen && u->slot == u->run->depth - 1;
+}
+
 static struct slot *slot_of(lua_State *L, const char *what, struct plugin_run **run)
 {
 	struct tx_ud *u = luaL_testudata(L, 1, TX_NAME);
@@ -22,7 +29,7 @@ static struct slot *slot_of(lua_State *L, const char *what, struct plugin_run **
 		luaL_error(L, "write tx:%s(…), with a colon", what);
 	struct slot *s = &u->run->slots[u->slot];
 	*run = u->run;
-	if (!s->live || s->call_gen != u->gen)
+	if (!alive(u))
 		luaL_error(
 			L, "tx:%s outside its job: tx is there until the reaction returns", what);
 	if (L != isolate_state(u->run->p->iso)) /* the job would go on inside the coroutine */
@@ -278,7 +285,7 @@ static int tx_index(lua_State *L)
 	struct slot *s = &u->run->slots[u->slot];
 	bool now = strcmp(key, "now") == 0;
 	if (now || strcmp(key, "past") == 0) {
-		if (!s->live || s->call_gen != u->gen)
+		if (!alive(u))
 			return luaL_error(L,
 				"tx.%s outside its job: tx is there until the reaction "
 				"returns",

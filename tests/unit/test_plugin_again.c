@@ -167,11 +167,57 @@ static void what_a_plugin_may_not_change(void **state)
 	has_error("u", 2, "event \"\\xff\": the name must be noun.verb_past as \"visit.rated\"");
 }
 
+static struct lua_fail inner[2];
+
+static int measure_inside(void *ctx, struct event *cause, struct str json, struct cx_err *e)
+{
+	(void)ctx, (void)cause, (void)json, (void)e;
+	const struct kpi *k = plugin_set_kpi(&fx.set, "k", NULL);
+	bool yes;
+	for (int i = 0; i < 2; i++) {
+		struct event ev = rated(2);
+		assert_int_equal(
+			plugin_where(plugin("a"), &k->measures[i], &ev, &yes, &inner[i]), -1);
+	}
+	return CX_OK;
+}
+
+/* A measure that runs inside a reaction has neither its transaction nor its event. */
+static void measures_stay_pure(void **state)
+{
+	(void)state;
+	struct lua_fail f;
+	struct tx tx = {.emit = measure_inside};
+	write_file("a", "plugin.lua",
+		HEAD("a") RATED
+		"local keep_e, keep_tx\n"
+		"cx.kpi 'k' { formula = function(m) return m.a end, measures = {\n"
+		"  a = cx.count('visit.rated', function(e) return not keep_e or keep_e.comment "
+		"end),\n"
+		"  b = cx.count('visit.rated', function(e)\n"
+		"    if keep_tx then keep_tx:emit { type = 'visit.rated' } end end) } }\n"
+		"cx.on 'visit.rated' (function(e, tx)\n"
+		"  keep_e, keep_tx = e, tx\n"
+		"  tx:emit { type = 'visit.rated' }\n"
+		"  assert(e.score == 1 and tx.past == false)\n"
+		"end)\n");
+	load();
+	struct plugin *p = running("a");
+	struct event ev = rated(1);
+	if (plugin_react(p, &p->ons[0], &ev, &tx, &f) < 0)
+		fail_msg("%s", f.msg);
+	assert_string_equal(inner[0].msg,
+		"this event is not of the function that runs: only the one it was given to can "
+		"read it");
+	assert_string_equal(
+		inner[1].msg, "tx:emit outside its job: tx is there until the reaction returns");
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {T(emits_the_same_bytes),
 		T(says_so_when_it_declares_otherwise), T(an_importer_outlives_its_isolate),
-		T(what_a_plugin_may_not_change)};
+		T(what_a_plugin_may_not_change), T(measures_stay_pure)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
