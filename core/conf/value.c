@@ -1,5 +1,6 @@
 #include <ctype.h>
 #include <errno.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,6 +136,14 @@ static bool check_mode(const char *text, char *why, size_t cap)
 	return false;
 }
 
+static bool check_group(const char *text, char *why, size_t cap)
+{
+	if (!*text || getgrnam(text))
+		return true;
+	snprintf(why, cap, CX_T("não existe esse grupo", "there is no such group"));
+	return false;
+}
+
 /* What the type alone cannot say. */
 static bool check_meaning(const struct conf_row *r, const char *text, char *why, size_t cap)
 {
@@ -145,6 +154,7 @@ static bool check_meaning(const struct conf_row *r, const char *text, char *why,
 	case CONF_ROW_log_format: return check_choice(r, text, why, cap);
 	case CONF_ROW_server_tcp: return check_tcp(text, why, cap);
 	case CONF_ROW_server_socket_mode: return check_mode(text, why, cap);
+	case CONF_ROW_server_socket_group: return check_group(text, why, cap);
 	case CONF_ROW_company_timezone:
 		if (tz_setup(text))
 			return true;

@@ -149,13 +149,13 @@ def test_where_the_configuration_is(quiet, tmp_path):
 def test_check_finds_every_mistake_of_the_configuration(tmp_path):
     conf = tmp_path / "c.ini"
     conf.write_text("[company]\nnmae = x\ntimezone = Nowhere/Land\n[server]\ndata = d\n[limits]\nbody = lots\nqueue = 1\n[nothing]\n[kpi]\ngroups = 3\n"
-                    + "[company]\nname = " + "x" * 300 + "\n")
+                    + "[company]\nname = " + "x" * 300 + "\n[server]\nsocket_group = no-such-group\n")
     _, err = bare("--conf", str(conf), "check", code=1, env={"LANG": "en", "LC_ALL": ""})
-    for line in (2, 3, 7, 8, 9, 11, 13):
+    for line in (2, 3, 7, 8, 9, 11, 13, 15):
         assert re.search(rf"^{re.escape(str(conf))}:{line}: ", err, re.M), (line, err)
     assert "did you mean name?" in err
     reply = json.loads(bare("--conf", str(conf), "check", "--json", code=1)[0])
-    assert {e["line"] for e in reply["errors"]} == {2, 3, 7, 8, 9, 11, 13} and {e["file"] for e in reply["errors"]} == {str(conf)}
+    assert {e["line"] for e in reply["errors"]} == {2, 3, 7, 8, 9, 11, 13, 15} and {e["file"] for e in reply["errors"]} == {str(conf)}
     assert all(not e["message"].startswith(str(conf)) for e in reply["errors"])
     bare("--conf", str(conf), "serve", code=1)
 
