@@ -33,6 +33,8 @@ void engine_log_plugins(const struct engine *eng);
 
 /* The Lua side of figures: ctx is the struct engine. */
 int engine_where(void *ctx, const struct measure *m, struct event *ev, struct cx_err *e);
+int engine_where_told(struct engine *eng, const struct measure *m, struct event *ev,
+	struct lua_fail *f, struct cx_err *e); /* f: filled where it raised */
 void engine_kpi_host(struct engine *eng, struct kpi_host *host);
 /* A query by name/value pairs, whoever asks; the snapshot is the caller's. */
 int engine_kpi(struct engine *eng, const char *id, const struct kpi_param *params, int n,

@@ -18,15 +18,20 @@ static int raise(const struct lua_fail *f, struct cx_err *e)
 	return cx_fail(e, CX_E_PLUGIN_FAILED, NULL, "%s", text);
 }
 
-int engine_where(void *ctx, const struct measure *m, struct event *ev, struct cx_err *e)
+int engine_where_told(struct engine *eng, const struct measure *m, struct event *ev,
+	struct lua_fail *f, struct cx_err *e)
 {
-	struct engine *eng = ctx;
-	struct lua_fail f;
 	bool yes = false;
 	struct plugin *p = plugin_set_find(&eng->set, m->kpi->plugin);
-	if (plugin_where(p, m, ev, &yes, &f) < 0)
-		return raise(&f, e);
+	if (plugin_where(p, m, ev, &yes, f) < 0)
+		return raise(f, e);
 	return yes;
+}
+
+int engine_where(void *ctx, const struct measure *m, struct event *ev, struct cx_err *e)
+{
+	struct lua_fail f;
+	return engine_where_told(ctx, m, ev, &f, e);
 }
 
 static int formula(void *ctx, const struct kpi *k, const struct kpi_measured *m, double *value,

@@ -7,10 +7,18 @@
 
 enum { MAX_NODES = 65536 };
 
+static int where(void *ctx, const struct measure *m, struct event *ev, struct cx_err *e)
+{
+	struct ingest *in = ctx;
+	int rc = engine_where_told(in->eng, m, ev, &in->measure_fail, e);
+	in->measure_failed |= rc < 0;
+	return rc;
+}
+
 void ingest_init(struct ingest *in, struct engine *eng)
 {
 	*in = (struct ingest){.eng = eng};
-	in->cells = cells_new(eng->store, eng->conf->kpi_groups, engine_where, eng);
+	in->cells = cells_new(eng->store, eng->conf->kpi_groups, where, in);
 }
 
 void ingest_free(struct ingest *in)
@@ -103,21 +111,32 @@ static int known(struct ingest *in, struct event *ev, enum outcome *out)
 	return 1;
 }
 
-struct derive_ctx {
-	struct {
-		char handler[96];
-		struct lua_fail fail;
-	} v[4]; /* the rest is only counted as null fields */
-	int n;
+struct failure { /* of a derive; told when the event has its seq */
+	struct failure *next;
+	char handler[96];
+	struct lua_fail fail;
+};
+struct failures {
+	struct ingest *in;
+	struct failure *first, **last;
 };
 
 static void derive_failed(void *ctx, const char *handler, const struct lua_fail *f)
 {
-	struct derive_ctx *d = ctx;
-	if (d->n == 4)
-		return;
-	snprintf(d->v[d->n].handler, sizeof d->v[d->n].handler, "%s", handler);
-	d->v[d->n++].fail = *f;
+	struct failures *l = ctx;
+	struct failure *x = arena_alloc(&l->in->arena, sizeof *x);
+	*x = (struct failure){.fail = *f};
+	snprintf(x->handler, sizeof x->handler, "%s", handler);
+	*l->last = x;
+	l->last = &x->next;
+}
+
+static int measure_failed(struct ingest *in, const struct measure *m, const struct event *ev)
+{
+	char handler[200];
+	in->measure_failed = false;
+	snprintf(handler, sizeof handler, "kpi %s: measure %s", m->kpi->id, m->name);
+	return ingest_failed(in, ev, m->kpi->plugin, handler, &in->measure_fail);
 }
 
 static int place(struct ingest *in, const struct type_plan *plan, const struct event *ev)
@@ -141,6 +160,8 @@ static int tally(struct ingest *in, const struct type_plan *plan, struct event *
 		int rc;
 		if (!ingest_left_out(in, plugin)) {
 			rc = cells_tally(in->cells, m, ev, &e);
+			if (rc >= 0 && in->measure_failed && measure_failed(in, m, ev) < 0)
+				return in->errs.v[0].code;
 		} else {
 			int64_t at = ev->time_ms;
 			tally_instant(m, ev, &at);
@@ -173,8 +194,7 @@ int ingest_store(struct ingest *in, struct event *ev, enum outcome *out)
 {
 	const struct type_plan *plan =
 		ev->type ? plugin_set_type(&in->eng->set, ev->type_name) : NULL;
-	struct derive_ctx derived; /* large: nothing is cleared for the many without a failure */
-	derived.n = 0;
+	struct failures derived = {.in = in, .last = &derived.first};
 	if (plan && ev->type->nderived) {
 		if (ingest_left_out(in, plan->owner->name)) {
 			struct lua_fail f = {.msg = "left out: the plugin crashed on this event"};
@@ -187,9 +207,8 @@ int ingest_store(struct ingest *in, struct event *ev, enum outcome *out)
 	int rc = insert(in, ev, out);
 	if (rc != CX_OK || !plan)
 		return rc < 0 ? rc : CX_OK;
-	for (int i = 0; i < derived.n; i++)
-		if (ingest_failed(in, ev, plan->owner->name, derived.v[i].handler,
-			    &derived.v[i].fail) < 0)
+	for (const struct failure *x = derived.first; x; x = x->next)
+		if (ingest_failed(in, ev, plan->owner->name, x->handler, &x->fail) < 0)
 			return in->errs.v[0].code;
 	rc = place(in, plan, ev);
 	if (rc >= 0)

@@ -45,8 +45,11 @@ struct ingest {
 	/* of the event at hand, outermost first */
 	struct event *path[INGEST_DEPTH + 1];
 	int depth;
-	int marks; /* open savepoints */
+	int marks;           /* open savepoints */
+	bool measure_failed; /* a where-function raised: */
+	struct lua_fail measure_fail;
 	bool loop; /* events were emitted too deep: the whole chain is being undone */
+	struct cx_err loop_why;
 };
 
 void ingest_init(struct ingest *in, struct engine *eng);

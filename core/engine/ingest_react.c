@@ -164,10 +164,12 @@ static int emit(void *ctx, struct event *cause, struct str json, struct cx_err *
 		char path[300];
 		path_text(in, path, sizeof path);
 		in->loop = true;
-		return cx_fail(e, CX_E_PLUGIN_FAILED, NULL,
+		cx_fail(&in->loop_why, CX_E_PLUGIN_FAILED, NULL,
 			CX_T("eventos emitidos em %d níveis, parece um laço: %s",
 				"events emitted %d levels deep, this looks like a loop: %s"),
 			INGEST_DEPTH, path);
+		*e = in->loop_why;
+		return e->code;
 	}
 	int rc = begin_write(r, e);
 	if (rc < 0)
@@ -249,7 +251,9 @@ static int react_one(
 	if (end(&r, rc >= 0) < 0)
 		return in->errs.v[0].code;
 	if (in->loop && in->depth > 0)
-		return cx_errs_add(&in->errs, CX_E_PLUGIN_FAILED, NULL, "%s", f.msg);
+		return cx_errs_add(&in->errs, CX_E_PLUGIN_FAILED, NULL, "%s", in->loop_why.msg);
+	if (in->loop)
+		snprintf(f.msg, sizeof f.msg, "%s", in->loop_why.msg);
 	in->loop = false;
 	if (rc < 0) {
 		in->warnings.len = warned; /* those of undone events went with them */

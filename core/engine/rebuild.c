@@ -45,18 +45,33 @@ static void derive_failed(void *ctx, const char *handler, const struct lua_fail 
 	log_plugin(LOG_WARN, d->plugin, said);
 }
 
+/* A derive is computed once and stored: those an event has stay, whatever the function is today;
+ * only what it lacks is computed. */
+static void derive_missing(struct rebuild *r, struct plugin *owner, struct event *ev)
+{
+	int first = ev->type->nfields - ev->type->nderived, n = ev->type->nderived;
+	struct value *had = arena_alloc(&r->arena, (size_t)n * sizeof *had);
+	struct json_doc d = {0};
+	memcpy(had, ev->fields + first, (size_t)n * sizeof *had);
+	plugin_derive(owner, ev, derive_failed, ev);
+	if (ev->derived.p &&
+		json_scan(&d, ev->derived.p, ev->derived.n, JSON_DEPTH, 65536, NULL) >= 0)
+		for (int i = 0; i < n; i++)
+			if (json_get(&d, 0, ev->type->fields[first + i].name))
+				ev->fields[first + i] = had[i];
+	json_doc_free(&d);
+	struct str text = event_derived_json(ev, &r->arena);
+	r->late[r->nlate].seq = ev->seq;
+	r->late[r->nlate++].derived = arena_str(&r->late_text, text.p, text.n);
+}
+
 static int count_again(struct rebuild *r, const struct type_plan *plan, struct event *ev)
 {
 	bool missing = false;
 	ev->type = plan->type;
 	event_reload(ev, r->in->eng->conf->company_currency, &r->arena, &missing);
-	if (missing && wants(r, plan->owner)) {
-		struct derived d = {ev, plan->owner->name};
-		plugin_derive(plan->owner, ev, derive_failed, &d);
-		struct str text = event_derived_json(ev, &r->arena);
-		r->late[r->nlate].seq = ev->seq;
-		r->late[r->nlate++].derived = arena_str(&r->late_text, text.p, text.n);
-	}
+	if (missing && wants(r, plan->owner))
+		derive_missing(r, plan->owner, ev);
 	for (int i = 0; i < plan->nat; i++) {
 		struct value v = ev->fields[plan->at_fields[i]];
 		if (v.kind == VALUE_INT && store_place_add(r->in->eng->store, plan->at_slots[i],

@@ -41,7 +41,7 @@ cx.journey "later" { stages = {} }
     ("local t = {} for i = 1, 1e9 do t[i] = ('x'):rep(1000) .. i end", "memor|time budget"),
     ("error('no luck')", "no luck"), ("error({})", ""), ("local x = nil + 1", "arithmetic"),
     ("tx:webhook('https://x.example/', {})", "webhook"), ("tx:emit { type = 'no.such' }", "no.such"),
-    ("tx:emit { type = 'visit.rated', data = { score = 5 } }", "visit.rated"),
+    ("tx:emit { type = 'visit.rated', data = { score = 5 } }", "^[^:]*: visit.rated → visit.rated"),
 ])
 def test_a_failing_reaction_never_costs_the_fact(tmp_path, body, what):
     plugin = ACME + f'\ncx.on "visit.rated" (function(e, tx)\n  {body}\nend)\n'
@@ -101,10 +101,33 @@ cx.kpi "written" { format = "number", better = "higher", by = { "written", "low"
     host.__exit__(None, None, None)
 
 
+def test_a_derive_is_computed_once(tmp_path):
+    """Whatever is edited later, what an event was given when it arrived stays; what it lacks is added."""
+    def plugin(derive):
+        return ACME.replace("written = cx.boolean", derive + "written = cx.boolean")
+    host = Host(tmp_path, plugins={"acme": plugin("a = cx.integer(function(e) return e.score * 2 end), ")}).start()
+    host.post(rated(id="x", score=5))
+    for derive in ("a = cx.integer(function(e) return e.score * 3 end), ",
+                   "a = cx.integer(function(e) return e.score * 4 end), b = cx.integer(function(e) return 7 end), "):
+        host.stop()
+        host.write_plugin("acme", plugin(derive))
+        host.start()
+    assert host.get("/v1/events")[1]["events"][0]["derived"] == {"a": 10, "b": 7, "written": False}
+    host.__exit__(None, None, None)
+
+
+def test_every_failed_derive_is_told(tmp_path):
+    derives = "".join(f'd{i} = cx.integer(function(e) error("no {i}") end), ' for i in range(6))
+    with Host(tmp_path, plugins={"acme": ACME.replace("written = cx.boolean", derives + "written = cx.boolean")}) as host:
+        warnings = host.post(rated(id="x"))[1]["warnings"]
+        assert [re.search(r"no \d", w["message"])[0] for w in warnings] == [f"no {i}" for i in range(6)]
+
+
 def test_a_measure_that_raises_is_said(tmp_path):
     plugin = ACME.replace("e.score <= 6", "e.score + e.channel <= 6")
     with Host(tmp_path, plugins={"acme": plugin}) as host:
-        assert host.post(rated(id="m"))[0] == 201
+        status, receipt = host.post(rated(id="m"))
+        assert status == 201 and "arithmetic" in receipt["warnings"][0]["message"], receipt
         reply = host.kpi("visit-nps")
         assert reply["note"] == "partial" and reply["measures"]["answers"] == 1
 
