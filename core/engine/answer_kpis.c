@@ -152,3 +152,29 @@ int answer_plugins(struct engine *eng, struct buf *b, struct cx_err *e)
 	jw_obj_end(b);
 	return CX_OK;
 }
+
+int answer_imports(struct engine *eng, struct buf *b, struct cx_err *e)
+{
+	struct buf state = {0};
+	int rc = CX_OK;
+	jw_obj(b);
+	jw_key(b, "imports");
+	jw_arr(b);
+	for (int i = 0; i < eng->set.n; i++)
+		for (int k = 0; k < eng->set.v[i]->nimports && rc >= 0; k++) {
+			char key[80];
+			snprintf(key, sizeof key, "import:%s", eng->set.v[i]->imports[k].id);
+			buf_clear(&state);
+			rc = store_meta_get(eng->store, key, &state, e);
+			jw_obj(b);
+			jw_kstr(b, "name", eng->set.v[i]->imports[k].id);
+			jw_kstr(b, "plugin", eng->set.v[i]->name);
+			jw_kstr(b, "state", rc == 1 ? buf_cstr(&state) : NULL);
+			jw_obj_end(b);
+		}
+	jw_arr_end(b);
+	jw_knull(b, "next");
+	jw_obj_end(b);
+	buf_free(&state);
+	return rc < 0 ? rc : CX_OK;
+}

@@ -8,6 +8,7 @@
 int answer_events(struct engine *eng, const struct frame *f, struct buf *b, struct cx_err *e);
 int answer_kpis(struct engine *eng, struct buf *b, struct cx_err *e);
 int answer_kpi(struct engine *eng, const struct frame *f, struct buf *b, struct cx_err *e);
+int answer_imports(struct engine *eng, struct buf *b, struct cx_err *e);
 int answer_plugins(struct engine *eng, struct buf *b, struct cx_err *e);
 
 #endif

@@ -1,5 +1,6 @@
 #include "engine/post.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,6 +76,8 @@ struct tally { /* of a batch so far; copied before a step, so that the step can 
 };
 
 struct post_batch {
+	char import[80]; /* "import:NAME": what the store remembers of it; "" = none */
+	bool finished;
 	struct job_head head;
 	bool structured, lines, past, receipts;
 	struct buf body;
@@ -116,6 +119,12 @@ struct post_batch *post_batch_new(
 	b->structured = !b->lines;
 	b->past = f->head.route == ROUTE_IMPORT_POST;
 	b->receipts = want && strcmp(want, "1") == 0;
+	if (b->past) {
+		const char *name = meta_get(f->meta, f->head.meta_len, "name");
+		const char *end = query_get(query, "finished", 0, flag, sizeof flag, &bad);
+		snprintf(b->import, sizeof b->import, "import:%s", name ? name : "");
+		b->finished = end && strcmp(end, "1") == 0;
+	}
 	buf_add(&b->body, f->body, f->head.body_len);
 	int rc = CX_OK;
 	if (b->lines)
@@ -172,6 +181,19 @@ static void accept(
 	r->len--;
 }
 
+/* An import that was cut off can be told from one that came to its end. */
+static int remember(struct ingest *in, struct post_batch *b)
+{
+	struct buf was = {0};
+	struct cx_err e;
+	const char *state = b->finished ? "finished" : "started";
+	int rc = store_meta_get(in->eng->store, b->import, &was, &e);
+	if (rc == 0 || (rc == 1 && b->finished))
+		rc = store_meta_set(in->eng->store, b->import, state, strlen(state), &e);
+	buf_free(&was);
+	return rc < 0 ? ingest_lost(in, &e) : CX_OK;
+}
+
 int post_batch_step(struct ingest *in, struct post_batch *b, uint32_t max, bool *done)
 {
 	b->now.rejected_len = b->rejected.len;
@@ -180,6 +202,8 @@ int post_batch_step(struct ingest *in, struct post_batch *b, uint32_t max, bool 
 	if (!b->began)
 		b->began = in->next_seq;
 	ingest_job_begin(in, &b->head, b->past, b->began);
+	if (b->import[0] && b->now.next == 0 && remember(in, b) < 0)
+		return in->errs.v[0].code;
 	for (uint32_t i = 0; i < max && b->now.next < b->items.n; i++, b->now.next++) {
 		struct str item = b->items.v[b->now.next];
 		struct ingest_source src = {
