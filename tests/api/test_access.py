@@ -12,11 +12,10 @@ import pytest
 from host import ACME, NDJSON, ROOT, STRUCTURED, Host, rated
 
 LEVELS = ["none", "frontline", "manager", "integrator", "admin"]
-ROUTES = re.findall(r'^X\((\w+), "(\w+)", "([^"]+)", (\w+), (\w+),',
+ROUTES = re.findall(r'^X\((\w+),\s+"(\w+)",\s+"([^"]+)",\s+(\w+),\s+(\w+),',
                     (ROOT / "core/base/routes.def").read_text(), re.M)
 TWO_UNITS = ACME + """
 cx.kpi "acme-open" { format = "number", measures = { n = cx.count("visit.rated") }, formula = function(m) return m.n end }
-cx.event "tip.left" { fields = { by = cx.text {} } }
 """
 
 
