@@ -194,12 +194,14 @@ static void announce(struct front *f)
 		c->company_name, c->server_socket);
 	if (f->http.tcp_name[0])
 		printf("  tcp     http://%s/\n", f->http.tcp_name);
-	printf(CX_T("\nMande um evento:\n\n", "\nSend an event:\n\n"));
-	printf("  curl --unix-socket %s http://cxd/v1/events \\\n"
-	       "    -H 'Content-Type: application/json' \\\n"
-	       "    -d '{\"type\":\"nps.answered\",\"subject\":\"c-1\","
-	       "\"data\":{\"score\":9,\"channel\":\"loja\"}}'\n\n",
-		c->server_socket);
+	if (f->ready.example[0]) {
+		printf("%s", CX_T("\nMande um evento:\n\n  ", "\nSend an event:\n\n  "));
+		printf("curl --unix-socket %s http://cxd/v1/events \\\n"
+		       "    -H 'Content-Type: application/json' \\\n    -d '%s'\n",
+			c->server_socket, f->ready.example);
+	}
+	printf("%s", CX_T("\nVeja os indicadores:\n\n  ", "\nSee the figures:\n\n  "));
+	printf("curl --unix-socket %s http://cxd/v1/kpis\n\n", c->server_socket);
 	fflush(stdout);
 }
 

@@ -41,7 +41,7 @@ enum frame_kind { /* front → engine */
 	FRAME_RESULT,   /* body: the answer, JSON; status: HTTP */
 	FRAME_BATCH,    /* body: struct batch_done, after the results it covers */
 	FRAME_TOKENS,   /* body: struct token_row[]: the whole table, at start and before the answer
-			 * of   each call that changes it */
+			 * of each call that changes it */
 	FRAME_PROGRESS, /* body: struct progress: long work before READY (migration, rebuild) */
 	FRAME_PLUGINS,  /* body: JSON for /healthz: ["names of failed plugins"] */
 };
@@ -74,7 +74,8 @@ struct job_head {
 struct ready {
 	int64_t last_seq;
 	uint32_t plugins_running, plugins_failed;
-	uint32_t events; /* 1 if the store has any event */
+	uint32_t events;   /* 1 if the store has any event */
+	char example[480]; /* an event the plugins would accept, JSON; "" = none */
 };
 
 struct batch_done { /* how the writer is doing; counters since its start */

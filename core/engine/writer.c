@@ -6,6 +6,7 @@
 #include "engine/access.h"
 #include "engine/batch.h"
 #include "engine/confine.h"
+#include "engine/example.h"
 #include "engine/rebuild.h"
 
 enum {
@@ -110,6 +111,7 @@ static void say_ready(struct writer *w)
 		else
 			r.plugins_failed++;
 	}
+	example_event(w->eng, clock_now_ms(), r.example, sizeof r.example);
 	access_push(w->eng, &w->output);
 	say_failed(w);
 	struct job_head h = {.kind = FRAME_READY, .body_len = sizeof r};
