@@ -11,6 +11,7 @@
 
 enum {
 	IDLE_MS = 50,
+	SETTLED_MS = 1000,
 	CHECKPOINT_BYTES = 8 << 20,
 	CHECKPOINT_FORCED = 64 << 20,
 	FOLD_MANY = 2048,
@@ -23,6 +24,7 @@ struct writer {
 	struct batch *batch;
 	struct buf input, output;
 	size_t taken; /* bytes of input whose frames are in the batch */
+	bool settled; /* idle work found nothing more to do */
 	bool more;    /* the batch was full before the input was empty */
 	bool stop;
 };
@@ -49,9 +51,14 @@ static void idle_work(struct writer *w)
 {
 	struct cx_err e;
 	struct store *s = w->eng->store;
+	log_plugin_dropped(false);
+	if (w->settled)
+		return;
+	w->settled = true;
 	blame_phase(w->eng->blame, BLAME_CHECKPOINT);
 	if (store_begin(s, &e) >= 0) {
 		int rc = cells_fold(w->in.cells, FOLD_MANY, FOLD_MOST, &e);
+		w->settled = rc <= 0;
 		if (rc < 0 || store_commit(s, &e) < 0) {
 			log_warn("folding sets: %s", e.msg);
 			if (store_in_batch(s))
@@ -60,7 +67,6 @@ static void idle_work(struct writer *w)
 		}
 	}
 	store_checkpoint(s, 1 << 20, false);
-	log_plugin_dropped(false);
 	blame_phase(w->eng->blame, BLAME_IDLE);
 }
 
@@ -68,12 +74,15 @@ static int loop(struct writer *w)
 {
 	while (!w->stop || w->more || !batch_idle(w->batch)) {
 		bool busy = w->more || !batch_idle(w->batch);
-		int got = frame_fill(w->eng->fd, &w->input, busy ? 0 : IDLE_MS);
+		int wait = busy ? 0 : w->settled ? SETTLED_MS : IDLE_MS;
+		int got = frame_fill(w->eng->fd, &w->input, wait);
 		if (got < 0 || take(w) < 0)
 			return 1; /* the front is gone: what was told is on disk */
 		bool idle = batch_idle(w->batch);
-		if (!idle)
+		if (!idle) {
 			batch_run(w->batch, &w->output);
+			w->settled = false;
+		}
 		buf_drop(&w->input, w->taken); /* the batch's frames pointed into it until now */
 		if (frame_flush(w->eng->fd, &w->output) < 0)
 			return 1;
