@@ -227,6 +227,7 @@ static void take_import(const struct json_doc *d, uint32_t at, struct plugin *p)
 	struct plugin_import *im = &p->imports[p->nimports++];
 	im->id = get_text(d, at, "id");
 	im->generate = (int)get_int(d, at, "generate");
+	im->total = get_int(d, at, "total");
 	im->tables = get_list(d, at, "tables", sizeof *im->tables, &tables);
 	im->sql = get_list(d, at, "parts", sizeof *im->sql, &parts);
 	im->maps = get_list(d, at, "parts", sizeof *im->maps, &parts);

@@ -43,7 +43,8 @@ struct plugin_import { /* cx.import; run by lua/import.h */
 	char **sql; /* one per part, with the handle of its map */
 	int *maps;
 	int nparts;
-	int generate; /* handle of the generator that stands instead, 0 = none */
+	int generate;  /* handle of the generator that stands instead, 0 = none */
+	int64_t total; /* how often it emits, 0 = not said */
 };
 
 struct plugin {

@@ -11,4 +11,4 @@ require "voice"
 
 local generator = require "generator"
 
-cx.import "demo" { generate = generator.year }
+cx.import "demo" { generate = generator.year, total = 200002 }

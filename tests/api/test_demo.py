@@ -18,6 +18,8 @@ def demo(tmp_path_factory):
 
 def test_a_year_of_a_chain(demo):
     assert (demo.first["events"], demo.first["new"], demo.first["already_there"], demo.first["refused"]) == (200002, 198841, 1161, 0)
+    total = re.search(r"total = (\d+)", (ROOT / "plugins/demo/plugin.lua").read_text())[1]
+    assert int(total) == demo.first["events"]  # what the progress bar goes by
     page = json.loads(demo.cli("call", "GET", "/v1/events?limit=1")[0])
     assert page["events"][0]["seq"] == 1 and page["next"] == 1
 

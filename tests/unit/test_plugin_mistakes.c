@@ -25,8 +25,10 @@ static void test_mistakes(void **state)
 		"cx.script { title = 'x' }\n"
 		"cx.evnt 'x' {}\n"
 		"cx.on 'a.done' (5)\n"
-		"cx.import 'x' { tables = {} }\n"
-		"cx.timer 'sweep' { every = '1h' }\n");
+		"cx.import 'x' { tables = {}, total = 5 }\n"
+		"cx.timer 'sweep' { every = '1h' }\n"
+		"cx.import 'y' { generate = function() end, total = 0.5 }\n"
+		"cx.import 'z' { generate = function() end, total = 0 }\n");
 	load();
 	has_error("bad", 1, "plugin: version must be three numbers as \"1.4.0\"");
 	has_error("bad", 1, "plugin: api must be 1");
@@ -68,6 +70,9 @@ static void test_mistakes(void **state)
 	has_error("bad", 15,
 		"on \"a.done\": needs a function: cx.on \"a.done\" (function(e, tx) … end)");
 	has_error("bad", 16, "import \"x\": needs tables and events, or generate");
+	has_error("bad", 16, "import \"x\": total goes with generate");
+	has_error("bad", 18, "import \"y\": total must be an integer");
+	has_error("bad", 19, "import \"z\": total must be at least 1");
 	has_error("bad", 17, "cx.timer \"sweep\" is not available in this version");
 	struct plugin *p = plugin("bad");
 	for (int i = 0, n = 0; i < p->nerrors; i++) {

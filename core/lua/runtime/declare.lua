@@ -258,7 +258,8 @@ local function declare_on(pos, name, fn)
   ons[#ons + 1] = { type = name, handler = fn, file = pos.file, line = pos.line, order = #ons }
 end
 
-local IMPORT_RULES = { title = "title", tables = "table", events = "table", generate = "function" }
+local IMPORT_RULES = { title = "title", tables = "table", events = "table", generate = "function",
+  total = "integer" }
 local TABLE_RULES = {
   file = "text", encoding = "text",
   delimiter = function(v) return type(v) == "string" and #v == 1, "one character" end,
@@ -291,7 +292,10 @@ local function declare_import(pos, id, spec)
   if not body_table(pos, label, spec) then return end
   if not checks.kebab(id) then report(pos, "%s: the id must be lower-kebab", label) end
   local o = options(pos, label, spec, IMPORT_RULES)
-  local out = { id = id, file = pos.file, line = pos.line, title = o.title, generate = o.generate, tables = {}, parts = {} }
+  local out = { id = id, file = pos.file, line = pos.line, title = o.title, generate = o.generate, total = o.total,
+    tables = {}, parts = {} }
+  if o.total and o.total < 1 then report(pos, "%s: total must be at least 1", label) end
+  if spec.total ~= nil and spec.generate == nil then report(pos, "%s: total goes with generate", label) end
   if spec.generate ~= nil then
     if spec.tables ~= nil or spec.events ~= nil then report(pos, "%s: generate stands instead of tables and events", label) end
   elseif spec.tables == nil or spec.events == nil then
