@@ -20,11 +20,9 @@ int problem_write(struct buf *b, const struct cx_err *e)
 	return cx_err_status(e->code);
 }
 
-int problem_write_list(struct buf *b, const struct cx_errs *l)
+void problem_errors(struct buf *b, const struct cx_errs *l)
 {
 	int shown = l->n < CX_ERRS_MAX ? l->n : CX_ERRS_MAX;
-	head(b, &l->v[0]);
-	jw_key(b, "errors");
 	jw_arr(b);
 	for (int i = 0; i < shown; i++) {
 		jw_obj(b);
@@ -34,8 +32,15 @@ int problem_write_list(struct buf *b, const struct cx_errs *l)
 		jw_obj_end(b);
 	}
 	jw_arr_end(b);
-	if (l->n > shown)
-		jw_kint(b, "errors_more", l->n - shown);
+}
+
+int problem_write_list(struct buf *b, const struct cx_errs *l)
+{
+	head(b, &l->v[0]);
+	jw_key(b, "errors");
+	problem_errors(b, l);
+	if (l->n > CX_ERRS_MAX)
+		jw_kint(b, "errors_more", l->n - CX_ERRS_MAX);
 	jw_obj_end(b);
 	return cx_err_status(l->v[0].code);
 }

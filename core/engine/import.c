@@ -4,9 +4,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/problem.h"
 #include "base/tz.h"
 #include "engine/import_run.h"
 #include "ipc/spawn.h"
+
+enum { OVER_BUDGET_MAX = 20 }; /* rows whose map may be stopped before the import is given up */
 
 static int usage(const char *msg)
 {
@@ -62,13 +65,22 @@ static int load_plugins(struct import_run *r, struct plugin_set *set)
 
 /* ---- events out of the plugin */
 
-static int refused(void *ctx, int place, const char *id, const struct cx_err *why)
+static int refused(void *ctx, int place, const char *id, const struct cx_errs *why)
 {
 	struct import_run *r = ctx;
+	struct buf all = {0};
 	(void)place;
 	if (r->im.def->generate)
 		r->at.row = ++r->mapped;
-	tell_refused(r, r->at, id, cx_err_name(why->code), why->field, why->msg);
+	if (why->n > 1)
+		problem_errors(&all, why);
+	tell_refused(r, &(struct refusal){.of = r->at,
+				.id = id,
+				.code = cx_err_name(why->v[0].code),
+				.field = why->v[0].field,
+				.detail = why->v[0].msg,
+				.errors = {all.p, (uint32_t)all.len}});
+	buf_free(&all);
 	return CX_OK;
 }
 
@@ -102,7 +114,7 @@ static int generate(struct import_run *r)
 {
 	const struct import_sink sink = {r, to_batch, refused};
 	struct lua_fail f = {0};
-	tell_phase(r, CX_T("gerando", "generating"), 0);
+	tell_phase(r, CX_T("gerando", "generating"), r->im.def->total);
 	if (import_generate(&r->im, &sink, &f) < 0)
 		return failed(r, &f);
 	return import_send_rest(r);
@@ -110,9 +122,26 @@ static int generate(struct import_run *r)
 
 /* ---- tables and events */
 
+struct table_load {
+	struct import_run *run;
+	const struct import_table *table;
+};
+
+static int bad_record(void *ctx, int64_t line, const char *why)
+{
+	const struct table_load *l = ctx;
+	tell_refused(l->run, &(struct refusal){.of = {0, line},
+				     .file = l->table->file,
+				     .code = cx_err_name(CX_E_BAD_REQUEST),
+				     .detail = why});
+	return CX_OK;
+}
+
 static int load_table(struct import_run *r, const struct import_table *t)
 {
 	char path[4096];
+	struct table_load ctx = {r, t};
+	const struct scratch_bad bad = {bad_record, &ctx};
 	int64_t rows;
 	if (t->file[0] == '/' || strstr(t->file, ".."))
 		return cx_fail(&r->e, CX_E_BAD_REQUEST, NULL,
@@ -120,7 +149,8 @@ static int load_table(struct import_run *r, const struct import_table *t)
 				"table %s: %s is not inside the folder given"),
 			t->name, t->file);
 	snprintf(path, sizeof path, "%s/%s", r->dir, t->file);
-	int rc = scratch_load(r->scratch, t->name, path, t->delimiter, t->encoding, &rows, &r->e);
+	int rc = scratch_load(
+		r->scratch, t->name, path, t->delimiter, t->encoding, &bad, &rows, &r->e);
 	tell_progress(r, r->done + (rc == CX_OK ? rows : 0));
 	return rc;
 }
@@ -142,7 +172,13 @@ static int map_row(void *ctx, const struct scratch_row *row)
 	else
 		r->at.row++;
 	tell_progress(r, r->done + 1);
-	return import_map(&r->im, r->at.part, row, &sink, &f) < 0 ? failed(r, &f) : CX_OK;
+	int rc = import_map(&r->im, r->at.part, row, &sink, &f);
+	if (rc == IMPORT_STOPPED && ++r->over_budget == OVER_BUDGET_MAX)
+		return cx_fail(&r->e, CX_E_PLUGIN_FAILED, NULL,
+			CX_T("import \"%s\": map passou do orçamento em %d registros; o último: %s",
+				"import \"%s\": map went over its budget in %d rows; the last: %s"),
+			r->name, OVER_BUDGET_MAX, f.msg);
+	return rc < 0 ? failed(r, &f) : CX_OK;
 }
 
 static int send_one(void *ctx, int part, int64_t row, const char *json, size_t n)

@@ -37,6 +37,7 @@ struct import_run {
 	/* rows */
 	struct origin at;     /* of what is being mapped */
 	int rowid_col, ncols; /* of the part; -1 none */
+	int over_budget;      /* rows whose map was stopped */
 	bool *lines;          /* per part: rows are lines of a file */
 	int64_t limit;        /* events per batch */
 	/* batches: the one being filled, and those without result yet */
@@ -67,8 +68,13 @@ void import_send_free(struct import_run *r);
 /* import_tell.c */
 void tell_phase(struct import_run *r, const char *what, int64_t total);
 void tell_progress(struct import_run *r, int64_t done); /* shown now and then */
-void tell_refused(struct import_run *r, struct origin of, const char *id, const char *code,
-	const char *field, const char *detail);
+struct refusal {
+	struct origin of;
+	const char *file; /* of is a line of this table's file; NULL: a row or an event */
+	const char *id, *code, *field, *detail;
+	struct str errors; /* all mistakes as a JSON list, where there are several */
+};
+void tell_refused(struct import_run *r, const struct refusal *f);
 int tell_end(struct import_run *r, int rc); /* the closing line; the exit code */
 
 #endif

@@ -41,8 +41,14 @@ static void read_rejected(struct import_run *r, const struct sent *s)
 		const char *code = member(r, at, "code");
 		if (strcmp(code, cx_err_name(CX_E_ID_CONFLICT)) == 0)
 			r->changed++;
-		tell_refused(r, of, member(r, at, "id"), code, member(r, at, "field"),
-			member(r, at, "detail"));
+		uint32_t errors = json_get(&r->doc, at, "errors");
+		tell_refused(
+			r, &(struct refusal){.of = of,
+				   .id = member(r, at, "id"),
+				   .code = code,
+				   .field = member(r, at, "field"),
+				   .detail = member(r, at, "detail"),
+				   .errors = errors ? json_raw(&r->doc, errors) : (struct str){0}});
 	}
 }
 

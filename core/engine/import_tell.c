@@ -90,34 +90,52 @@ static void open_file(struct import_run *r)
 		fprintf(stderr, "cxd import: %s: %s\n", r->refused_path, strerror(errno));
 }
 
-void tell_refused(struct import_run *r, struct origin of, const char *id, const char *code,
-	const char *field, const char *detail)
+static void refusal_json(
+	const struct import_run *r, const struct refusal *f, bool line, struct buf *b)
+{
+	jw_obj(b);
+	if (f->file)
+		jw_kstr(b, "file", f->file);
+	else if (f->of.part >= 0 && !r->im.def->generate)
+		jw_kint(b, "part", f->of.part + 1);
+	if (f->of.part >= 0)
+		jw_kint(b, line ? "line" : "row", f->of.row);
+	if (f->id && *f->id)
+		jw_kstr(b, "id", f->id);
+	jw_kstr(b, "code", f->code);
+	if (f->field && *f->field)
+		jw_kstr(b, "field", f->field);
+	jw_kstr(b, "detail", f->detail);
+	if (f->errors.n) {
+		jw_key(b, "errors");
+		buf_add(b, f->errors.p, f->errors.n);
+	}
+	jw_obj_end(b);
+}
+
+static void refusal_shown(struct import_run *r, const struct refusal *f, bool line)
+{
+	wipe(r);
+	if (f->file)
+		fprintf(stderr, "%s: %s:%" PRId64 ": %s\n", r->name, f->file, f->of.row, f->detail);
+	else
+		fprintf(stderr, "%s: %s %" PRId64 "%s%s: %s%s%s\n", r->name,
+			line ? CX_T("linha", "line") : CX_T("registro", "row"), f->of.row,
+			f->id && *f->id ? ", id " : "", f->id ? f->id : "",
+			f->field ? f->field : "", f->field && *f->field ? ": " : "", f->detail);
+}
+
+void tell_refused(struct import_run *r, const struct refusal *f)
 {
 	struct buf b = {0};
-	bool known = of.part >= 0, line = known && r->lines && r->lines[of.part];
+	bool line = f->file || (f->of.part >= 0 && r->lines && r->lines[f->of.part]);
 	if (r->refused++ == 0)
 		open_file(r);
-	jw_obj(&b);
-	if (known && !r->im.def->generate)
-		jw_kint(&b, "part", of.part + 1);
-	if (known)
-		jw_kint(&b, line ? "line" : "row", of.row);
-	if (id && *id)
-		jw_kstr(&b, "id", id);
-	jw_kstr(&b, "code", code);
-	if (field && *field)
-		jw_kstr(&b, "field", field);
-	jw_kstr(&b, "detail", detail);
-	jw_obj_end(&b);
+	refusal_json(r, f, line, &b);
 	if (r->refused_file)
 		fprintf(r->refused_file, "%s\n", buf_cstr(&b));
-	if (r->refused <= SHOWN) {
-		wipe(r);
-		fprintf(stderr, "%s: %s %" PRId64 "%s%s: %s%s%s\n", r->name,
-			line ? CX_T("linha", "line") : CX_T("registro", "row"), of.row,
-			id && *id ? ", id " : "", id ? id : "", field ? field : "",
-			field && *field ? ": " : "", detail);
-	}
+	if (r->refused <= SHOWN)
+		refusal_shown(r, f, line);
 	buf_free(&b);
 }
 

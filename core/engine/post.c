@@ -71,6 +71,7 @@ int post_single(struct ingest *in, const struct frame *f, struct buf *reply, int
 
 struct tally { /* of a batch so far; copied before a step, so that the step can be undone */
 	uint32_t next;
+	bool id_made; /* of some event: sent again, it would be another one */
 	int64_t accepted, duplicates, first_seq, last_seq;
 	size_t rejected_len, receipts_len;
 };
@@ -143,8 +144,9 @@ struct post_batch *post_batch_new(
 	return b;
 }
 
-static void reject(struct post_batch *b, const struct cx_err *e, const struct event *ev)
+static void reject(struct post_batch *b, const struct cx_errs *errs, const struct event *ev)
 {
+	const struct cx_err *e = &errs->v[0];
 	jw_obj(&b->rejected);
 	jw_kint(&b->rejected, "index", b->now.next);
 	jw_key(&b->rejected, "id");
@@ -155,6 +157,10 @@ static void reject(struct post_batch *b, const struct cx_err *e, const struct ev
 	jw_kstr(&b->rejected, "code", cx_err_name(e->code));
 	jw_kstr(&b->rejected, "field", e->field);
 	jw_kstr(&b->rejected, "detail", e->msg);
+	if (errs->n > 1) {
+		jw_key(&b->rejected, "errors");
+		problem_errors(&b->rejected, errs);
+	}
 	jw_obj_end(&b->rejected);
 }
 
@@ -169,6 +175,7 @@ static void accept(
 	} else {
 		b->now.duplicates++;
 	}
+	b->now.id_made |= ev->id_made;
 	if (!b->receipts)
 		return;
 	struct buf *r = &b->receipts_json;
@@ -214,7 +221,7 @@ int post_batch_step(struct ingest *in, struct post_batch *b, uint32_t max, bool 
 		if (rc < 0 && in->store_failed)
 			return rc;
 		if (rc < 0)
-			reject(b, &in->errs.v[0], &ev);
+			reject(b, &in->errs, &ev);
 		else
 			accept(in, b, &ev, out);
 	}
@@ -231,7 +238,7 @@ void post_batch_undo(struct post_batch *b)
 
 void post_batch_skip(struct post_batch *b, const struct cx_err *why)
 {
-	reject(b, why, NULL);
+	reject(b, &(struct cx_errs){.n = 1, .v = {*why}}, NULL);
 	b->now.next++;
 }
 
@@ -254,6 +261,8 @@ void post_batch_reply(struct post_batch *b, struct buf *reply, int *status)
 		jw_int(reply, b->now.last_seq);
 	else
 		jw_null(reply);
+	if (b->now.id_made)
+		jw_kbool(reply, "retry_safe", false);
 	if (b->receipts) {
 		jw_key(reply, "receipts");
 		jw_arr(reply);

@@ -50,6 +50,7 @@ void import_close(struct import *im)
 {
 	arena_free(&im->a);
 	buf_free(&im->json);
+	json_doc_free(&im->doc);
 	*im = (struct import){0};
 }
 
@@ -57,19 +58,19 @@ void import_close(struct import *im)
 
 enum { SHOWN = 60 };
 
-static int wrong(struct cx_err *e, const char *name, const char *kind, const char *text, size_t n)
+static int wrong(struct cx_errs *e, const char *name, const char *kind, const char *text, size_t n)
 {
 	if (n > SHOWN)
 		for (n = SHOWN; n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80;)
 			n--;
-	return cx_fail(e, CX_E_INVALID_FIELD, name,
+	return cx_errs_add(e, CX_E_INVALID_FIELD, name,
 		CX_T("\"%.*s\" não serve como %s", "\"%.*s\" is not a valid %s"), (int)n, text,
 		kind);
 }
 
-static int not_utf8(struct cx_err *e, const char *name)
+static int not_utf8(struct cx_errs *e, const char *name)
 {
-	return cx_fail(
+	return cx_errs_add(
 		e, CX_E_INVALID_FIELD, name, CX_T("o texto não é UTF-8", "the text is not UTF-8"));
 }
 
@@ -82,7 +83,7 @@ static int put_time(struct buf *b, int64_t ms)
 }
 
 /* The instant at the top of the stack: text, wall clock where it has no offset, or ms. */
-static int read_time(lua_State *L, const char *name, int64_t *ms, struct cx_err *e)
+static int read_time(lua_State *L, const char *name, int64_t *ms, struct cx_errs *e)
 {
 	size_t n;
 	if (lua_isinteger(L, -1)) {
@@ -94,86 +95,110 @@ static int read_time(lua_State *L, const char *name, int64_t *ms, struct cx_err 
 		return tz_parse_any(s, n, ms) ? CX_OK
 					      : wrong(e, name, field_kind_name(FIELD_TIME), s, n);
 	}
-	return cx_fail(e, CX_E_INVALID_FIELD, name,
+	return cx_errs_add(e, CX_E_INVALID_FIELD, name,
 		CX_T("precisa ser um instante, veio %s", "must be a time, got %s"),
 		luaL_typename(L, -1));
 }
 
-/* Text by the kind the type declares; what is no text goes as it is. */
+static int put_lua(struct import *im, lua_State *L, const char *path, struct cx_errs *errs)
+{
+	struct cx_err e;
+	size_t at = im->json.len;
+	int rc = lua_to_json(L, -1, &im->json, &e);
+	if (rc >= 0)
+		return CX_OK;
+	im->json.len = at;
+	jw_null(&im->json);
+	return cx_errs_add(errs, rc, e.field[0] ? e.field : path, "%s", e.msg);
+}
+
+/* Text by the kind the type declares; what is no text goes as it is. After a mistake there is
+ * null, so that the others can be looked for. */
 static int put_value(
-	struct import *im, lua_State *L, const struct field *f, const char *path, struct cx_err *e)
+	struct import *im, lua_State *L, const struct field *f, const char *path, struct cx_errs *e)
 {
 	struct value v;
 	int64_t ms;
 	size_t n;
+	int rc;
 	if (f && f->kind == FIELD_TIME && lua_isinteger(L, -1)) {
-		int rc = read_time(L, path, &ms, e);
-		return rc == CX_OK ? put_time(&im->json, ms) : rc;
+		rc = read_time(L, path, &ms, e);
+		if (rc == CX_OK)
+			return put_time(&im->json, ms);
+	} else if (!f || lua_type(L, -1) != LUA_TSTRING) {
+		return put_lua(im, L, path, e);
+	} else {
+		const char *s = lua_tolstring(L, -1, &n);
+		bool text = f->kind == FIELD_TEXT || f->kind == FIELD_CHOICE;
+		if (!utf8_ok(s, n)) {
+			rc = not_utf8(e, path);
+		} else if (text) {
+			jw_strn(&im->json, s, n);
+			return CX_OK;
+		} else if (n > EVENT_TEXT_MAX ||
+			   !value_from_text(f, im->set->conf->company_currency,
+				   (struct str){s, (uint32_t)n}, &v, &im->a)) {
+			rc = wrong(e, path, field_kind_name(f->kind), s, n);
+		} else {
+			value_json(&im->json, v, f);
+			return CX_OK;
+		}
 	}
-	if (!f || lua_type(L, -1) != LUA_TSTRING)
-		return lua_to_json(L, -1, &im->json, e);
-	const char *s = lua_tolstring(L, -1, &n);
-	if (!utf8_ok(s, n))
-		return not_utf8(e, path);
-	if (f->kind == FIELD_TEXT || f->kind == FIELD_CHOICE) {
-		jw_strn(&im->json, s, n);
-		return CX_OK;
-	}
-	if (n > EVENT_TEXT_MAX || !value_from_text(f, im->set->conf->company_currency,
-					  (struct str){s, (uint32_t)n}, &v, &im->a))
-		return wrong(e, path, field_kind_name(f->kind), s, n);
-	value_json(&im->json, v, f);
-	return CX_OK;
+	jw_null(&im->json);
+	return rc;
 }
 
-static int bad_keys(struct cx_err *e, const char *what)
+static int bad_keys(struct cx_errs *e, const char *what)
 {
-	return cx_fail(e, CX_E_NOT_AN_EVENT, what,
+	return cx_errs_add(e, CX_E_NOT_AN_EVENT, what,
 		CX_T("as chaves precisam ser textos em UTF-8", "the keys must be texts in UTF-8"));
 }
 
-static int put_data(
-	struct import *im, lua_State *L, int data, const struct event_type *t, struct cx_err *e)
+static void put_data(
+	struct import *im, lua_State *L, int data, const struct event_type *t, struct cx_errs *e)
 {
 	char path[96];
 	size_t n;
-	int rc = CX_OK;
 	const char **k = lua_keys(L, data, &n);
-	if (!k)
-		return bad_keys(e, "data");
 	jw_key(&im->json, "data");
 	jw_obj(&im->json);
-	for (size_t i = 0; i < n && rc == CX_OK; i++) {
+	if (!k)
+		bad_keys(e, "data");
+	for (size_t i = 0; k && i < n; i++) {
 		size_t len = strlen(k[i]);
 		int at = t ? event_type_field(t, k[i], len) : -1;
 		const struct field *f = at >= 0 && !t->fields[at].derived ? &t->fields[at] : NULL;
 		snprintf(path, sizeof path, "data.%s", k[i]);
-		if (!utf8_ok(k[i], len))
-			return not_utf8(e, "data");
+		if (!utf8_ok(k[i], len)) {
+			not_utf8(e, "data");
+			continue;
+		}
 		lua_pushlstring(L, k[i], len);
 		lua_rawget(L, data);
 		jw_key(&im->json, k[i]);
-		rc = put_value(im, L, f, path, e);
+		put_value(im, L, f, path, e);
 		lua_pop(L, 1);
 	}
 	jw_obj_end(&im->json);
-	return rc;
 }
 
 /* An attribute that is text; whole numbers become text, because ids often are some. */
-static int put_attribute(struct import *im, lua_State *L, const char *name, struct cx_err *e)
+static void put_attribute(struct import *im, lua_State *L, const char *name, struct cx_errs *e)
 {
 	size_t n;
-	if (lua_type(L, -1) != LUA_TSTRING && !lua_isinteger(L, -1))
-		return cx_fail(e, CX_E_INVALID_FIELD, name,
+	if (lua_type(L, -1) != LUA_TSTRING && !lua_isinteger(L, -1)) {
+		cx_errs_add(e, CX_E_INVALID_FIELD, name,
 			CX_T("precisa ser um texto, veio %s", "must be a text, got %s"),
 			luaL_typename(L, -1));
+		return;
+	}
 	const char *s = lua_tolstring(L, -1, &n);
-	if (!utf8_ok(s, n))
-		return not_utf8(e, name);
+	if (!utf8_ok(s, n)) {
+		not_utf8(e, name);
+		return;
+	}
 	jw_key(&im->json, name);
 	jw_strn(&im->json, s, n);
-	return CX_OK;
 }
 
 static bool is_one_of(const char *name, const char *const *list)
@@ -183,28 +208,26 @@ static bool is_one_of(const char *name, const char *const *list)
 	return *list != NULL;
 }
 
-static int put_member(
-	struct import *im, lua_State *L, const char *name, int64_t *time_ms, struct cx_err *e)
+static void put_member(
+	struct import *im, lua_State *L, const char *name, int64_t *time_ms, struct cx_errs *e)
 {
 	static const char *const texts[] = {
 		"id", "source", "type", "subject", "unit", "actor", "sequence", "corrects", NULL};
 	static const char *const times[] = {"time", "recordedtime", NULL};
-	if (is_one_of(name, texts))
-		return put_attribute(im, L, name, e);
-	if (!is_one_of(name, times)) { /* the writer says what is wrong with it */
-		jw_key(&im->json, name);
-		return lua_to_json(L, -1, &im->json, e);
-	}
 	int64_t ms;
-	int rc = read_time(L, name, &ms, e);
-	if (rc != CX_OK)
-		return rc;
-	if (strcmp(name, "time") == 0)
-		*time_ms = ms;
-	else if (im->live)
-		return CX_OK;
-	jw_key(&im->json, name);
-	return put_time(&im->json, ms);
+	if (is_one_of(name, texts)) {
+		put_attribute(im, L, name, e);
+	} else if (!is_one_of(name, times)) { /* the writer says what is wrong with it */
+		jw_key(&im->json, name);
+		put_lua(im, L, name, e);
+	} else if (read_time(L, name, &ms, e) == CX_OK) {
+		if (strcmp(name, "time") == 0)
+			*time_ms = ms;
+		else if (im->live)
+			return;
+		jw_key(&im->json, name);
+		put_time(&im->json, ms);
+	}
 }
 
 static const struct event_type *type_at(struct import *im, lua_State *L, int index)
@@ -220,7 +243,7 @@ static const struct event_type *type_at(struct import *im, lua_State *L, int ind
 	return plan ? plan->type : NULL;
 }
 
-static int needed(lua_State *L, int index, struct cx_err *e)
+static void needed(lua_State *L, int index, struct cx_errs *e)
 {
 	static const char *const names[] = {"type", "id", "time"};
 	for (int i = 0; i < 3; i++) {
@@ -228,38 +251,68 @@ static int needed(lua_State *L, int index, struct cx_err *e)
 		int type = lua_rawget(L, index);
 		lua_pop(L, 1);
 		if (type == LUA_TNIL)
-			return cx_fail(e, CX_E_MISSING_FIELD, names[i],
+			cx_errs_add(e, CX_E_MISSING_FIELD, names[i],
 				CX_T("falta %s", "%s is missing"), names[i]);
 	}
-	return CX_OK;
+}
+
+static bool has_field(const struct cx_errs *l, const char *field)
+{
+	for (int i = 0; i < l->n && i < CX_ERRS_MAX; i++)
+		if (strcmp(l->v[i].field, field) == 0)
+			return true;
+	return false;
+}
+
+/* An event with mistakes does not go to the writer, so what it would find is looked for here. */
+static void find_others(struct import *im, const struct event_type *t, struct cx_errs *errs)
+{
+	static const uint8_t ulid[16];
+	const struct caller caller = {.level = LEVEL_ADMIN, .uid = UINT32_MAX};
+	const struct event_origin o = {.now_ms = clock_now_ms(),
+		.caller = &caller,
+		.ulid = ulid,
+		.import = true,
+		.max_bytes = (uint32_t)im->set->conf->limits_event};
+	struct event ev = {0};
+	struct cx_errs more;
+	more.n = 0;
+	if (json_scan(&im->doc, im->json.p, im->json.len, (int)im->set->conf->limits_depth, 1000000,
+		    NULL) < 0)
+		return;
+	int rc = event_envelope(&ev, &im->doc, 0, &o, &im->a, &more);
+	ev.type = t;
+	if (rc >= 0 && t)
+		event_fields(&ev, im->set->conf->company_currency, &im->a, &more);
+	for (int i = 0; i < more.n && i < CX_ERRS_MAX; i++)
+		if (!has_field(errs, more.v[i].field))
+			cx_errs_add(errs, more.v[i].code, more.v[i].field, "%s", more.v[i].msg);
 }
 
 /* The event at index (a plain table) → one line of API JSON in im->json. */
-static int convert(struct import *im, lua_State *L, int index, int64_t *time_ms, struct cx_err *e)
+static int convert(struct import *im, lua_State *L, int index, int64_t *time_ms, struct cx_errs *e)
 {
-	size_t n;
+	size_t n = 0;
 	bool source = false;
 	int top = lua_gettop(L);
 	index = lua_absindex(L, index);
 	luaL_checkstack(L, 20, NULL);
 	buf_clear(&im->json);
 	arena_reset(&im->a);
-	int rc = needed(L, index, e);
-	const struct event_type *t = rc == CX_OK ? type_at(im, L, index) : NULL;
-	const char **k = rc == CX_OK ? lua_keys(L, index, &n) : NULL;
-	if (rc != CX_OK)
-		return rc;
+	needed(L, index, e);
+	const struct event_type *t = type_at(im, L, index);
+	const char **k = lua_keys(L, index, &n);
 	if (!k)
 		return bad_keys(e, NULL);
 	jw_obj(&im->json);
-	for (size_t i = 0; i < n && rc == CX_OK; i++) {
+	for (size_t i = 0; i < n; i++) {
 		source = source || strcmp(k[i], "source") == 0;
 		lua_pushstring(L, k[i]);
 		int type = lua_rawget(L, index);
 		if (strcmp(k[i], "data") == 0 && type == LUA_TTABLE)
-			rc = put_data(im, L, lua_gettop(L), t, e);
+			put_data(im, L, lua_gettop(L), t, e);
 		else
-			rc = put_member(im, L, k[i], time_ms, e);
+			put_member(im, L, k[i], time_ms, e);
 		lua_settop(L, top + 1);
 	}
 	lua_settop(L, top);
@@ -269,13 +322,16 @@ static int convert(struct import *im, lua_State *L, int index, int64_t *time_ms,
 		jw_kstr(&im->json, "source", text);
 	}
 	jw_obj_end(&im->json);
-	return rc;
+	if (e->n)
+		find_others(im, t, e);
+	return e->n ? e->v[0].code : CX_OK;
 }
 
 /* ---- events out of plugin code */
 
-/* What the host does with an event — it may wait for the writer — is not the plugin's time. */
-static int hand_over(struct import *im, int rc, int64_t time_ms, const char *id, struct cx_err *e)
+/* What the host does with an event — it may wait for the writer — is not the plugin's time; a
+ * generator's begins anew with every event. */
+static int hand_over(struct import *im, int rc, int64_t time_ms, const char *id, struct cx_errs *e)
 {
 	struct isolate *iso = im->p->iso;
 	int64_t began = clock_mono_us(), deadline = iso->deadline_us;
@@ -287,19 +343,20 @@ static int hand_over(struct import *im, int rc, int64_t time_ms, const char *id,
 	else
 		rc = im->sink->refused(im->sink->ctx, im->place, id, e);
 	im->place++;
-	int64_t took = clock_mono_us() - began;
-	im->host_us += took;
 	if (iso->blame)
 		blame_lua(iso->blame, im->p->name, iso->handler, (uint32_t)iso->budget_ms);
-	iso->deadline_us = deadline == INT64_MAX ? deadline : deadline + took;
+	int64_t now = clock_mono_us();
+	iso->deadline_us =
+		im->def->generate ? now + iso->budget_ms * 1000LL : deadline + now - began;
 	iso->overdue = 0;
 	return rc;
 }
 
 static void give_event(lua_State *L, struct import *im, int index)
 {
-	struct cx_err e = {0};
+	struct cx_errs e;
 	int64_t time_ms = 0;
+	e.n = 0;
 	int rc = convert(im, L, index, &time_ms, &e);
 	lua_pushliteral(L, "id");
 	lua_rawget(L, index);
@@ -374,44 +431,43 @@ static int generate_entry(lua_State *L)
 	return 0;
 }
 
-static int run(struct import *im, lua_CFunction entry, int handle, const struct import_sink *sink,
-	struct lua_fail *f)
+static int run(struct import *im, lua_CFunction entry, int handle, int budget_ms,
+	const struct import_sink *sink, struct lua_fail *f)
 {
 	char handler[96];
-	int64_t left_ms = im->p->limits.script_ms - im->used_us / 1000, began = clock_mono_us();
 	snprintf(handler, sizeof handler, "import \"%.70s\"", im->def->id);
 	im->sink = sink;
 	im->place = 0;
-	im->host_us = 0;
 	if (plugin_push(im->p, handle, f) < 0)
 		return -1;
 	lua_State *L = isolate_state(im->p->iso);
 	lua_pushcfunction(L, entry);
 	lua_pushlightuserdata(L, im);
 	lua_rotate(L, -3, 2);
-	int rc = isolate_call(im->p->iso, 2, 0, left_ms < 1 ? 1 : (int)left_ms, handler, f);
-	im->used_us += clock_mono_us() - began - im->host_us;
-	return rc;
+	return isolate_call(im->p->iso, 2, 0, budget_ms, handler, f);
 }
 
 int import_map(struct import *im, int part, const struct scratch_row *row,
 	const struct import_sink *sink, struct lua_fail *f)
 {
-	struct cx_err e = {0};
+	struct cx_errs e;
+	e.n = 0;
 	im->part = part;
 	im->row = row;
-	if (run(im, map_entry, im->def->maps[part], sink, f) >= 0)
+	if (run(im, map_entry, im->def->maps[part], im->p->limits.load_ms, sink, f) >= 0)
 		return 0;
-	if (im->stopped || f->budget || f->memory || isolate_spoiled(im->p->iso))
+	bool over = f->budget || f->memory;
+	if (im->stopped || (isolate_spoiled(im->p->iso) && !over))
 		return -1;
 	if (f->file[0])
-		cx_fail(&e, CX_E_PLUGIN_FAILED, NULL, "%s:%d: %s", f->file, f->line, f->msg);
+		cx_errs_add(&e, CX_E_PLUGIN_FAILED, NULL, "%s:%d: %s", f->file, f->line, f->msg);
 	else
-		cx_fail(&e, CX_E_PLUGIN_FAILED, NULL, "%s", f->msg);
-	return sink->refused(sink->ctx, im->place, NULL, &e);
+		cx_errs_add(&e, CX_E_PLUGIN_FAILED, NULL, "%s", f->msg);
+	int rc = sink->refused(sink->ctx, im->place, NULL, &e);
+	return rc < 0 ? rc : over ? IMPORT_STOPPED : 0;
 }
 
 int import_generate(struct import *im, const struct import_sink *sink, struct lua_fail *f)
 {
-	return run(im, generate_entry, im->def->generate, sink, f);
+	return run(im, generate_entry, im->def->generate, im->p->limits.script_ms, sink, f);
 }

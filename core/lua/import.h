@@ -7,10 +7,12 @@
  * Owns:   struct import; what the sink gets dies with the call.
  * Errors: a row whose function fails, or an event that cannot be read, is refused through the sink
  *         and the import goes on; -1 only where it cannot go on (*f says why, or the sink did).
- * Units:  ms UTC. The time plugin code takes is budgeted as a whole: [lua] script. */
+ * Units:  ms UTC. Budgets: [lua] load for the map of one row, [lua] script for a generator between
+ *         two emits; there is none for the whole. A row over its budget is refused. */
 #ifndef CX_LUA_IMPORT_H
 #define CX_LUA_IMPORT_H
 
+#include "json/scan.h"
 #include "lua/plugin.h"
 #include "store/scratch.h"
 
@@ -19,7 +21,7 @@ struct import_sink {
 	/* <0: stop */
 	int (*event)(void *ctx, int64_t time_ms, int place, const char *json, size_t n);
 	/* id NULL: not known */
-	int (*refused)(void *ctx, int place, const char *id, const struct cx_err *why);
+	int (*refused)(void *ctx, int place, const char *id, const struct cx_errs *why);
 };
 
 struct import {
@@ -32,15 +34,16 @@ struct import {
 	const struct scratch_row *row;
 	int part, place;
 	bool stopped;
-	int64_t used_us, host_us; /* plugin code so far; not plugin code, of this call */
 	struct arena a;
 	struct buf json;
+	struct json_doc doc;
 };
 
 /* CX_E_NOT_FOUND naming the importers there are; CX_E_PLUGIN_FAILED where it cannot be read. */
 int import_open(const struct plugin_set *set, const char *id, struct import *im, struct cx_err *e);
 void import_close(struct import *im);
 
+enum { IMPORT_STOPPED = 1 }; /* map was stopped for its budget: the row is refused */
 int import_map(struct import *im, int part, const struct scratch_row *row,
 	const struct import_sink *sink, struct lua_fail *f);
 int import_generate(struct import *im, const struct import_sink *sink, struct lua_fail *f);

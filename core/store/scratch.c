@@ -84,7 +84,9 @@ struct load {
 	int64_t line, first, rows; /* line being read, and the first of this row */
 	int64_t last;              /* rowid given last */
 	bool open;                 /* in the middle of a row */
+	const char *bad;           /* what is wrong with the row so far */
 	sqlite3_stmt *insert;
+	const struct scratch_bad *refusals;
 	struct cx_err *e;
 	int rc;
 };
@@ -92,6 +94,24 @@ struct load {
 static int wrong(struct load *l, int64_t line, const char *msg)
 {
 	l->rc = cx_fail(l->e, CX_E_BAD_REQUEST, NULL, "%s:%" PRId64 ": %s", l->file, line, msg);
+	return l->rc;
+}
+
+/* The row that began in l->first is left out; without a header there is no going on. */
+static int refuse(struct load *l, const char *why)
+{
+	char msg[320];
+	if (l->line > l->first)
+		snprintf(msg, sizeof msg,
+			CX_T("%s (linhas %lld a %lld)", "%s (lines %lld to %lld)"), why,
+			(long long)l->first, (long long)l->line);
+	else
+		snprintf(msg, sizeof msg, "%s", why);
+	if (!l->cols)
+		return wrong(l, l->first, msg);
+	int rc = l->refusals->refused(l->refusals->ctx, l->first, msg);
+	if (rc < 0)
+		l->rc = rc;
 	return l->rc;
 }
 
@@ -153,7 +173,7 @@ static void add_row(struct load *l)
 			CX_T("a linha tem %d campos, o cabeçalho tem %d",
 				"the row has %d fields, the header has %d"),
 			l->n, l->cols);
-		wrong(l, l->first, msg);
+		refuse(l, msg);
 		return;
 	}
 	l->last = l->first > l->last ? l->first
@@ -186,18 +206,26 @@ static void on_field(void *p, size_t n, void *ctx)
 	l->ends[l->n++] = l->row.len;
 }
 
+static void row_over(struct load *l)
+{
+	l->n = 0;
+	buf_clear(&l->row);
+	l->open = false;
+	l->bad = NULL;
+}
+
 static void on_row(int c, void *ctx)
 {
 	struct load *l = ctx;
 	(void)c;
 	buf_reserve(&l->row, 0);
-	if (l->rc == CX_OK && !l->cols)
+	if (l->rc == CX_OK && l->bad)
+		refuse(l, l->bad);
+	else if (l->rc == CX_OK && !l->cols)
 		make_table(l);
 	else if (l->rc == CX_OK)
 		add_row(l);
-	l->n = 0;
-	buf_clear(&l->row);
-	l->open = false;
+	row_over(l);
 }
 
 static int no_space(unsigned char c)
@@ -212,19 +240,37 @@ static const char *quoting(void)
 		"misplaced quote: a field with quotes is \"…\", those inside doubled");
 }
 
+static void csv_begin(struct load *l, char delimiter)
+{
+	csv_init(&l->csv, CSV_STRICT | CSV_STRICT_FINI);
+	csv_set_delim(&l->csv, (unsigned char)delimiter);
+	csv_set_space_func(&l->csv, no_space);
+}
+
+/* Stands for what could not be converted: no UTF-8 text has it. */
+enum { NO_TEXT = 0xff };
+
 /* One line, with its end: only so is it known on which line a row begins. */
 static int one_line(struct load *l, const char *p, size_t n)
 {
 	l->line++;
-	if (memchr(p, 0, n))
-		return wrong(l, l->line, CX_T("byte zero no texto", "zero byte in the text"));
 	if (!l->open)
 		l->first = l->line;
 	if (!l->open && (*p == '\n' || (*p == '\r' && n == 2)))
 		return CX_OK;
+	if (!l->bad && memchr(p, 0, n))
+		l->bad = CX_T("byte zero no texto", "zero byte in the text");
+	if (!l->bad && memchr(p, NO_TEXT, n))
+		l->bad = CX_T("texto que não está na codificação declarada",
+			"text that is not in the declared encoding");
 	l->open = true;
-	if (csv_parse(&l->csv, p, n, on_field, on_row, l) != n && l->rc == CX_OK)
-		return wrong(l, l->line, quoting());
+	if (csv_parse(&l->csv, p, n, on_field, on_row, l) != n && l->rc == CX_OK) {
+		char delimiter = (char)csv_get_delim(&l->csv);
+		refuse(l, l->bad ? l->bad : quoting());
+		row_over(l);
+		csv_free(&l->csv);
+		csv_begin(l, delimiter);
+	}
 	return l->rc;
 }
 
@@ -241,8 +287,9 @@ static int whole_lines(struct load *l, struct buf *text)
 	return l->rc;
 }
 
-/* Appends in as UTF-8 to text; what is cut in the middle of a character stays in in. */
-static int convert(struct load *l, iconv_t cd, struct buf *in, struct buf *text)
+/* Appends in as UTF-8 to text; what is cut in the middle of a character stays in in. unit: bytes
+ * to go on by after one that is no text. */
+static void convert(iconv_t cd, size_t unit, struct buf *in, struct buf *text)
 {
 	char *from = in->p;
 	size_t left = in->len;
@@ -254,21 +301,17 @@ static int convert(struct load *l, iconv_t cd, struct buf *in, struct buf *text)
 		text->len += had - room;
 		if (rc != (size_t)-1 || errno == EINVAL)
 			break;
-		if (errno == EILSEQ) {
-			whole_lines(l, text);
-			return l->rc != CX_OK
-				       ? l->rc
-				       : wrong(l, l->line + 1,
-						 CX_T("texto que não está na codificação declarada",
-							 "text that is not in the declared "
-							 "encoding"));
-		}
+		if (errno != EILSEQ)
+			continue;
+		buf_add(text, &(char){(char)NO_TEXT}, 1);
+		size_t skip = left < unit ? left : unit;
+		from += skip;
+		left -= skip;
 	}
 	buf_drop(in, in->len - left);
-	return CX_OK;
 }
 
-static int read_all(struct load *l, gzFile gz, iconv_t cd)
+static int read_all(struct load *l, gzFile gz, iconv_t cd, size_t unit)
 {
 	enum { PIECE = 128 * 1024 };
 	struct buf in = {0}, text = {0};
@@ -280,8 +323,7 @@ static int read_all(struct load *l, gzFile gz, iconv_t cd)
 		if (n <= 0)
 			break;
 		in.len += (size_t)n;
-		if (convert(l, cd, &in, &text) != CX_OK)
-			break;
+		convert(cd, unit, &in, &text);
 		if (!began && text.len >= 3 && !memcmp(text.p, "\xef\xbb\xbf", 3))
 			buf_drop(&text, 3);
 		began = began || text.len > 0;
@@ -291,16 +333,13 @@ static int read_all(struct load *l, gzFile gz, iconv_t cd)
 	const char *why = gzerror(gz, &zerr);
 	if (l->rc == CX_OK && (n < 0 || (zerr != Z_OK && zerr != Z_STREAM_END)))
 		wrong(l, l->line + 1, zerr == Z_ERRNO ? strerror(errno) : why);
-	if (l->rc == CX_OK && in.len)
-		wrong(l, l->line + 1,
-			CX_T("o texto acaba no meio de um caractere",
-				"the text ends in the middle of a character"));
+	if (in.len) /* it ends in the middle of a character */
+		buf_add(&text, &(char){(char)NO_TEXT}, 1);
 	if (l->rc == CX_OK && text.len)
 		one_line(l, text.p, text.len);
 	if (l->rc == CX_OK && csv_fini(&l->csv, on_field, on_row, l) != 0 && l->rc == CX_OK)
-		wrong(l, l->first,
-			CX_T("as aspas que abrem aqui não fecham",
-				"the quotes that open here are never closed"));
+		refuse(l, CX_T("as aspas que abrem aqui não fecham",
+				  "the quotes that open here are never closed"));
 	if (l->rc == CX_OK && !l->cols)
 		wrong(l, 1, CX_T("o arquivo não tem cabeçalho", "the file has no header"));
 	buf_free(&in);
@@ -308,26 +347,47 @@ static int read_all(struct load *l, gzFile gz, iconv_t cd)
 	return l->rc;
 }
 
-int scratch_load(struct scratch *s, const char *table, const char *file, char delimiter,
-	const char *encoding, int64_t *rows, struct cx_err *e)
+/* The name iconv knows; *unit: bytes of the shortest character. */
+static const char *encoding_name(const char *given, size_t *unit)
 {
-	struct load l = {.s = s, .table = table, .file = file, .e = e};
+	static const struct {
+		const char *prefix, *name;
+		size_t unit;
+	} special[] = {{"latin-1", "ISO-8859-1", 1}, {"latin_1", "ISO-8859-1", 1},
+		{"utf-16", NULL, 2}, {"ucs-2", NULL, 2}, {"utf-32", NULL, 4}, {"ucs-4", NULL, 4}};
+	*unit = 1;
+	for (size_t i = 0; i < sizeof special / sizeof *special && given; i++) {
+		size_t n = strlen(special[i].prefix);
+		if (strncasecmp(given, special[i].prefix, n) != 0)
+			continue;
+		*unit = special[i].unit;
+		if (special[i].name && !given[n])
+			return special[i].name;
+	}
+	return given ? given : "UTF-8";
+}
+
+int scratch_load(struct scratch *s, const char *table, const char *file, char delimiter,
+	const char *encoding, const struct scratch_bad *bad, int64_t *rows, struct cx_err *e)
+{
+	struct load l = {.s = s, .table = table, .file = file, .refusals = bad, .e = e};
+	size_t unit;
 	*rows = 0;
-	iconv_t cd = iconv_open("UTF-8", encoding ? encoding : "UTF-8");
+	iconv_t cd = iconv_open("UTF-8", encoding_name(encoding, &unit));
 	if (cd == (iconv_t)-1)
 		return cx_fail(e, CX_E_BAD_REQUEST, "encoding",
-			CX_T("%s: codificação desconhecida: %s", "%s: unknown encoding: %s"), file,
-			encoding ? encoding : "UTF-8");
+			CX_T("%s: codificação desconhecida: %s; exemplos: utf-8, latin-1, "
+			     "windows-1252",
+				"%s: unknown encoding: %s; examples: utf-8, latin-1, windows-1252"),
+			file, encoding);
 	gzFile gz = gzopen(file, "rb"); /* reads files that are not packed as they are */
 	if (!gz) {
 		iconv_close(cd);
 		return cx_fail(e, CX_E_BAD_REQUEST, NULL, "%s: %s", file, strerror(errno));
 	}
 	gzbuffer(gz, 128 * 1024);
-	csv_init(&l.csv, CSV_STRICT | CSV_STRICT_FINI);
-	csv_set_delim(&l.csv, (unsigned char)delimiter);
-	csv_set_space_func(&l.csv, no_space);
-	int rc = read_all(&l, gz, cd);
+	csv_begin(&l, delimiter);
+	int rc = read_all(&l, gz, cd, unit);
 	*rows = l.rows;
 	csv_free(&l.csv);
 	gzclose(gz);

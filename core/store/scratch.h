@@ -2,7 +2,7 @@
  * Flow:   scratch_open → scratch_load per table → scratch_rows per query → scratch_close.
  * All columns are text, an empty field is NULL, headers as written, rowid is the line's number
  * (header = 1). Files ending in .gz are unpacked while reading; encoding goes through iconv.
- * Errors: CX_E_BAD_REQUEST naming file and line. */
+ * Errors: CX_E_BAD_REQUEST naming file and line; a record alone is refused, not an error. */
 #ifndef CX_STORE_SCRATCH_H
 #define CX_STORE_SCRATCH_H
 
@@ -13,8 +13,14 @@
 struct scratch;
 int scratch_open(struct scratch **s, const char *dir, struct cx_err *e); /* file in dir, removed */
 void scratch_close(struct scratch *s);
+/* A record that cannot be read is told to refused() (<0: stop) and left out, the others go in: it
+ * begins in line. What is wrong with the file itself or its header is an error. */
+struct scratch_bad {
+	int (*refused)(void *ctx, int64_t line, const char *why);
+	void *ctx;
+};
 int scratch_load(struct scratch *s, const char *table, const char *file, char delimiter,
-	const char *encoding, int64_t *rows, struct cx_err *e);
+	const char *encoding, const struct scratch_bad *bad, int64_t *rows, struct cx_err *e);
 struct scratch_row {
 	int ncols;
 	const char *const *names;

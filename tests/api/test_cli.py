@@ -3,7 +3,9 @@ import gzip
 import json
 import os
 import re
+import signal
 import subprocess
+import time
 
 import pytest
 from host import ACME, BIN, ROOT, Host, rated
@@ -331,6 +333,51 @@ def test_a_broken_csv_is_named_with_its_line(quiet, tmp_path, text, line):
     write_csvs(tmp_path / "csv", text)
     err = quiet.cli("import", "till", tmp_path / "csv", code=1)[1]
     assert re.search(rf"scores\.csv:{line}: ", err), err
+
+
+def refusals(err):
+    return [json.loads(line) for line in open(re.search(r"(/\S+-refused\.ndjson)", err)[1])]
+
+
+def test_the_rest_of_a_broken_csv_goes_in(quiet, tmp_path):
+    write_csvs(tmp_path / "csv", "id,who,shop,at,score\nk1,c,b07,2026-01-05,9\nshort,c\nk2,c,b07,2026-01-05,8\n\"k3\"x,c,b07,2026-01-05,8\n"
+               "k4,c,b07,2026-01-05,7\nlast,\"c,b07,2026-01-05,9\nnever,c,b07,2026-01-05,1\n")
+    out, err = quiet.cli("import", "till", tmp_path / "csv", code=1, env={"LANG": "en"})
+    assert out.startswith("till: 6 events, 3 new, 0 already there, 3 refused ("), out
+    assert [(r["file"], r["line"], r["code"]) for r in refusals(err)] == [("scores.csv", n, "bad_request") for n in (3, 5, 7)]
+    assert "lines 7 to 8" in refusals(err)[2]["detail"] and "till: scores.csv:3: " in err
+    for text in ("", "id,who,,at,score\nk9,c,b07,2026-01-05,9\n"):
+        write_csvs(tmp_path / "csv", text)
+        out, err = quiet.cli("import", "till", tmp_path / "csv", code=1)
+        assert out == "" and re.search(r"scores\.csv:1: ", err)
+
+
+def test_a_refused_row_names_all_its_wrong_fields(quiet, tmp_path):
+    write_csvs(tmp_path / "csv", "id,who,shop,at,score\nw1,c,b07,someday,many\nw2,c,b08,2026-01-05,99\n,c,b08,2026-01-05,99\n")
+    err = quiet.cli("import", "till", tmp_path / "csv", code=1)[1]
+    both, one, three = sorted(refusals(err), key=lambda r: r["line"])
+    assert {e["field"] for e in both["errors"]} == {"data.score", "time"} and all(e["code"] and e["detail"] for e in both["errors"])
+    assert one["field"] == "data.score" and "errors" not in one
+    assert {e["field"] for e in three["errors"]} == {"id", "data.score"}
+
+
+ENDLESS = """
+cx.plugin { name = "endless", version = "1.0.0", api = 1 }
+cx.import "endless" { tables = { t = "scores.csv" }, events = { { map = function() end,
+  sql = "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) as c from n, t where i < 0" } } }
+"""
+
+
+def test_interrupting_ends_an_endless_query(tmp_path):
+    host = Host(tmp_path, plugins={"endless": ENDLESS})
+    write_csvs(tmp_path / "csv", GOOD)
+    process = subprocess.Popen([BIN, "--conf", str(host.conf), "import", "endless", str(tmp_path / "csv")], stderr=subprocess.PIPE)
+    time.sleep(1)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    assert process.wait(5) == 130
+    process.stderr.close()
+    host.cli("kpi")  # nobody holds the data folder
 
 
 def test_rows_that_are_refused_are_told_and_kept(quiet, tmp_path):

@@ -41,6 +41,19 @@ def test_binary_mode_is_the_same_event(cxd):
     assert cxd.post(same, STRUCTURED) == (200, first)
 
 
+def test_a_batch_with_an_id_of_ours_is_not_retry_safe(cxd):
+    reply = cxd.post(json.dumps(rated()) + "\n" + json.dumps(rated(id="own-id", source="/own")), NDJSON)[1]
+    assert reply["accepted"] == 2 and reply["retry_safe"] is False
+    assert "retry_safe" not in cxd.post(json.dumps(rated(id="own-id", source="/own")), NDJSON)[1]
+
+
+def test_a_rejected_item_names_all_its_mistakes(cxd):
+    items = [rated(id="m1", source="/m", data={"score": 11, "channel": "fax", "colour": "red"}), rated(id="m2", source="/m", data={"score": 11})]
+    several, one = cxd.post("\n".join(map(json.dumps, items)), NDJSON)[1]["rejected"]
+    assert [e["field"] for e in several["errors"]] == ["data.score", "data.channel", "data.colour"]
+    assert several["errors"][0] == {k: several[k] for k in ("field", "code", "detail")} and "errors" not in one
+
+
 def test_plain_without_id_is_not_retry_safe(cxd):
     status, reply = cxd.post({"type": "visit.rated", "data": {"score": 1}})
     assert status == 201 and reply["retry_safe"] is False and len(reply["id"]) == 26

@@ -49,6 +49,16 @@ static const char plugin[] =
 	"    recordedtime = '2026-01-02', data = { n = i } } end\n"
 	"  emit { type = 'order.made', time = '2026-01-01' }\n"
 	"end }\n"
+	"cx.import 'slow' { tables = { t = { file = 'slow.csv' } }, events = {\n"
+	"  { sql = 'select rowid, * from t', map = function(row)\n"
+	"    while row.id == 'x' do end\n"
+	"    return { type = 'order.made', id = row.id, time = '2026-01-01' } end } } }\n"
+	"cx.import 'pauses' { total = 3, generate = function(emit)\n"
+	"  for i = 1, 3 do\n"
+	"    local n = 0\n"
+	"    for k = 1, 8000000 do n = n + k end\n"
+	"    emit { type = 'order.made', id = 'p' .. i, time = '2026-01-01' }\n"
+	"  end end }\n"
 	"cx.import 'endless' { generate = function() while true do end end }\n";
 
 static void put(const char *name, const char *text)
@@ -87,9 +97,10 @@ static int make(void **state)
 		     "d;2026-03-03;12.345;;;;;;\n"
 		     "e;yesterday;;;;;;;\n"
 		     ";2026-03-03;;;;;;;\n"
-		     "f;2026-03-03T00:00:00Z;;;;;;;z\n");
+		     "f;2026-03-03T00:00:00Z;;;;;;;z\n"
+		     "g;noon;x;y;;maybe;;;z\n");
 	put("cxd.ini", "[company]\nlocale = en\n[server]\ndata = data\n[plugins]\npath = plugins\n"
-		       "[lua]\nscript = 300ms\n");
+		       "[lua]\nscript = 300ms\nload = 100ms\n");
 	snprintf(ini, sizeof ini, "%s/cxd.ini", dir);
 	if (conf_load(&conf, ini, &errs) < 0)
 		fail_msg("%s", errs.v[0].msg);
@@ -132,7 +143,7 @@ static void writer(int fd)
 		buf_printf(&reply, "{\"accepted\":%d,\"duplicates\":0,\"rejected\":[%s]}",
 			n - (bad != NULL),
 			bad ? "{\"index\":6,\"id\":\"g7\",\"code\":\"id_conflict\",\"field\":\"\","
-			      "\"detail\":\"other content\"}"
+			      "\"detail\":\"other content\",\"errors\":[{\"field\":\"a\"}]}"
 			    : "");
 		struct job_head h = {.kind = FRAME_RESULT,
 			.job = f.head.job,
@@ -231,7 +242,19 @@ static void rows_become_events(void **state)
 		"\"field\":\"data.bought\",\"detail\":\"\\\"yesterday\\\" is not a valid time\"");
 	has("data/imports/shop-refused.ndjson",
 		"\"line\":8,\"code\":\"missing_field\",\"field\":\"id\"");
-	has("out", "shop: 8 events, 5 new, 0 already there, 3 refused (");
+	has("out", "shop: 9 events, 5 new, 0 already there, 4 refused (");
+	/* all that is wrong with it, what only the writer would find too */
+	has("data/imports/shop-refused.ndjson",
+		"\"line\":10,\"id\":\"g\",\"code\":\"invalid_field\",\"field\":\"data.bought\",");
+	has("data/imports/shop-refused.ndjson",
+		"\"errors\":[{\"field\":\"data.bought\",\"code\":\"invalid_field\",\"detail\":"
+		"\"\\\"noon\\\" is not a valid time\"},{\"field\":\"data.n\",");
+	has("data/imports/shop-refused.ndjson",
+		"{\"field\":\"data.ok\",\"code\":\"invalid_field\",\"detail\":\"\\\"maybe\\\"");
+	has("data/imports/shop-refused.ndjson", "{\"field\":\"data.paid\",\"code\":");
+	has("data/imports/shop-refused.ndjson", "{\"field\":\"time\",\"code\":\"invalid_field\",");
+	has("data/imports/shop-refused.ndjson",
+		"{\"field\":\"data.typo\",\"code\":\"unknown_field\",");
 }
 
 static void a_generator_streams(void **state)
@@ -244,7 +267,8 @@ static void a_generator_streams(void **state)
 	has("out", "made: 2,501 events, 2,499 new, 0 already there, 2 refused (");
 	has("out", "1 of the refused were there with other content");
 	has("data/imports/made-refused.ndjson",
-		"{\"row\":7,\"id\":\"g7\",\"code\":\"id_conflict\"");
+		"{\"row\":7,\"id\":\"g7\",\"code\":\"id_conflict\",\"detail\":\"other content\","
+		"\"errors\":[{\"field\":\"a\"}]}");
 	has("data/imports/made-refused.ndjson", "{\"row\":2501,\"code\":\"missing_field\"");
 }
 
@@ -254,25 +278,62 @@ static void mistakes_end_it(void **state)
 	assert_int_equal(import("endless", NULL), 1);
 	has("err", "time budget of 300 ms exceeded");
 	assert_int_equal(import("none", NULL), 1);
-	has("err", "there is: endless, made, shop");
+	has("err", "there is: endless, made, pauses, shop, slow");
 	assert_int_equal(import("shop", NULL), 1);
 	has("err", "cxd import shop DIR");
 	assert_int_equal(import("shop", "/nowhere"), 1);
 	has("err", "/nowhere/t.csv: No such file");
 	assert_int_equal(import("shop", "--update"), 2);
-	put("t.csv", "id;at\na;b;c\n");
+	put("t.csv", "");
 	assert_int_equal(import("shop", dir), 1);
-	has("err", "t.csv:2: the row has 3 fields, the header has 2");
+	has("err", "t.csv:1: the file has no header");
+	assert_null(strstr(text_of("out"), "shop:"));
+	put("t.csv", "id;at\na;b;c\nd;2026-01-01\ne;\"2026-01-01\nf;2026-01-01\n");
+	assert_int_equal(import("shop", dir), 1);
+	has("err", "shop: t.csv:2: the row has 3 fields, the header has 2\n");
+	has("out", "shop: 4 events, 2 new, 0 already there, 2 refused (");
+	has("sent", "\"id\":\"d\"");
+	has("data/imports/shop-refused.ndjson", "{\"file\":\"t.csv\",\"line\":2,\"code\":\"bad_"
+						"request\",\"detail\":\"the row has 3 ");
+	has("data/imports/shop-refused.ndjson", "{\"file\":\"t.csv\",\"line\":4,\"code\":\"bad_"
+						"request\",\"detail\":\"the quotes that "
+						"open here are never closed (lines 4 to 5)\"}");
 	put("t.csv", "id;at\na;2026-01-01\n");
 	assert_int_equal(import("shop", dir), 0);
 	has("out", "shop: 2 events, 2 new");
 	assert_null(text_of("data/imports/shop-refused.ndjson"));
 }
 
+static void a_row_has_its_own_budget(void **state)
+{
+	char text[400] = "id\na\nx\nb\n";
+	(void)state;
+	put("slow.csv", text);
+	assert_int_equal(import("slow", dir), 1);
+	has("out", "slow: 3 events, 2 new, 0 already there, 1 refused (");
+	has("data/imports/slow-refused.ndjson", "{\"part\":1,\"line\":3,\"code\":\"plugin_failed\","
+						"\"detail\":\"plugins/shop/plugin.lua:");
+	has("data/imports/slow-refused.ndjson", "time budget of 100 ms exceeded");
+	for (int i = 0; i < 30; i++)
+		strcat(text, "x\n");
+	put("slow.csv", text);
+	assert_int_equal(import("slow", dir), 1);
+	has("err", "map went over its budget in 20 rows");
+	assert_string_equal(text_of("sent"), "");
+}
+
+static void a_generator_has_its_budget_between_events(void **state)
+{
+	(void)state;
+	assert_int_equal(import("pauses", NULL), 0); /* together over 300 ms or not */
+	has("out", "pauses: 3 events, 3 new");
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, make, clear)
-	const struct CMUnitTest tests[] = {
-		T(rows_become_events), T(a_generator_streams), T(mistakes_end_it)};
+	const struct CMUnitTest tests[] = {T(rows_become_events), T(a_generator_streams),
+		T(mistakes_end_it), T(a_row_has_its_own_budget),
+		T(a_generator_has_its_budget_between_events)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -103,10 +103,10 @@ static int mapped(void *ctx, int64_t time_ms, int place, const char *json, size_
 	return CX_OK;
 }
 
-static int refused(void *ctx, int place, const char *id, const struct cx_err *why)
+static int refused(void *ctx, int place, const char *id, const struct cx_errs *why)
 {
 	(void)place, (void)id;
-	snprintf(ctx, 200, "refused: %s", why->msg);
+	snprintf(ctx, 200, "refused: %s", why->v[0].msg);
 	return CX_OK;
 }
 

@@ -16,6 +16,14 @@ static char dir[64], file[100];
 static struct scratch *s;
 static struct cx_err e;
 static int64_t rows;
+static struct buf bad; /* "line: why\n" of the records refused */
+
+static int on_bad(void *ctx, int64_t line, const char *why)
+{
+	buf_printf(ctx, "%d: %s\n", (int)line, why);
+	return 0;
+}
+static const struct scratch_bad refusals = {on_bad, &bad};
 
 static int make(void **state)
 {
@@ -32,6 +40,7 @@ static int clear(void **state)
 {
 	(void)state;
 	scratch_close(s);
+	buf_free(&bad);
 	unlink(file);
 	return rmdir(dir); /* the scratch file is gone */
 }
@@ -42,7 +51,7 @@ static int load(const char *text, size_t n, char delimiter, const char *encoding
 	assert_non_null(f);
 	fwrite(text, 1, n, f);
 	fclose(f);
-	return scratch_load(s, "t", file, delimiter, encoding, &rows, &e);
+	return scratch_load(s, "t", file, delimiter, encoding, &refusals, &rows, &e);
 }
 
 #define LOAD(text) load(text, sizeof(text) - 1, ',', NULL)
@@ -82,14 +91,13 @@ static void refused(int rc, const char *where)
 		fail_msg("%s not in: %s", where, e.msg);
 }
 
-static void mistakes_name_the_line(void **state)
+static void mistakes_of_a_file(void **state)
 {
 	(void)state;
-	refused(LOAD("a,b\n1,2\n\n3\n"), "t.csv:4: the row has 1 fields, the header has 2");
-	expect("select count(*) as n from t", "n=1;");
-	refused(scratch_load(s, "u", "/nowhere/x.csv", ',', NULL, &rows, &e),
+	refused(scratch_load(s, "u", "/nowhere/x.csv", ',', NULL, &refusals, &rows, &e),
 		"/nowhere/x.csv: No such");
-	refused(scratch_load(s, "u", file, ',', "klingon", &rows, &e), "unknown encoding");
+	refused(scratch_load(s, "u", file, ',', "klingon", &refusals, &rows, &e),
+		"unknown encoding: klingon; examples: utf-8, latin-1");
 }
 
 static void more_mistakes(const char *text, size_t n, const char *where)
@@ -100,19 +108,69 @@ static void more_mistakes(const char *text, size_t n, const char *where)
 }
 #define MISTAKE(text, where) more_mistakes(text, sizeof(text) - 1, where)
 
-static void all_mistakes(void **state)
+static void mistakes_of_a_header(void **state)
 {
 	(void)state;
-	MISTAKE("a,b\n1,2,3\n", "t.csv:2: the row has 3");
-	MISTAKE("a,b\n1,x\"y\"\n", "t.csv:2: misplaced quote");
-	MISTAKE("a,b\n1,\"x\"y\n", "t.csv:2: misplaced quote");
-	MISTAKE("a,b\n1,2\n3,\"x\n4,5\n", "t.csv:3: the quotes that open here");
-	MISTAKE("a,b\n1,2\n3,\xff\n", "t.csv:3: text that is not");
-	MISTAKE("a,b\n1,\0\n", "t.csv:2: zero byte");
-	MISTAKE("a,b\n1,\xc3", "t.csv:2: the text ends");
-	MISTAKE("a,,b\n", "t.csv:1: a column");
+	MISTAKE("a,,b\n1,2,3\n", "t.csv:1: a column");
 	MISTAKE("a,A\n", "t.csv:1: duplicate column");
+	MISTAKE("a,\"b\n1,2\n",
+		"t.csv:1: the quotes that open here are never closed (lines 1 to 2)");
+	MISTAKE("a,\xff\n1,2\n", "t.csv:1: text that is not");
+	MISTAKE("a\"b,c\n1,2\n", "t.csv:1: misplaced quote");
 	MISTAKE("", "t.csv:1: the file has no header");
+	assert_int_equal(bad.len, 0);
+}
+
+/* The records with mistakes are told, the others are there. */
+static void left_out(const char *text, size_t n, const char *told, const char *there)
+{
+	scratch_close(s);
+	assert_int_equal(scratch_open(&s, dir, &e), CX_OK);
+	buf_clear(&bad);
+	assert_int_equal(load(text, n, ',', NULL), CX_OK);
+	if (!strstr(buf_cstr(&bad), told))
+		fail_msg("%s not in: %s", told, buf_cstr(&bad));
+	assert_ptr_equal(strchr(bad.p, '\n'), bad.p + bad.len - 1);
+	expect("select group_concat(rowid || '=' || a || b, ' ') as all_rows from t", there);
+}
+#define LEFT_OUT(text, told, there) left_out(text, sizeof(text) - 1, told, "all_rows=" there ";")
+
+static void a_broken_record_is_left_out(void **state)
+{
+	(void)state;
+	LEFT_OUT("a,b\n1,2\n\n3\n5,6\n", "4: the row has 1 fields, the header has 2", "2=12 5=56");
+	LEFT_OUT("a,b\n1,2,3\n5,6\n", "2: the row has 3", "3=56");
+	LEFT_OUT("a,b\n1,x\"y\"\n5,6\n", "2: misplaced quote", "3=56");
+	LEFT_OUT("a,b\n1,\"x\"y\n5,\"6\n\"\n7,8\n", "2: misplaced quote", "3=56\n 5=78");
+	LEFT_OUT("a,b\n1,\"x\n4,\"5\"\n6,7\n",
+		"2: misplaced quote: a field with quotes is "
+		"\"…\", those inside doubled (lines 2 to 3)",
+		"4=67");
+	LEFT_OUT("a,b\n1,2\n3,\"x\n4,5\n",
+		"3: the quotes that open here are never closed (lines 3 "
+		"to 4)",
+		"2=12");
+	LEFT_OUT("a,b\n1,2\n3,\xff\xfe\n5,6\n", "3: text that is not", "2=12 4=56");
+	LEFT_OUT("a,b\n3,\"x\n\xff\"\n5,6",
+		"2: text that is not in the declared encoding (lines 2 to "
+		"3)",
+		"4=56");
+	LEFT_OUT("a,b\n1,\0\n5,6\n", "2: zero byte", "3=56");
+	LEFT_OUT("a,b\n5,6\n1,\xc3", "3: text that is not", "2=56");
+}
+
+static int stop(void *ctx, int64_t line, const char *why)
+{
+	(void)ctx, (void)line, (void)why;
+	return CX_E_CONFLICT;
+}
+
+static void refusals_may_end_it(void **state)
+{
+	const struct scratch_bad end = {stop, NULL};
+	(void)state;
+	assert_int_equal(LOAD("a,b\n1\n2\n"), CX_OK);
+	assert_int_equal(scratch_load(s, "u", file, ',', NULL, &end, &rows, &e), CX_E_CONFLICT);
 }
 
 static void other_shapes(void **state)
@@ -120,16 +178,18 @@ static void other_shapes(void **state)
 	(void)state;
 	assert_int_equal(load("n;v\n\xe1;1\n", 8, ';', "ISO-8859-1"), CX_OK);
 	expect("select * from t", "n=\xc3\xa1;v=1;");
+	assert_int_equal(scratch_load(s, "l", file, ';', "Latin-1", &refusals, &rows, &e), CX_OK);
+	expect("select * from l", "n=\xc3\xa1;v=1;");
 	gzFile gz = gzopen(file, "wb");
 	for (int i = 0; i < 50000; i++)
 		gzprintf(gz, i ? "%d,caf\xc3\xa9 %d\n" : "k,v\n", i, i);
 	gzclose(gz);
-	assert_int_equal(scratch_load(s, "z", file, ',', "utf-8", &rows, &e), CX_OK);
+	assert_int_equal(scratch_load(s, "z", file, ',', "utf-8", &refusals, &rows, &e), CX_OK);
 	assert_int_equal(rows, 49999);
 	expect("select sum(k) as s, max(length(v)) as l, max(rowid) as r from z",
 		"s=1249975000;l=10;r=50000;");
 	assert_int_equal(truncate(file, 50000), 0);
-	refused(scratch_load(s, "cut", file, ',', NULL, &rows, &e), "t.csv:");
+	refused(scratch_load(s, "cut", file, ',', NULL, &refusals, &rows, &e), "t.csv:");
 }
 
 static void only_reading(void **state)
@@ -176,7 +236,8 @@ static void events_come_by_time(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, make, clear)
-	const struct CMUnitTest tests[] = {T(rows_know_their_line), T(mistakes_name_the_line),
-		T(all_mistakes), T(other_shapes), T(only_reading), T(events_come_by_time)};
+	const struct CMUnitTest tests[] = {T(rows_know_their_line), T(mistakes_of_a_file),
+		T(mistakes_of_a_header), T(a_broken_record_is_left_out), T(refusals_may_end_it),
+		T(other_shapes), T(only_reading), T(events_come_by_time)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
