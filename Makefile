@@ -27,7 +27,7 @@ UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c
 
 .PHONY: build run test lint bench fuzz clean packages test-packages bench-packages fuzz-packages
 build: packages
-	@$(MAKE) --no-print-directory $(BUILD)/cxd
+	@$(MAKE) -s --no-print-directory $(BUILD)/cxd
 
 run: build
 	@$(BUILD)/cxd import demo --if-empty
@@ -36,15 +36,15 @@ run: build
 
 # Everything: C units and API tests, plain and under ASan+UBSan, and the plugins' own tests.
 test: test-packages
-	@$(MAKE) --no-print-directory $(BUILD)/cxd units
-	@$(MAKE) --no-print-directory SAN=1 build/san/cxd units
+	@$(MAKE) -s --no-print-directory $(BUILD)/cxd units
+	@$(MAKE) -s --no-print-directory SAN=1 build/san/cxd units
 	@/usr/bin/python3 tests/run.py
 
 lint: test-packages
 	@/usr/bin/python3 tests/lint.py
 
 bench: bench-packages
-	@$(MAKE) --no-print-directory $(BUILD)/cxd
+	@$(MAKE) -s --no-print-directory $(BUILD)/cxd
 	@/usr/bin/python3 tests/bench/bench.py $(ARGS)
 
 # Each fuzz target for SECONDS seconds over what it finds by itself (clang's libFuzzer).

@@ -15,6 +15,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ENV = dict(os.environ,
            ASAN_OPTIONS="detect_leaks=1:abort_on_error=0", UBSAN_OPTIONS="print_stacktrace=1",
            CXD_SHARED=os.environ.get("CXD_SHARED", os.path.join(ROOT, "..", "shared")))
+ENV.setdefault("CXD_JSON_SUITE", os.path.join(ENV["CXD_SHARED"], "oracles", "json"))
 total = {"passed": 0, "failed": 0, "skipped": 0}
 broken = []
 
