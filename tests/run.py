@@ -44,8 +44,8 @@ def units(build):
     for name in sorted(n for n in os.listdir(folder) if re.fullmatch(r"test_\w+", n)):
         code, out = run([os.path.join(folder, name)], 300)
         passed = len(re.findall(r"^\[       OK \]", out, re.M))
-        failed = len(set(re.findall(r"^\[  FAILED  \] (\w+)", out, re.M)))
-        skipped = len(set(re.findall(r"^\[  SKIPPED \] (\w+)", out, re.M)))
+        failed = len(set(re.findall(r"^\[  FAILED  \] ([A-Za-z_]\w*)", out, re.M)))
+        skipped = len(set(re.findall(r"^\[  SKIPPED \] ([A-Za-z_]\w*)", out, re.M)))
         if code and not failed:
             failed = 1
         count(f"{build}/unit/{name}", passed, failed, skipped)
