@@ -370,6 +370,10 @@ static void on_tick(uv_timer_t *t)
 static void on_signal(uv_signal_t *s, int number)
 {
 	struct front *f = s->data;
+	if (number == SIGHUP) { /* also of a terminal that closes */
+		log_warn("reload is not in this version; stop and start to load changed plugins");
+		return;
+	}
 	if (number == SIGINT && f->phase != SERVING) {
 		http_stop(&f->http);
 		_exit(130); /* the engines end with us */
@@ -419,6 +423,22 @@ static void raise_files(const struct conf *c)
 			(unsigned long long)need, (long long)c->limits_connections);
 }
 
+static void note(void *ctx, enum conf_note_kind kind, int line, const char *msg)
+{
+	const struct conf *c = ctx;
+	if (kind != CONF_NO_LUA)
+		log_warn("%s:%d: %s", c->file, line, msg);
+}
+
+/* Log lines are English. */
+static void log_notes(struct conf *c)
+{
+	enum cx_lang lang = cx_lang;
+	cx_lang = CX_EN;
+	conf_notes(c, note, c);
+	cx_lang = lang;
+}
+
 static void process_setup(const struct conf *c)
 {
 	static const char *const levels[] = {"error", "warn", "info", "debug"};
@@ -450,6 +470,7 @@ int front_main(struct conf *c, const char *conf_file, int quiet)
 	f->quiet = quiet;
 	f->lang = cx_lang;
 	process_setup(c);
+	log_notes(c);
 	if ((f->lock_fd = spawn_lock_data(c->server_data, LOCK_WAIT_MS, &e)) < 0)
 		cx_die("%s", e.msg);
 	uv_loop_init(&f->loop);

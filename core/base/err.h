@@ -31,6 +31,9 @@ enum cx_lang cx_lang_wanted(const char *locale);
 /* The sentence in the reader's language; both must take the same arguments. */
 #define CX_T(pt, en) (cx_lang == CX_PT ? (pt) : (en))
 
+/* Of n things: the word for one, the word for several. */
+#define CX_N(n, one, more) ((n) == 1 ? (one) : (more))
+
 struct cx_err {
 	int code;       /* CX_E_*, 0 = none */
 	char field[96]; /* path of the wrong field ("time", "data.score"), "" = none */

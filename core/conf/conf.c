@@ -12,12 +12,15 @@ int conf_load(struct conf *c, const char *file, struct cx_errs *errs)
 	conf_load_begin(&l, c, file, errs);
 	for (int i = 0; i < l.npairs; i++) {
 		struct conf_free *p = &l.pairs[i];
-		if (!conf_is_free_section(p->section))
+		if (!conf_is_free_section(p->section) && !conf_later_find(p->section, p->key))
 			continue;
 		c->free = xrealloc(c->free, (size_t)(c->nfree + 1) * sizeof *c->free);
 		c->free[c->nfree++] = *p;
 		*p = (struct conf_free){0};
 	}
+	c->lines = xcalloc(CONF_ROWS, sizeof *c->lines);
+	for (int i = 0; i < CONF_ROWS; i++)
+		c->lines[i] = l.given[i] ? l.pairs[l.given[i] - 1].line : 0;
 	conf_load_end(&l);
 	return errs->n == before      ? CX_OK
 	       : before < CX_ERRS_MAX ? errs->v[before].code
@@ -34,6 +37,10 @@ void conf_free(struct conf *c)
 		free(c->free[i].key);
 		free(c->free[i].value);
 	}
+	for (int i = 0; i < c->nsections; i++)
+		free(c->sections[i].section);
+	free(c->sections);
+	free(c->lines);
 	free(c->free);
 	free(c->access);
 	free(c->file);
@@ -46,6 +53,17 @@ const struct conf_free *conf_section(const struct conf *c, const char *section, 
 		if (strcmp(c->free[i].section, section) == 0 && n-- == 0)
 			return &c->free[i];
 	return NULL;
+}
+
+int conf_line(const struct conf *c, const char *section, const char *key)
+{
+	int row = key ? conf_row_find(section, key) : -1;
+	if (row >= 0)
+		return c->lines ? c->lines[row] : 0;
+	for (int i = 0; i < c->nsections && !key; i++)
+		if (strcmp(c->sections[i].section, section) == 0)
+			return c->sections[i].line;
+	return 0;
 }
 
 bool conf_plugin_enabled(const struct conf *c, const char *name)

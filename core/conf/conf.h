@@ -30,6 +30,11 @@ struct conf_free { /* sections whose keys the table cannot know: plugin:NAME, we
 	int line;
 };
 
+struct conf_place { /* where one of those sections begins */
+	char *section;
+	int line;
+};
+
 struct conf_access {
 	bool gid;
 	uint32_t id;
@@ -42,8 +47,12 @@ struct conf {
 #define X(section, key, type, def, min, max, unit, pt, en) CONF_C_##type section##_##key;
 #include "conf/conf.def"
 #undef X
-	struct conf_free *free;
+	int *lines;             /* of the table's keys, 0 = not given: conf_line() */
+	int64_t later;          /* the value of a key of a later version: checked, not used */
+	struct conf_free *free; /* of those sections, and of keys of later versions */
 	int nfree;
+	struct conf_place *sections;
+	int nsections;
 	struct conf_access *access;
 	int naccess;
 };
@@ -55,6 +64,15 @@ void conf_free(struct conf *c);
 int conf_print(const char *file, struct buf *out, struct cx_errs *errs);
 /* The n-th key of [section], NULL past the end. */
 const struct conf_free *conf_section(const struct conf *c, const char *section, int n);
+/* The line in which a key of the table is given, or [section] begins (key NULL); 0 = nowhere. */
+int conf_line(const struct conf *c, const char *section, const char *key);
+
+/* What is no mistake of the file and yet to be known: sections and keys of later versions, a
+ * [plugin:NAME] without plugin, a folder of [plugins] path without plugin.lua (line 0). */
+enum conf_note_kind { CONF_LATER, CONF_NO_PLUGIN, CONF_NO_LUA };
+typedef void conf_note(void *ctx, enum conf_note_kind kind, int line, const char *msg);
+void conf_notes(const struct conf *c, conf_note *tell, void *ctx);
+
 /* Is plugin name switched on by [plugins] enable ("*" or a list)? */
 bool conf_plugin_enabled(const struct conf *c, const char *name);
 

@@ -104,6 +104,14 @@ static void add_access(struct conf_reading *r, struct conf *c, const char *key, 
 	c->access[c->naccess++] = a;
 }
 
+static void add_section(struct conf *c, const char *section, int line)
+{
+	if (conf_line(c, section, NULL))
+		return;
+	c->sections = xrealloc(c->sections, (size_t)(c->nsections + 1) * sizeof *c->sections);
+	c->sections[c->nsections++] = (struct conf_place){xstrdup(section), line};
+}
+
 static void on_line(struct conf_reading *r, const char *section, const char *key, const char *value)
 {
 	struct conf_load *l = r->ctx;
@@ -111,6 +119,8 @@ static void on_line(struct conf_reading *r, const char *section, const char *key
 	if (!key) {
 		if (!freely && !conf_is_section(section))
 			unknown_section(r, section);
+		else if (freely)
+			add_section(l->c, section, r->line);
 		return;
 	}
 	if (!section[0]) {
@@ -121,9 +131,10 @@ static void on_line(struct conf_reading *r, const char *section, const char *key
 		return;
 	}
 	int row = conf_row_find(section, key);
+	const struct conf_row *later = conf_later_find(section, key);
 	if (!freely && !conf_is_section(section))
 		return; /* said where it began */
-	if (row < 0 && !freely && strcmp(section, "access") != 0) {
+	if (row < 0 && !later && !freely && strcmp(section, "access") != 0) {
 		unknown_key(r, section, key);
 		return;
 	}
@@ -132,10 +143,11 @@ static void on_line(struct conf_reading *r, const char *section, const char *key
 	char why[300];
 	if (strcmp(section, "access") == 0)
 		add_access(r, l->c, key, value);
-	if (row < 0)
+	if (row < 0 && !later)
 		return;
-	l->given[row] = l->npairs; /* its pair, counted from 1 */
-	if (!conf_set(l->c, &conf_rows[row], value, l->folder, why, sizeof why))
+	if (row >= 0)
+		l->given[row] = l->npairs; /* its pair, counted from 1 */
+	if (!conf_set(l->c, row >= 0 ? &conf_rows[row] : later, value, l->folder, why, sizeof why))
 		conf_mistake(
 			r, CX_E_INVALID_FIELD, key, "[%s] %s = %s: %s", section, key, value, why);
 }

@@ -144,14 +144,19 @@ static bool check_group(const char *text, char *why, size_t cap)
 	return false;
 }
 
+static bool is_choice(const struct conf_row *r)
+{
+	int row = (int)(r - conf_rows);
+	return row == CONF_ROW_company_locale || row == CONF_ROW_events_unknown ||
+	       row == CONF_ROW_log_level || row == CONF_ROW_log_format;
+}
+
 /* What the type alone cannot say. */
 static bool check_meaning(const struct conf_row *r, const char *text, char *why, size_t cap)
 {
+	if (is_choice(r))
+		return check_choice(r, text, why, cap);
 	switch ((int)(r - conf_rows)) {
-	case CONF_ROW_company_locale:
-	case CONF_ROW_events_unknown:
-	case CONF_ROW_log_level:
-	case CONF_ROW_log_format: return check_choice(r, text, why, cap);
 	case CONF_ROW_server_tcp: return check_tcp(text, why, cap);
 	case CONF_ROW_server_socket_mode: return check_mode(text, why, cap);
 	case CONF_ROW_server_socket_group: return check_group(text, why, cap);
@@ -212,9 +217,14 @@ bool conf_set(struct conf *c, const struct conf_row *r, const char *text, const 
 		return set_number(field, r, text, why, cap);
 	char *value = r->type == CONF_PATH && text[0] ? absolute(text, folder) : xstrdup(text);
 	int64_t n = (int64_t)strlen(value);
-	bool fits = n >= r->min && n <= r->max;
+	bool fits = is_choice(r) || (n >= r->min && n <= r->max);
 	if (!fits && n == 0)
 		snprintf(why, cap, CX_T("não pode ficar vazio", "must not be empty"));
+	else if (!fits && r->min == r->max)
+		snprintf(why, cap,
+			CX_T("deve ter exatamente %lld bytes; tem %lld",
+				"must have exactly %lld bytes; it has %lld"),
+			(long long)r->min, (long long)n);
 	else if (!fits)
 		snprintf(why, cap,
 			CX_T("deve ter de %lld a %lld bytes; tem %lld",

@@ -7,23 +7,44 @@
 #include "lua/script.h"
 
 struct findings {
-	struct buf json;
+	const struct conf *conf;
+	struct buf json, notes; /* JSON objects */
 	bool as_json;
 	int n;
 };
 
+static void object(struct buf *b, const char *file, int line, const char *message)
+{
+	jw_obj(b);
+	jw_kstr(b, "file", file);
+	jw_kint(b, "line", line);
+	jw_kstr(b, "message", message);
+	jw_obj_end(b);
+}
+
 static void found(struct findings *l, const char *file, int line, const char *message)
 {
 	l->n++;
-	if (!l->as_json) {
+	if (!l->as_json && line > 0)
 		printf("%s:%d: %s\n", file, line, message);
-		return;
-	}
-	jw_obj(&l->json);
-	jw_kstr(&l->json, "file", file);
-	jw_kint(&l->json, "line", line);
-	jw_kstr(&l->json, "message", message);
-	jw_obj_end(&l->json);
+	else if (!l->as_json)
+		printf("%s: %s\n", file, message);
+	else
+		object(&l->json, file, line, message);
+}
+
+static void note(void *ctx, enum conf_note_kind kind, int line, const char *msg)
+{
+	struct findings *l = ctx;
+	if (kind == CONF_NO_PLUGIN)
+		found(l, l->conf->file, line, msg);
+	else if (l->as_json)
+		object(&l->notes, kind == CONF_NO_LUA ? l->conf->plugins_path : l->conf->file, line,
+			msg);
+	else if (line > 0)
+		printf("%s: %s:%d: %s\n", CX_T("nota", "note"), l->conf->file, line, msg);
+	else
+		printf("%s: %s\n", CX_T("nota", "note"), msg);
 }
 
 static void check_script(struct engine *eng, const char *path, struct findings *l)
@@ -49,8 +70,14 @@ static void check_script(struct engine *eng, const char *path, struct findings *
 static void check_plugins(struct engine *eng, struct findings *l)
 {
 	struct cx_err e;
-	if (engine_load_plugins(eng, GENERATION_DISK, &e) < 0)
-		found(l, eng->conf->plugins_path, 0, e.msg);
+	if (engine_load_plugins(eng, GENERATION_DISK, &e) < 0) {
+		const struct conf *c = eng->conf;
+		bool path = strcmp(e.field, "plugins_path") == 0;
+		if (path || strcmp(e.field, "plugins_enable") == 0)
+			found(l, c->file, conf_line(c, "plugins", path ? "path" : "enable"), e.msg);
+		else
+			found(l, c->plugins_path, 0, e.msg);
+	}
 	for (int i = 0; i < eng->set.n; i++) {
 		const struct plugin *p = eng->set.v[i];
 		for (int k = 0; k < p->nerrors; k++)
@@ -58,14 +85,26 @@ static void check_plugins(struct engine *eng, struct findings *l)
 	}
 }
 
+static void all_good(int plugins, int types, int kpis, int scripts)
+{
+	printf("%s: %d %s, %d %s, %d %s, %d %s\n", CX_T("tudo certo", "all good"), plugins,
+		CX_N(plugins, "plugin", "plugins"), types,
+		CX_N(types, CX_T("tipo de evento", "event type"),
+			CX_T("tipos de evento", "event types")),
+		kpis, CX_N(kpis, "KPI", "KPIs"), scripts,
+		CX_N(scripts, CX_T("roteiro", "script"), CX_T("roteiros", "scripts")));
+}
+
 int check_main(struct engine *eng, int argc, char **argv)
 {
-	struct findings l = {.as_json = argc > 0 && strcmp(argv[0], "--json") == 0};
+	struct findings l = {
+		.conf = eng->conf, .as_json = argc > 0 && strcmp(argv[0], "--json") == 0};
 	char **scripts;
 	int kpis = 0, types = 0;
 	jw_obj(&l.json);
 	jw_key(&l.json, "errors");
 	jw_arr(&l.json);
+	conf_notes(eng->conf, note, &l);
 	check_plugins(eng, &l);
 	int n = files_list(eng->conf->scripts_path, ".lua", &scripts);
 	for (int i = 0; i < n; i++)
@@ -76,15 +115,20 @@ int check_main(struct engine *eng, int argc, char **argv)
 		types += eng->set.v[i]->ntypes;
 	}
 	jw_arr_end(&l.json);
+	if (l.notes.len) {
+		jw_key(&l.json, "notes");
+		jw_arr(&l.json);
+		buf_add(&l.json, l.notes.p, l.notes.len);
+		jw_arr_end(&l.json);
+	}
 	jw_obj_end(&l.json);
 	if (l.as_json)
 		printf("%s\n", buf_cstr(&l.json));
 	else if (l.n)
-		printf(CX_T("%d erro(s)\n", "%d error(s)\n"), l.n);
+		printf("%d %s\n", l.n, CX_N(l.n, CX_T("erro", "error"), CX_T("erros", "errors")));
 	else
-		printf(CX_T("tudo certo: %d plugins, %d tipos de evento, %d KPIs, %d roteiros\n",
-			       "all good: %d plugins, %d event types, %d KPIs, %d scripts\n"),
-			eng->set.n, types, kpis, n);
+		all_good(eng->set.n, types, kpis, n);
 	buf_free(&l.json);
+	buf_free(&l.notes);
 	return l.n > 0;
 }

@@ -187,6 +187,10 @@ void cx_push_host(lua_State *L, struct plugin_run *run)
 	lua_setfield(L, -2, "conf");
 	lua_pushstring(L, c->file ? c->file : "cxd.ini");
 	lua_setfield(L, -2, "conf_file");
+	char section[80];
+	snprintf(section, sizeof section, "plugin:%s", run->p->name);
+	lua_pushinteger(L, conf_line(c, section, NULL));
+	lua_setfield(L, -2, "conf_line");
 	lua_pushstring(L, run->p->name);
 	lua_setfield(L, -2, "name");
 	lua_pushinteger(L, KPI_DIMS);

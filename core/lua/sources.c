@@ -23,14 +23,14 @@ static int by_name(const void *a, const void *b)
 
 static int unreadable(const char *path, struct cx_err *e)
 {
-	return cx_fail(e, CX_E_INTERNAL, "plugins_path",
-		CX_T("não consigo ler %s: %s", "cannot read %s: %s"), path, strerror(errno));
+	return cx_fail(e, CX_E_INTERNAL, NULL, CX_T("não consigo ler %s: %s", "cannot read %s: %s"),
+		path, strerror(errno));
 }
 
 static int read_file(struct plugin_sources *s, const char *full, const char *path, struct cx_err *e)
 {
 	if (s->nfiles >= FILES_MAX)
-		return cx_fail(e, CX_E_INTERNAL, "plugins_path",
+		return cx_fail(e, CX_E_INTERNAL, NULL,
 			CX_T("o plugin %s tem mais de %d arquivos",
 				"plugin %s has more than %d files"),
 			s->name, FILES_MAX);
@@ -44,7 +44,7 @@ static int read_file(struct plugin_sources *s, const char *full, const char *pat
 	if (bad || n > FILE_MAX) {
 		free(text);
 		return bad ? unreadable(full, e)
-			   : cx_fail(e, CX_E_INTERNAL, "plugins_path",
+			   : cx_fail(e, CX_E_INTERNAL, NULL,
 				     CX_T("%s tem mais de %d bytes", "%s has more than %d bytes"),
 				     full, FILE_MAX);
 	}
@@ -144,7 +144,10 @@ int plugin_sources_read(const struct conf *c, struct plugin_sources **v, int *n,
 	*n = 0;
 	DIR *dir = opendir(c->plugins_path);
 	if (!dir)
-		return unreadable(c->plugins_path, e);
+		return cx_fail(e, CX_E_NOT_FOUND, "plugins_path",
+			CX_T("[plugins] path: não consigo ler a pasta %s: %s",
+				"[plugins] path: cannot read the folder %s: %s"),
+			c->plugins_path, strerror(errno));
 	int rc = CX_OK;
 	for (struct dirent *d; rc >= 0 && (d = readdir(dir));) {
 		char full[1100], main_file[1200];

@@ -47,9 +47,9 @@ def test_a_slow_reader_gets_its_whole_answer_while_the_daemon_stops(tmp_path):
 
 
 def test_a_signal_to_every_process_is_a_drain(tmp_path):
-    """What systemd and a closed terminal do: the engines leave the end to the front."""
+    """What systemd and Ctrl-C do: the engines leave the end to the front."""
     plugin = ACME + 'cx.on "visit.rated" (function(e, tx) local s = 0 for i = 1, 2e7 do s = s + i end end)'
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGTERM, signal.SIGINT):
         with Host(tmp_path / number.name, plugins={"acme": plugin}, conf={"lua.handler": "9s"}) as host:
             answer = []
             sender = threading.Thread(target=lambda: answer.append(host.post(rated(id="late"))[0]))
@@ -61,6 +61,27 @@ def test_a_signal_to_every_process_is_a_drain(tmp_path):
             assert answer == [201]
             assert host.process.wait(20) == 0
             assert "signal" not in host.log_text(), host.log_text()
+
+
+def test_a_hangup_changes_nothing_and_says_so(tmp_path):
+    with Host(tmp_path, plugins={"acme": ACME}) as host:
+        before = host.pids("writer"), host.pids("reader")
+        for pid in (host.process.pid, *host.pids("writer"), *host.pids("reader")):
+            os.kill(pid, signal.SIGHUP)
+        assert host.post(rated(id="after"))[0] == 201
+        time.sleep(0.2)
+        assert host.process.poll() is None and before == (host.pids("writer"), host.pids("reader"))
+        assert host.log_text().count("reload is not in this version; stop and start to load changed plugins") == 1
+
+
+def test_what_the_configuration_has_and_this_version_has_not_is_warned_of(tmp_path):
+    conf = {"plugins.watch": "yes", "schedule:review.cron": "0 9 * * MON", "plugin:acem.promoter": "8"}
+    with Host(tmp_path, plugins={"acme": ACME, "empty": {"notes.txt": "x"}}, conf=conf) as host:
+        warned = [w["msg"] for w in map(json.loads, filter(lambda x: x.startswith("{"), host.log_text().splitlines())) if w["level"] == "warn"]
+        assert len(warned) == 3 and all(w.startswith(f"{host.conf}:") for w in warned), warned
+        for text in ("[plugins] watch is not available in this version: ignored", "[schedule:review] is not available in this version: ignored",
+                     "did you mean [plugin:acme]?"):
+            assert sum(text in w for w in warned) == 1, (text, warned)
 
 
 def test_a_socket_that_is_in_use_or_something_else_is_left_alone(tmp_path):

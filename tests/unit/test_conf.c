@@ -285,6 +285,52 @@ static void test_documented_file(void **state)
 	buf_free(&kept);
 }
 
+static void take_note(void *ctx, enum conf_note_kind kind, int line, const char *msg)
+{
+	buf_printf(ctx, "%d %d %s\n", (int)kind, line, msg);
+}
+
+static void test_later(void **state)
+{
+	struct buf told = {0}, printed = {0};
+	struct cx_errs errs = {0};
+	(void)state;
+	struct conf c = good("[plugins]\npath = /nowhere\nwatch = on\n[lua]\nold_versions = 2\n"
+			     "[schedule:x]\ncron = 0 9 * * MON\n[mail]\n[plugin:acme]\n");
+	conf_notes(&c, take_note, &told);
+	assert_string_equal(buf_cstr(&told),
+		"0 3 [plugins] watch is not available in this version: ignored\n"
+		"0 5 [lua] old_versions is not available in this version: ignored\n"
+		"0 6 [schedule:x] is not available in this version: ignored\n"
+		"0 8 [mail] is not available in this version: ignored\n");
+	assert_int_equal(conf_line(&c, "plugins", "path"), 2);
+	assert_int_equal(conf_line(&c, "plugins", "enable"), 0);
+	assert_int_equal(conf_line(&c, "plugin:acme", NULL), 9);
+	conf_free(&c);
+	assert_int_equal(conf_print(file, &printed, &errs), CX_OK);
+	assert_non_null(strstr(buf_cstr(&printed), "\nwatch = on\n"));
+	assert_non_null(strstr(printed.p, "\nold_versions = 2\n"));
+	c = good("[plugins]\nwatch = no\n");
+	buf_clear(&told);
+	conf_notes(&c, take_note, &told);
+	assert_null(strstr(buf_cstr(&told), "watch"));
+	conf_free(&c);
+	bad("[plugins]\nwatch = maybe\n", 2, "is neither yes nor no");
+	bad("[lua]\nold_versions = x\n", 2, "is not an integer");
+	bad("[lua]\nwatch = yes\n", 2, "unknown key in [lua]: watch");
+	buf_free(&told);
+	buf_free(&printed);
+}
+
+static void test_lengths_and_choices(void **state)
+{
+	(void)state;
+	bad("[company]\ncurrency = REAL\n", 2, "must have exactly 3 bytes; it has 4");
+	bad("[company]\nlocale = portuguese\n", 2, "must be pt-BR | en");
+	bad("[log]\nformat = jsn\n", 2, "must be auto | text | json; did you mean \"json\"?");
+	bad("[log]\nlevel =\n", 2, "must be error | warn | info | debug");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -299,6 +345,8 @@ int main(void)
 		cmocka_unit_test(test_all_at_once),
 		cmocka_unit_test(test_nearest),
 		cmocka_unit_test(test_documented_file),
+		cmocka_unit_test(test_later),
+		cmocka_unit_test(test_lengths_and_choices),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

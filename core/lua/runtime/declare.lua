@@ -44,7 +44,7 @@ local function config(pos, spec)
     local f = out[i]
     local v = values[f.name]
     if f.required and v == nil then
-      report({ file = host.conf_file, line = 0 }, "[plugin:%s] %s: is required", host.name, f.name)
+      report({ file = host.conf_file, line = host.conf_line }, "[plugin:%s] %s: is required", host.name, f.name)
     elseif f.kind == "money" and v then
       values[f.name], moneys[f.name] = nil, { amount = v, currency = f.currency or host.currency }
     end
