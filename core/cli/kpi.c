@@ -80,13 +80,26 @@ static void date_text(int32_t day, char out[32])
 		snprintf(out, 32, "%d %s %04d", d, months[m - 1], y);
 }
 
-/* The instants from and to (exclusive) as people say them; "" where there is no window. */
+/* A day where it may and does begin one, else with its time. */
+static void instant_text(int64_t at, bool day_alone, char out[48])
+{
+	char day[32], text[TZ_TEXT];
+	int32_t d = tz_day(at);
+	date_text(d, day);
+	tz_format(at, text);
+	bool seconds = strncmp(text + 17, "00", 2) != 0;
+	if (day_alone && tz_day_start(d) == at)
+		snprintf(out, 48, "%s", day);
+	else
+		snprintf(out, 48, "%s %.*s", day, seconds ? 8 : 5, text + 11);
+}
+
 /* A window that is open at one end. */
 static void open_period(const char *from, const char *to, char out[PERIOD_TEXT])
 {
 	const char *text = from ? from : to;
 	int64_t at;
-	char day[32];
+	char day[48];
 	out[0] = 0;
 	if (!text || !tz_parse_rfc3339(text, strlen(text), &at))
 		return;
@@ -94,16 +107,17 @@ static void open_period(const char *from, const char *to, char out[PERIOD_TEXT])
 	if (tz_day_start(from ? d : d + 1) == at)
 		date_text(d, day);
 	else
-		snprintf(day, sizeof day, "%.16s", text);
+		instant_text(at, true, day);
 	snprintf(out, PERIOD_TEXT, from ? CX_T("desde %s", "since %s") : CX_T("até %s", "up to %s"),
 		day);
 }
 
+/* The instants from and to (exclusive) as people say them; "" where there is no window. */
 static void figure_period(const json_t *o, char out[PERIOD_TEXT])
 {
 	const char *from = json_text_of(o, "from"), *to = json_text_of(o, "to");
 	int64_t a, b;
-	char first[32], last[32];
+	char first[48], last[48];
 	if (!from || !to || !tz_parse_rfc3339(from, strlen(from), &a) ||
 		!tz_parse_rfc3339(to, strlen(to), &b)) {
 		open_period(from, to, out);
@@ -111,11 +125,13 @@ static void figure_period(const json_t *o, char out[PERIOD_TEXT])
 	}
 	int32_t d1 = tz_day(a), d2 = tz_day(b - 1);
 	if (tz_day_start(d1) != a || tz_day_start(d2 + 1) != b) {
-		snprintf(out, PERIOD_TEXT, "%.16s … %.16s", from, to);
-		return;
+		instant_text(a, true, first);
+		instant_text(b, false, last);
+		d1 = d2 + 1;
+	} else {
+		date_text(d1, first);
+		date_text(d2, last);
 	}
-	date_text(d1, first);
-	date_text(d2, last);
 	if (d1 == d2)
 		snprintf(out, PERIOD_TEXT, "%s", first);
 	else

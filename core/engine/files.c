@@ -31,13 +31,6 @@ int file_read(const char *path, struct buf *out, struct cx_err *e)
 
 int file_write(const char *path, const struct buf *text, struct cx_err *e)
 {
-	char dir[4096];
-	snprintf(dir, sizeof dir, "%s", path);
-	char *slash = strrchr(dir, '/');
-	if (slash) {
-		*slash = 0;
-		mkdir(dir, 0700);
-	}
 	FILE *f = fopen(path, "we");
 	bool ok = f && fwrite(text->p, 1, text->len, f) == text->len;
 	if (f && fclose(f) != 0)

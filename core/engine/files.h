@@ -6,7 +6,7 @@
 #include "base/err.h"
 
 int file_read(const char *path, struct buf *out, struct cx_err *e);
-int file_write(const char *path, const struct buf *text, struct cx_err *e); /* makes its folder */
+int file_write(const char *path, const struct buf *text, struct cx_err *e);
 /* Paths of DIR's entries that end in suffix, sorted; freed with files_free(). A missing DIR has
  * none. */
 int files_list(const char *dir, const char *suffix, char ***paths);

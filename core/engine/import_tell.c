@@ -158,12 +158,17 @@ static void counts_json(struct import_run *r, int64_t us)
 static void counts(struct import_run *r, int64_t us)
 {
 	char all[32], in[32], there[32], refused[32], rate[32];
-	printf(CX_T("%s: %s eventos, %s novos, %s já estavam, %s recusados (%s/s)\n",
-		       "%s: %s events, %s new, %s already there, %s refused (%s/s)\n"),
-		r->name, grouped(all, r->accepted + r->duplicates + r->refused),
-		grouped(in, r->accepted), grouped(there, r->duplicates),
+	int64_t n = r->accepted + r->duplicates + r->refused;
+	printf("%s: %s %s, %s %s, %s %s, %s %s (%s/s)\n", r->name, grouped(all, n),
+		CX_N(n, CX_T("evento", "event"), CX_T("eventos", "events")),
+		grouped(in, r->accepted),
+		CX_N(r->accepted, CX_T("novo", "new"), CX_T("novos", "new")),
+		grouped(there, r->duplicates),
+		CX_N(r->duplicates, CX_T("já estava", "already there"),
+			CX_T("já estavam", "already there")),
 		grouped(refused, r->refused),
-		grouped(rate, per_second(r->accepted + r->duplicates + r->refused, us)));
+		CX_N(r->refused, CX_T("recusado", "refused"), CX_T("recusados", "refused")),
+		grouped(rate, per_second(n, us)));
 	if (r->changed)
 		printf(CX_T("%s: %s dos recusados já estavam, com outro conteúdo: as linhas "
 			    "mudaram\n",

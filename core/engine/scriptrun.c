@@ -3,8 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/tz.h"
+#include "conf/nearest.h"
 #include "engine/files.h"
 #include "engine/reader.h"
 #include "kpi/number.h"
@@ -102,7 +105,9 @@ static int keep(struct run *r, const char *base, const struct buf *json, const s
 		bool as_json = r->json || (n > 5 && strcmp(r->out + n - 5, ".json") == 0);
 		return file_write(r->out, as_json ? json : text, e);
 	}
-	buf_printf(&path, "%s/reports/%s-%s.json", r->eng->conf->server_data, base, day);
+	buf_printf(&path, "%s/reports", r->eng->conf->server_data);
+	mkdir(buf_cstr(&path), 0700);
+	buf_printf(&path, "/%s-%s.json", base, day);
 	rc = file_write(buf_cstr(&path), json, e);
 	path.len -= 4;
 	buf_puts(&path, "txt");
@@ -156,6 +161,27 @@ static int run(struct run *r, const char *path, const char *base, const struct b
 	return rc != 0;
 }
 
+static void say_scripts(const char *folder, const char *name)
+{
+	char **paths;
+	struct nearest near = {.word = name};
+	struct buf names = {0};
+	int n = files_list(folder, ".lua", &paths);
+	for (int i = 0; i < n; i++) {
+		char *base = strrchr(paths[i], '/') + 1;
+		base[strlen(base) - 4] = 0;
+		nearest_try(&near, base);
+		buf_printf(&names, "%s%s", names.len ? ", " : "", base);
+	}
+	fprintf(stderr,
+		CX_T("cxd run: não há roteiro \"%s\" (%s/%s.lua); há: %s%s\n",
+			"cxd run: there is no script \"%s\" (%s/%s.lua); there is: %s%s\n"),
+		name, folder, name, n ? buf_cstr(&names) : CX_T("nenhum", "none"),
+		nearest_hint(&near, "\"", "\""));
+	buf_free(&names);
+	files_free(paths, n);
+}
+
 int scriptrun_main(struct engine *eng, int argc, char **argv)
 {
 	struct run r = {.eng = eng, .now_ms = clock_now_ms()};
@@ -164,15 +190,19 @@ int scriptrun_main(struct engine *eng, int argc, char **argv)
 	int rc = read_args(&r, argc, argv);
 	if (rc)
 		return rc;
-	if (strchr(r.name, '/') || strstr(r.name, ".lua"))
+	bool by_path = strchr(r.name, '/') || strstr(r.name, ".lua");
+	if (by_path)
 		buf_puts(&path, r.name);
 	else
 		buf_printf(&path, "%s/%s.lua", eng->conf->scripts_path, r.name);
 	const char *base = strrchr(buf_cstr(&path), '/');
 	char *name = xstrdup(base ? base + 1 : path.p);
 	name[strcspn(name, ".")] = 0;
-	if (file_read(path.p, &source, &e) < 0 || reader_open(eng, &e) < 0 ||
-		store_begin(eng->store, &e) < 0) {
+	if (!by_path && access(path.p, F_OK) != 0) {
+		say_scripts(eng->conf->scripts_path, r.name);
+		rc = 1;
+	} else if (file_read(path.p, &source, &e) < 0 || reader_open(eng, &e) < 0 ||
+		   store_begin(eng->store, &e) < 0) {
 		fprintf(stderr, "cxd run: %s\n", e.msg);
 		rc = 1;
 	} else {

@@ -170,9 +170,10 @@ static void add_row(struct load *l)
 	char msg[160];
 	if (l->n != l->cols) {
 		snprintf(msg, sizeof msg,
-			CX_T("a linha tem %d campos, o cabeçalho tem %d",
-				"the row has %d fields, the header has %d"),
-			l->n, l->cols);
+			CX_T("a linha tem %d %s, o cabeçalho tem %d",
+				"the row has %d %s, the header has %d"),
+			l->n, CX_N(l->n, CX_T("campo", "field"), CX_T("campos", "fields")),
+			l->cols);
 		refuse(l, msg);
 		return;
 	}

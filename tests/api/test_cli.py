@@ -181,8 +181,39 @@ def test_check_finds_every_mistake_of_plugins_and_scripts(tmp_path):
 
 def test_check_of_what_is_right(quiet):
     out, err = quiet.cli("check", env={"LANG": "en"})
-    assert err == "" and "3 KPIs" in out
+    assert err == "" and out == "all good: 1 plugin, 2 event types, 3 KPIs, 2 scripts\n"
     assert json.loads(quiet.cli("check", "--json")[0]) == {"errors": []}
+
+
+def test_check_notes_what_this_version_has_not(tmp_path):
+    host = Host(tmp_path, plugins={"acme": ACME, "empty": {"notes.txt": "x"}}, scripts={"one.lua": SCRIPT},
+                conf={"schedule:review.cron": "0 9 * * MON", "mail.url": "smtp://x", "plugins.watch": "yes"})
+    out, err = host.cli("check", env={"LANG": "en"})
+    assert err == "" and out.splitlines()[-1] == "all good: 1 plugin, 2 event types, 3 KPIs, 1 script"
+    text = host.conf.read_text().splitlines()
+    for what, line in (("[schedule:review]", "[schedule:review]"), ("[mail]", "[mail]"), ("[plugins] watch", "watch = yes")):
+        assert f"note: {host.conf}:{text.index(line) + 1}: {what} is not available in this version: ignored\n" in out
+    assert f"note: {tmp_path}/plugins/empty has no plugin.lua: it is no plugin\n" in out
+    reply = json.loads(host.cli("check", "--json")[0])
+    assert reply["errors"] == [] and len(reply["notes"]) == 4
+
+
+def test_check_finds_options_of_no_plugin(tmp_path):
+    host = Host(tmp_path, plugins={"acme": ACME, "off": ACME.replace('"acme"', '"off"', 1)},
+                conf={"plugins.enable": "acme", "plugin:acem.promoter": "8", "plugin:off.promoter": "8"})
+    out = host.cli("check", code=1, env={"LANG": "en"})[0]
+    text = host.conf.read_text().splitlines()
+    at = {name: f"{host.conf}:{text.index(f'[plugin:{name}]') + 1}: [plugin:{name}]: " for name in ("acem", "off")}
+    assert at["acem"] + f"there is no {tmp_path}/plugins/acem/plugin.lua; did you mean [plugin:acme]?" in out
+    assert at["off"] + "the plugin is not in [plugins] enable = acme" in out and "2 errors\n" in out
+
+
+@pytest.mark.parametrize("key, value", [("path", "/nope"), ("enable", "nope")])
+def test_check_names_the_key_that_is_wrong(tmp_path, key, value):
+    host = Host(tmp_path, plugins={"acme": ACME}, conf={f"plugins.{key}": value})
+    out = host.cli("check", code=1, env={"LANG": "pt"})[0]
+    line = host.conf.read_text().splitlines().index(f"{key} = {value}") + 1
+    assert out.startswith(f"{host.conf}:{line}: [plugins] {key}") and "nope" in out and out.endswith("\n1 erro\n")
 
 
 def test_check_touches_no_data(tmp_path):
@@ -212,6 +243,16 @@ def test_kpi_as_a_table(either):
     assert all(k in table for k in ("visit-nps", "acme-revenue", "repeat-rate", "KPI"))
     pt = either.cli("kpi", "acme-revenue", "--from", "2026-01-01", env={"LANG": "pt"})[0]
     assert "R$\u00a00,00" in pt and "desde 01/01/2026" in pt
+
+
+@pytest.mark.parametrize("args, heading", [
+    (("--from", "2026-01-01", "--to", "2026-02-01"), "1 Jan 2026 – 31 Jan 2026"), (("--from", "2026-01-01", "--to", "2026-01-02"), "1 Jan 2026"),
+    (("--from", "2026-01-01T10:00:00Z", "--to", "2026-02-01"), "1 Jan 2026 07:00 – 1 Feb 2026 00:00"),
+    (("--from", "2026-01-01T10:00:05Z"), "since 1 Jan 2026 07:00:05"), (("--to", "2026-02-01"), "up to 31 Jan 2026"),
+])
+def test_the_heading_says_days_as_people_do(either, args, heading):
+    assert either.cli("kpi", *args, env={"LANG": "en"})[0].splitlines()[0] == heading
+    assert heading in either.cli("kpi", "visit-nps", *args, env={"LANG": "en"})[0].splitlines()[0]
 
 
 @pytest.mark.parametrize("args, words", [
@@ -294,6 +335,16 @@ def test_run_to_a_file(quiet, tmp_path):
     for name in ("r.json", "r.txt"):
         quiet.cli("run", "notes", "--as-of", "2026-01-31", "--out", tmp_path / name)
     assert json.loads((tmp_path / "r.json").read_text())["title"] == "Notas" and (tmp_path / "r.txt").read_text().startswith("Notas")
+
+
+def test_run_makes_no_folder(quiet, tmp_path):
+    err = quiet.cli("run", "notes", "--out", tmp_path / "new" / "r.txt", code=1)[1]
+    assert "new/r.txt" in err and not (tmp_path / "new").exists()
+
+
+def test_run_names_the_scripts_there_are(quiet):
+    err = quiet.cli("run", "note", code=1, env={"LANG": "en"})[1]
+    assert 'there is no script "note"' in err and 'did you mean "notes"?' in err and "there is: answer, notes" in err
 
 
 # ---- imports ----------------------------------------------------------------------------------

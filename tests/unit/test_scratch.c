@@ -138,7 +138,7 @@ static void left_out(const char *text, size_t n, const char *told, const char *t
 static void a_broken_record_is_left_out(void **state)
 {
 	(void)state;
-	LEFT_OUT("a,b\n1,2\n\n3\n5,6\n", "4: the row has 1 fields, the header has 2", "2=12 5=56");
+	LEFT_OUT("a,b\n1,2\n\n3\n5,6\n", "4: the row has 1 field, the header has 2", "2=12 5=56");
 	LEFT_OUT("a,b\n1,2,3\n5,6\n", "2: the row has 3", "3=56");
 	LEFT_OUT("a,b\n1,x\"y\"\n5,6\n", "2: misplaced quote", "3=56");
 	LEFT_OUT("a,b\n1,\"x\"y\n5,\"6\n\"\n7,8\n", "2: misplaced quote", "3=56\n 5=78");
