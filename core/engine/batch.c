@@ -112,25 +112,25 @@ static int finish(struct batch *b)
 	return rc < 0 ? ingest_lost(in, &e) : CX_OK;
 }
 
-static int begin(struct batch *b)
+/* told: the answers of earlier transactions are out, so that none is needed for a replay. */
+static int begin(struct batch *b, bool told)
 {
 	struct cx_err e;
 	int rc = store_begin(b->in->eng->store, &e);
-	if (rc >= 0)
+	if (rc >= 0 && told)
 		rc = store_jobs_clear(b->in->eng->store, &e);
 	return rc < 0 ? ingest_lost(b->in, &e) : CX_OK;
 }
 
 static void roll_back(struct batch *b, struct ingest_mark mark)
 {
-	if (store_in_batch(b->in->eng->store))
-		store_rollback(b->in->eng->store);
+	store_rollback(b->in->eng->store);
 	ingest_rewind(b->in, mark);
 }
 
 static int run_together(struct batch *b)
 {
-	int rc = begin(b);
+	int rc = begin(b, true);
 	for (int i = 0; i < b->njobs && rc >= 0; i++)
 		rc = run_job(b, &b->jobs[i]);
 	for (int i = 0; i < b->nbulks && rc >= 0; i++)
@@ -150,7 +150,7 @@ static void run_apart(struct batch *b)
 	for (int i = 0; i < b->njobs; i++) {
 		struct run *r = &b->jobs[i];
 		struct ingest_mark mark = ingest_mark(b->in);
-		int rc = begin(b);
+		int rc = begin(b, false);
 		if (rc >= 0)
 			rc = run_job(b, r);
 		if (rc >= 0)
@@ -170,7 +170,7 @@ static void run_apart(struct batch *b)
 static void step_apart(struct batch *b, int i, struct buf *out)
 {
 	struct ingest_mark mark = ingest_mark(b->in);
-	int rc = begin(b);
+	int rc = begin(b, false);
 	if (rc >= 0)
 		rc = post_batch_step(b->in, b->bulks[i], POST_STEP, &b->done[i]);
 	if (rc >= 0)

@@ -139,7 +139,7 @@ int engine_keep_plugins(struct engine *eng, struct cx_err *e)
 		rc = bind_slots(eng, e);
 	if (rc >= 0)
 		rc = store_commit(eng->store, e);
-	if (rc < 0 && store_in_batch(eng->store))
+	if (rc < 0)
 		store_rollback(eng->store);
 	return rc < 0 ? rc : CX_OK;
 }

@@ -134,7 +134,6 @@ static void derive_failed(void *ctx, const char *handler, const struct lua_fail 
 static int measure_failed(struct ingest *in, const struct measure *m, const struct event *ev)
 {
 	char handler[200];
-	in->measure_failed = false;
 	snprintf(handler, sizeof handler, "kpi %s: measure %s", m->kpi->id, m->name);
 	return ingest_failed(in, ev, m->kpi->plugin, handler, &in->measure_fail);
 }
@@ -159,6 +158,7 @@ static int tally(struct ingest *in, const struct type_plan *plan, struct event *
 		const char *plugin = plan->measures[i].plugin->name;
 		int rc;
 		if (!ingest_left_out(in, plugin)) {
+			in->measure_failed = false;
 			rc = cells_tally(in->cells, m, ev, &e);
 			if (rc >= 0 && in->measure_failed && measure_failed(in, m, ev) < 0)
 				return in->errs.v[0].code;

@@ -160,6 +160,10 @@ static int emit(void *ctx, struct event *cause, struct str json, struct cx_err *
 {
 	struct reaction *r = ctx;
 	struct ingest *in = r->in;
+	if (in->store_failed) { /* a handler that caught that; what it writes now would stay */
+		*e = in->errs.v[0];
+		return e->code;
+	}
 	if (in->depth + 1 >= INGEST_DEPTH) {
 		char path[300];
 		path_text(in, path, sizeof path);
@@ -191,12 +195,19 @@ static void plugin_log(void *ctx, const char *plugin, int level, const char *tex
 static int tx_kpi(void *ctx, const char *id, const struct kpi_param *p, int n, struct buf *json,
 	struct cx_err *e)
 {
-	struct reaction *r = ctx;
-	if (r->in->marks) /* flushed cells could not be taken back with the savepoint */
+	struct ingest *in = ((struct reaction *)ctx)->in;
+	if (in->store_failed) {
+		*e = in->errs.v[0];
+		return e->code;
+	}
+	if (in->marks) /* flushed cells could not be taken back with the savepoint */
 		return cx_fail(e, CX_E_PLUGIN_FAILED, NULL,
 			CX_T("chame tx:kpi antes de tx:emit", "call tx:kpi before tx:emit"));
-	int rc = cells_flush(r->in->cells, e); /* a query sees what this batch has added so far */
-	return rc < 0 ? rc : engine_kpi(r->in->eng, id, p, n, r->in->head->now_ms, json, e);
+	int rc = cells_flush(in->cells, e); /* a query sees what this batch has added so far */
+	if (rc < 0)
+		return ingest_lost(in, e);
+	rc = engine_kpi(in->eng, id, p, n, in->head->now_ms, json, e);
+	return store_in_batch(in->eng->store) ? rc : ingest_lost(in, e);
 }
 
 /* Ends the handler's savepoint: kept, or undone with all it stored and counted. */

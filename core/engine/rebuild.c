@@ -53,7 +53,7 @@ static void derive_missing(struct rebuild *r, struct plugin *owner, struct event
 	struct value *had = arena_alloc(&r->arena, (size_t)n * sizeof *had);
 	struct json_doc d = {0};
 	memcpy(had, ev->fields + first, (size_t)n * sizeof *had);
-	plugin_derive(owner, ev, derive_failed, ev);
+	plugin_derive(owner, ev, derive_failed, &(struct derived){ev, owner->name});
 	if (ev->derived.p &&
 		json_scan(&d, ev->derived.p, ev->derived.n, JSON_DEPTH, 65536, NULL) >= 0)
 		for (int i = 0; i < n; i++)
@@ -147,12 +147,25 @@ static int walk(struct rebuild *r)
 	return CX_OK;
 }
 
-/* Which plugins' figures are not of their present identity; their cubes are emptied. */
+static int behind(void *ctx, const char *plugin)
+{
+	struct rebuild *r = ctx;
+	const struct plugin *p = plugin_set_find(&r->in->eng->set, plugin);
+	if (p && p->state == PLUGIN_RUNNING)
+		return CX_OK;
+	int rc = store_cubes_drop(r->in->eng->store, plugin, r->e);
+	return rc < 0 ? rc : store_figures_remove(r->in->eng->store, plugin, r->e);
+}
+
+/* Which plugins' figures are not of their present identity; their cubes are emptied. So are those
+ * of plugins that do not run: they miss what comes now, also if they come back unchanged. */
 static int find_changed(struct rebuild *r, int *n)
 {
 	struct engine *eng = r->in->eng;
 	struct buf was = {0};
 	int rc = store_begin(eng->store, r->e);
+	if (rc >= 0)
+		rc = store_figures(eng->store, behind, r, r->e);
 	for (int i = 0; i < eng->set.n && rc >= 0; i++) {
 		struct plugin *p = eng->set.v[i];
 		if (p->state != PLUGIN_RUNNING)

@@ -61,8 +61,7 @@ static void idle_work(struct writer *w)
 		w->settled = rc <= 0;
 		if (rc < 0 || store_commit(s, &e) < 0) {
 			log_warn("folding sets: %s", e.msg);
-			if (store_in_batch(s))
-				store_rollback(s);
+			store_rollback(s);
 			cells_forget(w->in.cells);
 		}
 	}

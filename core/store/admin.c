@@ -80,6 +80,25 @@ int store_figures_set(struct store *s, const char *plugin, const char *identity,
 		ARGS(ARG_TEXT("plugin", plugin), ARG_TEXT("identity", identity)), e);
 }
 
+int store_figures_remove(struct store *s, const char *plugin, struct cx_err *e)
+{
+	return st_run(s, ST_FIGURES_REMOVE, ARGS(ARG_TEXT("plugin", plugin)), e);
+}
+
+int store_figures(
+	struct store *s, int (*f)(void *ctx, const char *plugin), void *ctx, struct cx_err *e)
+{
+	struct drv_stmt *st;
+	int rc = st_start(s, ST_FIGURES, NULL, 0, &st, e);
+	if (rc != CX_OK)
+		return rc;
+	while ((rc = drv_step(st, e)) == 1)
+		if ((rc = f(ctx, drv_str(st, 0).p)) != 0)
+			break;
+	drv_end(st);
+	return rc < 0 ? rc : CX_OK;
+}
+
 static const char *or_empty(const char *s)
 {
 	return s ? s : "";

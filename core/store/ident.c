@@ -76,10 +76,26 @@ void store_ident_free(struct store *s)
 	s->idents = NULL;
 }
 
-void store_ident_undone(struct store *s)
+/* Takes out the newest: nothing was put behind it, so its slot can be emptied. */
+static void forget_newest(struct idents *t)
 {
-	if (s->idents && (s->idents->added || s->idents->move))
+	*slot_of(t, t->v[t->n - 1].hash) = 0;
+	t->next = t->v[--t->n].id;
+}
+
+/* What a savepoint added is forgotten by itself, and its numbers are free again. */
+void store_ident_undone(struct store *s, bool everything)
+{
+	struct idents *t = s->idents;
+	int64_t last = 0;
+	if (!t || (!t->added && !(everything && t->move)))
+		return;
+	if (everything || st_int(s, ST_IDENT_LAST, NULL, 0, &last, NULL) < 0) {
 		store_ident_free(s); /* read again at the next use */
+		return;
+	}
+	while (t->n && t->v[t->n - 1].id > last)
+		forget_newest(t);
 }
 
 static int load(struct store *s, struct cx_err *e)

@@ -36,20 +36,22 @@ int st_int(struct store *s, enum st_id id, const struct drv_arg *args, int n, in
 	(struct drv_arg[]){__VA_ARGS__},                                                           \
 		(int)(sizeof((struct drv_arg[]){__VA_ARGS__}) / sizeof(struct drv_arg))
 
-int store_ident_keep(struct store *s, struct cx_err *e); /* before COMMIT */
-void store_ident_done(struct store *s);                  /* after it */
-void store_ident_undone(struct store *s);                /* after a rollback, of whatever part */
+/* Each part keeps some of the store in memory: _keep() before COMMIT, _done() after it, _undone()
+ * after a rollback to a savepoint or of everything. */
+int store_ident_keep(struct store *s, struct cx_err *e);
+void store_ident_done(struct store *s);
+void store_ident_undone(struct store *s, bool everything);
 void store_ident_free(struct store *s);
-/* known.c: 1 found, 0 not; what was looked for in vain can be added. */
+/* 1 found, 0 not; what was looked for in vain can be added. */
 int store_known_find(
 	struct store *s, struct str source, struct str id, int64_t *seq, struct cx_err *e);
 void store_known_add(struct store *s, struct str source, struct str id, int64_t seq);
-int store_known_keep(struct store *s, struct cx_err *e); /* before COMMIT */
-void store_known_done(struct store *s);                  /* after it */
-void store_known_undone(struct store *s);                /* after a rollback */
+int store_known_keep(struct store *s, struct cx_err *e);
+void store_known_done(struct store *s);
+void store_known_undone(struct store *s, bool everything);
 void store_known_free(struct store *s);
-void store_sets_done(struct store *s);                    /* after COMMIT */
-void store_sets_undone(struct store *s, bool everything); /* after a rollback */
+void store_sets_done(struct store *s);
+void store_sets_undone(struct store *s, bool everything);
 void store_sets_free(struct store *s);
 int store_migrate(struct drv *d, enum store_mode mode, struct cx_err *e);
 

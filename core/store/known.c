@@ -2,8 +2,8 @@
  * a page for nearly every event. Here a hash of both leads to the events to compare with: of the
  * newest events in memory, of all before them in event_key, where they are moved in the order of
  * their hashes when they are many, a few with every batch. "event_key_upto" is the last event that
- * was moved; the memory is filled from the log behind it. A move cut short is begun again.
- * A seq is given again when what had it was rolled back: the comparison finds that out. */
+ * was moved; the memory is filled from the log behind it. A move cut short is begun again. What is
+ * rolled back is forgotten at once: its seqs go to other events. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,8 +81,6 @@ static void forget_newest(struct known *k)
 
 static void remember(struct known *k, uint64_t hash, int64_t seq)
 {
-	while (k->n && k->v[k->n - 1].seq >= seq)
-		forget_newest(k);
 	if (k->n == k->cap) {
 		k->cap = k->cap ? k->cap * 2 : 1024;
 		k->v = xrealloc(k->v, sizeof *k->v * k->cap);
@@ -105,10 +103,18 @@ void store_known_free(struct store *s)
 	s->known = NULL;
 }
 
-void store_known_undone(struct store *s)
+void store_known_undone(struct store *s, bool everything)
 {
-	if (s->known && (s->known->move || s->known->ended))
+	struct known *k = s->known;
+	int64_t last;
+	if (!k)
+		return;
+	if ((everything && (k->move || k->ended)) || store_last_seq(s, &last, NULL) < 0) {
 		store_known_free(s); /* read again at the next use */
+		return;
+	}
+	while (k->n && k->v[k->n - 1].seq > last)
+		forget_newest(k);
 }
 
 void store_known_done(struct store *s)
@@ -144,10 +150,9 @@ static int load(struct store *s, struct cx_err *e)
 
 static int is_it(struct store *s, int64_t seq, struct str source, struct str id, struct cx_err *e)
 {
-	int64_t yes = 0;
-	int rc = st_int(s, ST_EVENT_IS,
+	int64_t yes;
+	return st_int(s, ST_EVENT_IS,
 		ARGS(ARG_INT("seq", seq), ARG_STR("source", source), ARG_STR("id", id)), &yes, e);
-	return rc;
 }
 
 static int find(struct store *s, uint64_t hash, struct str source, struct str id, int64_t *seq,

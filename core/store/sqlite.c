@@ -9,7 +9,7 @@
 
 #include "base/buf.h"
 
-enum { ARGS_MAX = 24, BUSY_MS = 10000 };
+enum { ARGS_MAX = 24, BUSY_MS = 10000, CHECKPOINT_MS = 1000, PAGE = 4096 };
 
 enum fixed { F_BEGIN, F_COMMIT, F_MARK, F_RELEASE, F_BACK, F_FIRST_READ, F_COUNT };
 
@@ -17,6 +17,7 @@ struct drv {
 	sqlite3 *db;
 	enum drv_mode mode;
 	int64_t wal_pages; /* in the log and not yet copied back */
+	int64_t not_before; /* pages: a reader held a forced checkpoint up */
 	sqlite3_stmt *fixed[F_COUNT];
 };
 
@@ -116,7 +117,7 @@ int drv_open(
 	char wal[4200];
 	snprintf(wal, sizeof wal, "%s-wal", path);
 	if (stat(wal, &st) == 0)
-		d->wal_pages = st.st_size / 4096;
+		d->wal_pages = st.st_size / PAGE;
 	*out = d;
 	return CX_OK;
 }
@@ -340,10 +341,16 @@ const void *drv_blob(struct drv_stmt *st, int col, size_t *n)
 int drv_checkpoint(struct drv *d, int64_t min_bytes, bool forced)
 {
 	int in_log = 0, copied = 0;
-	if (d->wal_pages == 0 || d->wal_pages * 4096 < min_bytes)
+	if (d->wal_pages == 0 || d->wal_pages * PAGE < min_bytes)
 		return CX_OK;
+	if (forced && d->wal_pages < d->not_before)
+		forced = false;
+	sqlite3_busy_timeout(d->db, CHECKPOINT_MS);
 	int rc = sqlite3_wal_checkpoint_v2(d->db, NULL,
 		forced ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, &in_log, &copied);
+	sqlite3_busy_timeout(d->db, BUSY_MS);
+	if (forced)
+		d->not_before = (rc & 0xff) == SQLITE_BUSY ? d->wal_pages + min_bytes / PAGE : 0;
 	if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY)
 		return failed(d, "checkpoint", NULL);
 	if (rc == SQLITE_OK && in_log == copied)

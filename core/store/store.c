@@ -148,12 +148,17 @@ int store_commit(struct store *s, struct cx_err *e)
 	return CX_OK;
 }
 
+static void undone(struct store *s, bool everything)
+{
+	store_ident_undone(s, everything);
+	store_sets_undone(s, everything);
+	store_known_undone(s, everything);
+}
+
 void store_rollback(struct store *s)
 {
 	drv_rollback(s->d);
-	store_ident_undone(s);
-	store_sets_undone(s, true);
-	store_known_undone(s);
+	undone(s, true);
 }
 
 bool store_in_batch(struct store *s)
@@ -173,9 +178,9 @@ int store_release(struct store *s, struct cx_err *e)
 
 int store_rewind(struct store *s, struct cx_err *e)
 {
-	store_ident_undone(s);
-	store_sets_undone(s, false);
-	return drv_rewind(s->d, e);
+	int rc = drv_rewind(s->d, e);
+	undone(s, false);
+	return rc;
 }
 
 int store_checkpoint(struct store *s, int64_t min_bytes, bool forced)

@@ -6,7 +6,8 @@
  *         (STORE_READ).
  * Owns:   rows handed to callbacks point into the driver's memory and die with the callback.
  * Errors: CX_OK, CX_E_DISK_FULL, CX_E_STORE_FAILED; after any failure inside a batch look at
- *         store_in_batch(): if false the engine rolled the whole batch back.
+ *         store_in_batch(): if false the database rolled the whole batch back by itself. A batch
+ *         that died either way is ended with store_rollback(), which makes the store forget it.
  * Units:  *_ms UTC, day as in base/tz.h. */
 #ifndef CX_STORE_STORE_H
 #define CX_STORE_STORE_H
@@ -30,8 +31,8 @@ bool store_in_batch(struct store *s);
 int store_mark(struct store *s, struct cx_err *e);
 int store_release(struct store *s, struct cx_err *e);
 int store_rewind(struct store *s, struct cx_err *e);
-/* Copies the log back into the database: passively when idle, forced = wait for readers. No-op
- * below min_bytes of log. */
+/* Copies the log back into the database: passively when idle, forced = wait for readers, a second
+ * at most, and once they took it not again before min_bytes more. No-op below min_bytes of log. */
 int store_checkpoint(struct store *s, int64_t min_bytes, bool forced);
 
 /* Named values ("dictionary_key", "company_zone", …): 0 absent, 1 found into out. */
@@ -153,6 +154,10 @@ int store_plugins(struct store *s, int (*f)(void *ctx, const char *plugin, const
 int store_figures_get(
 	struct store *s, const char *plugin, struct buf *identity, struct cx_err *e); /* 1 found */
 int store_figures_set(struct store *s, const char *plugin, const char *identity, struct cx_err *e);
+int store_figures_remove(struct store *s, const char *plugin, struct cx_err *e);
+/* The plugins that have figures; f may remove theirs. */
+int store_figures(struct store *s, int (*f)(void *ctx, const char *plugin), void *ctx,
+	struct cx_err *e);
 
 struct failed_row {
 	int64_t id, seq, at_ms;

@@ -1,5 +1,6 @@
 """Plugins: mistakes with their place, budgets, reactions that fail, rebuilt figures."""
 import re
+import shutil
 
 import pytest
 from host import ACME, Host, rated
@@ -144,3 +145,63 @@ def test_personal_fields_never_reach_a_measure(tmp_path):
     with Host(tmp_path, plugins={"acme": plugin, "good": GOOD}) as host:
         found = errors(host, "acme")
         assert any("visit-nps" in e and "comment" in e for e in found), found
+
+
+OTHER = 'cx.plugin { name = "other", version = "1.0.0", api = 1, depends = { acme = ">= 1.0" } }\n'
+RATED_COUNT = 'cx.kpi "%s" { format = "number", measures = { n = cx.count("visit.rated"%s) }, formula = function(m) return m.n end }\n'
+RAISES = ", function(e) if e.score == 3 then error('three') end return true end"
+
+
+def test_a_derive_that_fails_on_old_events_stops_nothing(tmp_path):
+    with Host(tmp_path, plugins={"acme": ACME}) as host:
+        host.post(rated(id="a", score=3))
+        host.post(rated(id="b", score=9))
+        host.stop()
+        host.write_plugin("acme", ACME.replace("derive = { written", "derive = { half = cx.integer(function(e) return e.score == 3 and error('three') or 4 end), written"))
+        host.start()
+        assert host.kpi("visit-nps")["measures"]["answers"] == 2
+        assert "derive half failed" in host.log_text() or "half" in host.log_text()
+
+
+def test_what_failed_while_counting_again_is_not_said_of_the_next_event(tmp_path):
+    with Host(tmp_path, plugins={"acme": ACME}) as host:
+        host.post(rated(id="a", score=3))
+        host.stop()
+        host.write_plugin("acme", ACME + RATED_COUNT % ("careful", RAISES))
+        host.start()
+        status, reply = host.post(rated(id="b", score=9))
+        assert status == 201 and "warnings" not in reply, reply
+        assert host.kpi("careful")["note"] == "partial"
+
+
+def test_a_plugin_that_was_away_counts_what_came_meanwhile(tmp_path):
+    def write(other):
+        host.write_plugin("other", other)
+
+    with Host(tmp_path, plugins={"acme": ACME, "other": OTHER + RATED_COUNT % ("other-n", "")}) as host:
+        host.post(rated(id="a"))
+        for away in ("removed", "broken"):
+            host.stop()
+            if away == "removed":
+                shutil.rmtree(host.folder / "plugins" / "other")
+            else:
+                write("cx.plugin {")
+            host.start()
+            host.post(rated(id=away))
+            host.stop()
+            write(OTHER + RATED_COUNT % ("other-n", ""))
+            host.start()
+            assert host.kpi("other-n")["value"] == host.kpi("visit-nps")["measures"]["answers"]
+            host.cli("verify")
+
+
+def test_exclusions_go_with_the_plugin_that_made_them(tmp_path):
+    with Host(tmp_path, plugins={"acme": ACME, "other": OTHER + RATED_COUNT % ("careful", RAISES)}) as host:
+        host.post(rated(id="a", score=3))
+        assert host.kpi("careful")["note"] == "partial"
+        host.stop()
+        shutil.rmtree(host.folder / "plugins" / "other")
+        host.write_plugin("third", OTHER.replace('"other"', '"third"') + RATED_COUNT % ("careful", ""))
+        host.start()
+        reply = host.kpi("careful")
+        assert reply["value"] == 1 and reply["note"] is None, reply

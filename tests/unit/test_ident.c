@@ -136,10 +136,37 @@ static void many_numbers_are_moved(void **state)
 	free(ids);
 }
 
+/* An undone savepoint takes back exactly its numbers: they are given again, and nobody reads all of
+ * the others from the store. */
+static void undone_numbers_are_given_again(void **state)
+{
+	uint8_t hash[16];
+	uint32_t id, kept, got;
+	(void)state;
+	OK(store_begin(s, &e));
+	hash_of(hash, 0);
+	OK(store_ident_add(s, hash, &kept, &e));
+	OK(store_commit(s, &e));
+	OK(store_begin(s, &e));
+	for (uint32_t i = 1; i < 2000; i++) {
+		OK(store_mark(s, &e));
+		hash_of(hash, i);
+		OK(store_ident_add(s, hash, &id, &e));
+		assert_int_equal(id, kept + 1);
+		OK(store_rewind(s, &e));
+		assert_int_equal(store_ident_find(s, hash, &got, &e), 0);
+		hash_of(hash, 0);
+		assert_int_equal(store_ident_find(s, hash, &got, &e), 1);
+		assert_int_equal(got, kept);
+	}
+	OK(store_commit(s, &e));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(numbers_outlive_a_restart, make, clear),
-		cmocka_unit_test_setup_teardown(many_numbers_are_moved, make, clear)};
+		cmocka_unit_test_setup_teardown(many_numbers_are_moved, make, clear),
+		cmocka_unit_test_setup_teardown(undone_numbers_are_given_again, make, clear)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -101,6 +101,27 @@ static void unique_for_ever(void **unused)
 		is_there(EVENTS + n, 0);
 }
 
+/* The move begins with a batch whose last event was undone: the next event has its seq. */
+static void undone_as_a_move_begins(void **unused)
+{
+	enum { MANY = 30000 };
+	(void)unused;
+	for (int64_t seq = 0; seq < MANY;) {
+		OK(store_begin(s, &e));
+		for (int i = 0; i < BATCH; i++, seq++)
+			assert_int_equal(add(seq + 1, (uint32_t)seq + 1), 0);
+		OK(store_mark(s, &e));
+		assert_int_equal(add(seq + 1, MANY + (uint32_t)seq), 0);
+		OK(store_rewind(s, &e));
+		OK(store_commit(s, &e));
+	}
+	for (int again = 0; again < 2; again++) {
+		for (uint32_t n = 1; n <= MANY; n++)
+			is_there(n, n);
+		reopen();
+	}
+}
+
 static int make(void **state)
 {
 	(void)state;
@@ -122,6 +143,7 @@ static int clear(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(unique_for_ever, make, clear)};
+		cmocka_unit_test_setup_teardown(unique_for_ever, make, clear),
+		cmocka_unit_test_setup_teardown(undone_as_a_move_begins, make, clear)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

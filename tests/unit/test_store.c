@@ -535,6 +535,32 @@ static void upkeep(void **state)
 	buf_free(&b);
 }
 
+/* A reader that stays long costs a forced checkpoint a moment, not ten seconds with each batch. */
+static void a_long_reader_does_not_hold_the_writer_up(void **state)
+{
+	struct store *r;
+	(void)state;
+	OK(store_begin(s, &e));
+	add(1, 10);
+	OK(store_commit(s, &e));
+	OK(store_open(&r, "sqlite:", dir, STORE_READ, &e));
+	OK(store_begin(r, &e));
+	int64_t from = clock_mono_us();
+	for (int i = 1; i < 12; i++) {
+		OK(store_begin(s, &e));
+		add(1 + i * 10, 10 + i * 10);
+		OK(store_commit(s, &e));
+		OK(store_checkpoint(s, 65536, true));
+	}
+	assert_in_range(clock_mono_us() - from, 0, 5000000);
+	store_rollback(r);
+	store_close(r);
+	OK(store_begin(s, &e));
+	add(200, 300);
+	OK(store_commit(s, &e));
+	OK(store_checkpoint(s, 65536, true));
+}
+
 static int read_again(void *ctx, struct event *ev)
 {
 	struct event_filter q = {.after = ev->seq, .from_ms = INT64_MIN, .to_ms = INT64_MAX};
@@ -565,6 +591,7 @@ int main(void)
 		T(events_are_found_by_place), T(a_type_has_a_view), T(cells_are_kept), T(sets_fold),
 		T(plugins_are_kept), T(tokens_and_answers_are_kept), T(marks_nest),
 		T(a_reader_sees_one_state), T(a_newer_schema_is_refused), T(upkeep),
+		T(a_long_reader_does_not_hold_the_writer_up),
 		T(callbacks_may_read_too)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
