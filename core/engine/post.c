@@ -6,6 +6,31 @@
 
 #include "base/problem.h"
 
+/* The charset that a content type names, "" = none; quotes are not part of it. */
+static const char *charset(const char *type, char out[32])
+{
+	const char *p = type ? strchr(type, ';') : NULL;
+	out[0] = 0;
+	for (; p; p = strchr(p, ';')) {
+		p += strspn(p, "; \t");
+		if (strncasecmp(p, "charset=", 8) != 0)
+			continue;
+		p += 8 + (p[8] == '"');
+		snprintf(out, 32, "%.*s", (int)strcspn(p, "\"; \t"), p);
+		break;
+	}
+	return out;
+}
+
+static bool is_utf8(const char *name)
+{
+	static const char *const names[] = {"", "utf-8", "utf8", "us-ascii", "ascii"};
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (strcasecmp(name, names[i]) == 0)
+			return true;
+	return false;
+}
+
 enum post_mode post_mode(const struct frame *f)
 {
 	static const struct {
@@ -18,6 +43,9 @@ enum post_mode post_mode(const struct frame *f)
 	const char *type = meta_get(f->meta, f->head.meta_len, "content-type");
 	size_t n = type ? strcspn(type, "; \t") : 0;
 	enum post_mode mode = POST_NONE;
+	char set[32];
+	if (!is_utf8(charset(type, set)))
+		return POST_NONE;
 	for (size_t i = 0; i < sizeof types / sizeof *types && type; i++)
 		if (n == strlen(types[i].type) && strncasecmp(type, types[i].type, n) == 0)
 			mode = types[i].mode;
@@ -29,14 +57,20 @@ enum post_mode post_mode(const struct frame *f)
 	return mode;
 }
 
-static int refuse_type(struct buf *reply)
+static int refuse_type(const struct frame *f, struct buf *reply)
 {
 	struct cx_err e;
-	cx_fail(&e, CX_E_UNSUPPORTED_MEDIA_TYPE, "content-type",
-		CX_T("mande application/cloudevents+json, application/json, "
-		     "application/cloudevents-batch+json ou application/x-ndjson",
-			"send application/cloudevents+json, application/json, "
-			"application/cloudevents-batch+json or application/x-ndjson"));
+	char set[32];
+	if (!is_utf8(charset(meta_get(f->meta, f->head.meta_len, "content-type"), set)))
+		cx_fail(&e, CX_E_UNSUPPORTED_MEDIA_TYPE, "content-type",
+			CX_T("mande JSON em UTF-8, não em %s", "send JSON in UTF-8, not in %s"),
+			set);
+	else
+		cx_fail(&e, CX_E_UNSUPPORTED_MEDIA_TYPE, "content-type",
+			CX_T("mande application/cloudevents+json, application/json, "
+			     "application/cloudevents-batch+json ou application/x-ndjson",
+				"send application/cloudevents+json, application/json, "
+				"application/cloudevents-batch+json or application/x-ndjson"));
 	return problem_write(reply, &e);
 }
 
@@ -54,7 +88,7 @@ int post_single(struct ingest *in, const struct frame *f, struct buf *reply, int
 	enum outcome out = INGEST_STORED;
 	ingest_job_begin(in, &f->head, false, in->next_seq);
 	if (mode == POST_NONE) {
-		*status = refuse_type(reply);
+		*status = refuse_type(f, reply);
 		return CX_OK;
 	}
 	int rc = ingest_item(in, &src, 0, &ev, &out);

@@ -62,13 +62,44 @@ static bool whole(const struct reader *r, uint32_t node, int64_t *i)
 	return json_int64(r->d, node, i) && *i <= EVENT_INT_MAX && *i >= -EVENT_INT_MAX;
 }
 
+/* A bound of the field as people write it; like: of the same kind, for its currency. */
+static struct str bound_text(const struct reader *r, struct value like, int64_t bound)
+{
+	bool text = like.kind == VALUE_TEXT;
+	struct value v = {.kind = text ? VALUE_INT : like.kind, .i = bound};
+	memcpy(v.currency, like.currency, sizeof v.currency);
+	return value_text(v, text ? FIELD_INTEGER : r->f->kind, r->f->scale, r->a);
+}
+
+/* What does not fit is told with all that would; a kind has bounds of its own. */
+static bool out_of_bounds(const struct reader *r, struct value like, bool one_end)
+{
+	const struct field *f = r->f;
+	bool text = like.kind == VALUE_TEXT;
+	const char *unit = text                        ? CX_T(" caracteres", " characters")
+			   : f->kind == FIELD_DURATION ? " ms"
+						       : "";
+	struct str low = bound_text(r, like, f->has_min ? f->min : -EVENT_INT_MAX);
+	struct str high = bound_text(r, like, f->has_max ? f->max : EVENT_INT_MAX);
+	if (one_end && !f->has_max)
+		return read_wrong(r, CX_T("o mínimo é %.*s%s", "the minimum is %.*s%s"), (int)low.n,
+			low.p, unit);
+	if (one_end && !f->has_min)
+		return read_wrong(r, CX_T("o máximo é %.*s%s", "the maximum is %.*s%s"),
+			(int)high.n, high.p, unit);
+	return read_wrong(r,
+		CX_T("deve ficar entre %.*s e %.*s%s", "must be between %.*s and %.*s%s"),
+		(int)low.n, low.p, (int)high.n, high.p, unit);
+}
+
 static bool read_integer(struct reader *r, uint32_t node, struct value *v)
 {
-	if (!whole(r, node, &v->i))
-		return WRONG(r, node,
-			"deve ser um número inteiro, sem fração nem expoente, até 2^53−1",
-			"must be a whole number without fraction or exponent, up to 2^53−1");
-	return true;
+	if (whole(r, node, &v->i))
+		return true;
+	if (type_of(r, node) == JSON_INTEGER)
+		return out_of_bounds(r, (struct value){.kind = VALUE_INT}, false);
+	return WRONG(r, node, "deve ser um número inteiro, sem fração nem expoente",
+		"must be a whole number without fraction or exponent");
 }
 
 static bool read_decimal(struct reader *r, uint32_t node, struct value *v)
@@ -197,10 +228,13 @@ static bool read_money_object(struct reader *r, uint32_t node, struct value *v)
 	if (!whole(r, amount, &v->i))
 		return WRONG(r, amount, "amount deve ser um inteiro na menor unidade da moeda",
 			"amount must be a whole number of minor units");
+	char shown[SHOWN_MAX + 16];
 	struct str c = json_text(r->d, code, r->a);
 	if (!currency_form(c))
-		return WRONG(r, code, "currency deve ser um código como BRL",
-			"currency must be a code like BRL");
+		return read_wrong(r,
+			CX_T("currency deve ser um código como %s%s",
+				"currency must be a code like %s%s"),
+			read_currency(r->f, r->company_currency), got(r, code, shown));
 	if (r->f->currency[0] && memcmp(r->f->currency, c.p, 3) != 0)
 		return read_wrong(r,
 			CX_T("a moeda deste campo é %s; veio %.3s",
@@ -212,14 +246,19 @@ static bool read_money_object(struct reader *r, uint32_t node, struct value *v)
 
 static bool read_money(struct reader *r, uint32_t node, struct value *v)
 {
+	char shown[SHOWN_MAX + 16];
+	const char *currency = read_currency(r->f, r->company_currency);
 	if (type_of(r, node) == JSON_OBJECT)
 		return read_money_object(r, node, v);
 	if (!is_number(r, node) || !whole(r, node, &v->i))
-		return WRONG(r, node,
-			"deve ser {\"amount\":1999,\"currency\":\"BRL\"} ou um inteiro em centavos",
-			"must be {\"amount\":1999,\"currency\":\"BRL\"} or a whole number of minor "
-			"units");
-	snprintf(v->currency, sizeof v->currency, "%s", read_currency(r->f, r->company_currency));
+		return read_wrong(r,
+			CX_T("deve ser {\"amount\":1999,\"currency\":\"%s\"} ou um inteiro na "
+			     "menor unidade de %s%s",
+				"must be {\"amount\":1999,\"currency\":\"%s\"} or a whole number "
+				"of "
+				"minor units of %s%s"),
+			currency, currency, got(r, node, shown));
+	snprintf(v->currency, sizeof v->currency, "%s", currency);
 	return true;
 }
 
@@ -239,18 +278,9 @@ static bool in_bounds(struct reader *r, struct value *v)
 		return true;
 	bool text = v->kind == VALUE_TEXT;
 	int64_t have = text ? characters(v->s) : v->i;
-	bool low = f->has_min && have < f->min, high = f->has_max && have > f->max;
-	if (!low && !high)
+	if ((!f->has_min || have >= f->min) && (!f->has_max || have <= f->max))
 		return true;
-	struct value bound = {.kind = text ? VALUE_INT : v->kind, .i = low ? f->min : f->max};
-	memcpy(bound.currency, v->currency, sizeof bound.currency);
-	struct str shown = value_text(bound, text ? FIELD_INTEGER : f->kind, f->scale, r->a);
-	const char *what =
-		low ? CX_T("o mínimo é", "the minimum is") : CX_T("o máximo é", "the maximum is");
-	const char *unit = text                        ? CX_T(" caracteres", " characters")
-			   : f->kind == FIELD_DURATION ? " ms"
-						       : "";
-	return read_wrong(r, "%s %.*s%s", what, (int)shown.n, shown.p, unit);
+	return out_of_bounds(r, *v, true);
 }
 
 bool read_value(struct reader *r, uint32_t node, struct value *v)

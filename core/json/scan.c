@@ -255,6 +255,17 @@ static bool key(struct json_scanner *s)
 	return true;
 }
 
+static bool key_twice(struct json_scanner *s, uint32_t node)
+{
+	char shown[SHOWN_MAX];
+	const struct json_node *n = &s->d->nodes[node];
+	cx_fail(s->e, CX_E_BAD_JSON, NULL,
+		CX_T("JSON inválido no byte %u: o campo \"%s\" aparece duas vezes no objeto",
+			"invalid JSON at byte %u: the key \"%s\" appears twice in the object"),
+		n->at, words_show(shown, (struct str){(const char *)s->src + n->at, n->len}));
+	return false;
+}
+
 /* s->p at the closing bracket of the innermost open container. */
 static bool close_container(struct json_scanner *s)
 {
@@ -266,9 +277,7 @@ static bool close_container(struct json_scanner *s)
 	if (n->type == JSON_OBJECT && n->count > 1) {
 		uint32_t twice = json_key_twice(s->d, top);
 		if (twice)
-			return bad(s, s->src + s->d->nodes[twice].at,
-				"o mesmo campo aparece duas vezes no objeto",
-				"the same key appears twice in the object");
+			return key_twice(s, twice);
 	}
 	if (s->lean) {
 		s->d->n = top + 1;

@@ -45,9 +45,17 @@ static const char *wanted(enum field_kind k)
 	case FIELD_DECIMAL: return "must be a number with at most as many digits as its scale";
 	case FIELD_TIME: return "must be a time as \"2026-11-20T12:00:00-03:00\"";
 	case FIELD_DURATION: return "must be integer ms or a duration as \"3d\"";
-	case FIELD_MONEY: return "must be an integer in minor units, or a text as \"19.99\"";
 	default: return "is wrong";
 	}
+}
+
+static void push_wanted(lua_State *L, enum field_kind k, const char *currency)
+{
+	if (k == FIELD_MONEY)
+		lua_pushfstring(L, "must be an integer in minor units of %s, or a text as \"%s\"",
+			currency, currency_scale(currency) ? "19.90" : "1990");
+	else
+		lua_pushstring(L, wanted(k));
 }
 
 /* amount(kind, value, scale, currency, written) → integer in the kind's unit, or nil and why. A
@@ -92,7 +100,7 @@ static int amount(lua_State *L)
 	}
 	if (!ok) {
 		lua_pushnil(L);
-		lua_pushstring(L, wanted(f.kind));
+		push_wanted(L, f.kind, currency);
 		return 2;
 	}
 	lua_pushinteger(L, v.i);

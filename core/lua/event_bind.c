@@ -303,7 +303,7 @@ int event_derive_one(lua_State *L, struct plugin_run *run, int at, int i)
 
 /* ---- probing measures ---- */
 
-static struct value probe_value(const struct field *f)
+static struct value probe_value(const struct field *f, const char *company)
 {
 	struct value v = {.kind = VALUE_INT, .i = f->has_min ? f->min : 0};
 	switch (f->kind) {
@@ -317,7 +317,8 @@ static struct value probe_value(const struct field *f)
 		break;
 	case FIELD_MONEY:
 		v.kind = VALUE_MONEY;
-		snprintf(v.currency, sizeof v.currency, "%s", f->currency[0] ? f->currency : "BRL");
+		snprintf(v.currency, sizeof v.currency, "%s",
+			f->currency[0] ? f->currency : company);
 		break;
 	default: break;
 	}
@@ -343,7 +344,8 @@ bool event_probe(struct plugin *p, const struct measure *m, int *field, struct l
 		pass++) { /* with values, then all null */
 		for (int i = 0; i < t->nfields; i++)
 			if (pass == 0)
-				values[i] = probe_value(&t->fields[i]);
+				values[i] = probe_value(
+					&t->fields[i], p->run->set->conf->company_currency);
 			else
 				values[i].kind = VALUE_NULL;
 		ev.seq = pass + 1;

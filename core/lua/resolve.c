@@ -10,7 +10,8 @@
 enum { RESOLVE_MEMORY = 1 << 30 };
 
 struct resolving {
-	struct buf json; /* what is asked, then the answer */
+	const char *currency; /* the company's */
+	struct buf json;      /* what is asked, then the answer */
 	struct cx_err e;
 };
 
@@ -29,6 +30,8 @@ static int ask(lua_State *L)
 	struct resolving *r = lua_touserdata(L, 1);
 	lua_push_json(L, r->json.p, r->json.len);
 	luaL_newlib(L, host);
+	lua_pushstring(L, r->currency);
+	lua_setfield(L, -2, "currency");
 	lua_pushvalue(L, 2);
 	lua_call(L, 3, 1);
 	buf_clear(&r->json);
@@ -56,7 +59,7 @@ static void resolve_names(struct plugin_set *set, struct plugin **order)
 {
 	struct isolate_limits limits = {.memory = RESOLVE_MEMORY};
 	struct isolate *iso = isolate_new("cxd", "", &limits, NULL);
-	struct resolving r = {0};
+	struct resolving r = {.currency = set->conf->company_currency};
 	struct lua_fail f;
 	struct json_doc doc = {0}, *d = &doc;
 	lua_State *L = isolate_state(iso);

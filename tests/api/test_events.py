@@ -2,7 +2,7 @@
 import json
 
 import pytest
-from host import BATCH, JSON, NDJSON, STRUCTURED, rated
+from host import ACME, BATCH, JSON, NDJSON, STRUCTURED, Host, rated
 
 
 def structured(event_id, **more):
@@ -120,6 +120,42 @@ def test_media_types(cxd):
     status, reply = cxd.post("x", "text/plain")
     assert (status, reply["code"]) == (415, "unsupported_media_type")
     assert cxd.post(rated(id="m1"), "application/json; charset=utf-8")[0] == 201
+
+
+@pytest.mark.parametrize("charset, good", [
+    ("utf-8", True), ('"UTF-8"', True), ("us-ascii", True), ("iso-8859-1", False), ('"windows-1252"', False), ("utf-16; x=y", False),
+])
+@pytest.mark.parametrize("kind", [JSON, NDJSON, BATCH])
+def test_only_utf_8_is_read(cxd, kind, charset, good):
+    body = json.dumps({"specversion": "1.0", **rated(id="cs", source="/cs")})
+    status, reply = cxd.post(f"[{body}]" if kind == BATCH else body, f"{kind}; a=b; charset={charset}" if kind == NDJSON else f"{kind}; Charset={charset}")
+    if good:
+        assert status in (200, 201) and not reply.get("rejected"), reply
+    else:
+        assert (status, reply["code"], reply["field"]) == (415, "unsupported_media_type", "content-type") and "UTF-8" in reply["detail"]
+
+
+def test_a_duplicate_key_is_named(cxd):
+    status, reply = cxd.post('{"type":"visit.rated","data":{"score":1,"score":2}}', headers={"Accept-Language": "en"})
+    assert (status, reply["code"]) == (400, "bad_json") and 'the key "score" appears twice' in reply["detail"]
+
+
+def test_amounts_are_told_in_the_company_s_currency(tmp_path):
+    with Host(tmp_path, plugins={"acme": ACME.replace('cx.money { currency = "BRL" }', "cx.money {}")},
+              conf={"company.currency": "EUR"}) as host:
+        out = host.get("/v1/plugins")[1]["plugins"][0]["errors"]
+        assert any('with currency = "EUR"' in e["message"] for e in out), out
+    host = Host(tmp_path / "two", plugins={"a": 'cx.plugin { name = "a", version = "1.0.0", api = 1 }\ncx.event "a.done" { fields = { paid = cx.money {}, yen = cx.money { currency = "JPY" } } }'},
+                conf={"company.currency": "EUR"})
+    with host:
+        status, reply = host.post({"type": "a.done", "data": {"paid": "19.99", "yen": 1.5}}, headers={"Accept-Language": "en"})
+        assert status == 422 and '"currency":"EUR"}' in reply["errors"][0]["detail"] and "minor units of JPY" in reply["errors"][1]["detail"]
+
+
+def test_a_number_out_of_range_is_told_the_range(cxd):
+    for score, lang, words in ((11, "en", "must be between 0 and 10"), (-1, "pt", "deve ficar entre 0 e 10"), (2**53, "en", "must be between 0 and 10")):
+        reply = cxd.post(rated(data={"score": score}), headers={"Accept-Language": lang})[1]
+        assert words in reply["detail"], reply
 
 
 def test_event_too_large(cxd):

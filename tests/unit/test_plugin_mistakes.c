@@ -48,7 +48,7 @@ static void test_mistakes(void **state)
 	has_error("bad", 5, "event \"c.done\": field \"d\": choice \"x\" is given twice");
 	has_error("bad", 6, "event \"d.done\": field \"i\": min is greater than max");
 	has_error("bad", 6, "event \"d.done\": field \"b\": min has no meaning for boolean");
-	has_error("bad", 7, "event \"e.done\": field \"i\": default is not between min and max");
+	has_error("bad", 7, "event \"e.done\": field \"i\": default must be at most 10");
 	has_error("bad", 7, "event \"e.done\": field \"c\": default is none of its choices");
 	has_error("bad", 8,
 		"event \"f.done\": field \"m\": currency must be an ISO 4217 code as BRL");
@@ -280,8 +280,7 @@ static void test_config(void **state)
 	assert_string_equal(
 		p->errors[0].message, "[plugin:conf] extra: the plugin declares no such key");
 	assert_int_equal(p->errors[1].line, 11);
-	assert_string_equal(
-		p->errors[1].message, "[plugin:conf] share: value is not between min and max");
+	assert_string_equal(p->errors[1].message, "[plugin:conf] share: value must be at most 100");
 }
 
 static void test_off_and_sources(void **state)

@@ -71,7 +71,7 @@ local checks = {
     end
     return true
   end,
-  currency = function(v) return type(v) == "string" and match(v, "^%u%u%u$") ~= nil, "an ISO 4217 code as BRL" end,
+  currency = function(v) return type(v) == "string" and match(v, "^%u%u%u$") ~= nil, format("an ISO 4217 code as %s", host.currency) end,
   kebab = function(v)
     return type(v) == "string" and match(v, "^%l[%l%d]*[%l%d%-]*$") ~= nil and not find(v, "--", 1, true)
       and not find(v, "-$"), "lower-kebab"
@@ -209,6 +209,13 @@ local function in_range(f, n)
   return not (f.min and n < f.min) and not (f.max and n > f.max)
 end
 
+local function range_text(f)
+  if f.kind ~= "integer" then return "is not between min and max" end
+  if not f.max then return format("must be at least %d", f.min) end
+  if not f.min then return format("must be at most %d", f.max) end
+  return format("must be between %d and %d", f.min, f.max)
+end
+
 -- A default (or a config value, written = text of the conf file) as the field keeps it.
 local function value_of(pos, label, what, f, v, written)
   local kind = f.kind
@@ -233,7 +240,7 @@ local function value_of(pos, label, what, f, v, written)
   else
     local n = amount(pos, label, what, f, v, written)
     if n and in_range(f, n) then return n end
-    if n then report(pos, "%s: %s is not between min and max", label, what) end
+    if n then report(pos, "%s: %s %s", label, what, range_text(f)) end
   end
   return nil
 end

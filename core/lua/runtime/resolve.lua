@@ -139,7 +139,8 @@ local function check_sum(k, m, f, wrong)
   elseif f.kind ~= "money" then
     return
   elseif not f.currency and not k.has.currency then
-    return wrong('a sum of money needs one currency: declare "%s" with currency = "BRL", or add "currency" to by', m.field)
+    return wrong('a sum of money needs one currency: declare "%s" with currency = "%s", or add "currency" to by', m.field,
+      host.currency)
   elseif k.format == "money" and f.currency then
     k.currency = k.currency or f.currency
     if k.currency ~= f.currency then
