@@ -106,11 +106,12 @@ static int read_request(
 	if ((rc = name_field(in, "expires", word, false, e)) < 0)
 		return rc;
 	struct duration d;
-	if (word[0] && !duration_parse(word, strlen(word), &d))
+	bool given = word[0] != 0;
+	if (given && (!duration_parse(word, strlen(word), &d) || d.ms + d.days + d.months == 0))
 		return cx_fail(e, CX_E_INVALID_FIELD, "expires",
-			CX_T("\"expires\" é uma duração como 90d",
-				"\"expires\" is a duration such as 90d"));
-	t->expires_ms = word[0] ? duration_add(in->head->now_ms, d, 1) : 0;
+			CX_T("\"expires\" é uma duração maior que zero, como 90d",
+				"\"expires\" is a duration above zero, such as 90d"));
+	t->expires_ms = given ? duration_add(in->head->now_ms, d, 1) : 0;
 	return CX_OK;
 }
 

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "base/text.h"
 #include "base/tz.h"
 #include "kpi/query.h"
 
@@ -132,6 +133,13 @@ static int parse_one(struct kpi_query *q, const struct kpi *k, const struct kpi_
 	}
 }
 
+static int not_utf8(const char *name, struct cx_err *e)
+{
+	bool known = utf8_ok(name, strlen(name));
+	return cx_fail(e, CX_E_BAD_QUERY, known ? name : NULL,
+		CX_T("o texto não é UTF-8", "the text is not UTF-8"));
+}
+
 int kpi_query_parse(struct kpi_query *q, const struct kpi *k, const struct kpi_param *params,
 	int nparams, int64_t now_ms, struct cx_err *e)
 {
@@ -139,6 +147,9 @@ int kpi_query_parse(struct kpi_query *q, const struct kpi *k, const struct kpi_p
 	memset(q, 0, sizeof *q);
 	for (int i = 0; i < nparams; i++) {
 		int which = 0;
+		if (!utf8_ok(params[i].name, strlen(params[i].name)) ||
+			!utf8_ok(params[i].value, strlen(params[i].value)))
+			return not_utf8(params[i].name, e);
 		while (which < P_COUNT && strcmp(params[i].name, param_names[which]) != 0)
 			which++;
 		if (which == P_COUNT)

@@ -164,6 +164,7 @@ def test_a_name_is_given_once(cxd):
 @pytest.mark.parametrize("body, field", [
     ({"level": "manager"}, "name"), ({"name": "x"}, "level"), ({"name": "x", "level": "boss"}, "level"),
     ({"name": "a b", "level": "manager"}, "name"), ({"name": "x", "level": "manager", "expires": "soon"}, "expires"),
+    ({"name": "x", "level": "manager", "expires": "0d"}, "expires"), ({"name": "x", "level": "manager", "expires": "0ms"}, "expires"),
     ({"name": "x", "level": "manager", "unit": 7}, "unit"), ({"name": "x" * 64, "level": "manager"}, "name"),
     ({"name": "x", "level": "manager", "units": "b07"}, "units"),
 ])

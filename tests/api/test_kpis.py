@@ -180,7 +180,7 @@ def test_no_data_is_null_with_its_reason(cxd):
 @pytest.mark.parametrize("query, field", [
     ("from=x", "from"), ("to=2026-13-01", "to"), ("last=6m", "last"), ("every=fortnight", "every"),
     ("by=colour", "by"), ("where=colour:red", "where"), ("where=unit", "where"), ("form=2026-01-01", "form"),
-    ("from=2026-01-02&to=2026-01-02", "from"),
+    ("from=2026-01-02&to=2026-01-02", "from"), ("where=unit:%ff", "where"), ("by=unit,%c3", "by"), ("where=%ff:b07", "where"),
 ])
 def test_bad_queries_name_the_parameter(cxd, query, field):
     status, reply = cxd.get(f"/v1/kpis/visit-nps?{query}")
