@@ -1,5 +1,5 @@
 /* engine/engine.h — what every engine role has open: conf, store, the plugins in force.
- * Flow:   engine_open() → the role's loop → engine_close(). generation.c decides which sources the
+ * Flow:   engine_load_plugins() → the role's loop. generation.c decides which sources the
  *         plugins are loaded from.
  * Owns:   everything in struct engine. One per process. */
 #ifndef CX_ENGINE_ENGINE_H

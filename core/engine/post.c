@@ -270,12 +270,6 @@ void post_batch_undo(struct post_batch *b)
 	b->receipts_json.len = b->now.receipts_len;
 }
 
-void post_batch_skip(struct post_batch *b, const struct cx_err *why)
-{
-	reject(b, &(struct cx_errs){.n = 1, .v = {*why}}, NULL);
-	b->now.next++;
-}
-
 void post_batch_reply(struct post_batch *b, struct buf *reply, int *status)
 {
 	jw_obj(reply);

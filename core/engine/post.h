@@ -27,8 +27,6 @@ const struct job_head *post_batch_head(const struct post_batch *b);
  * post_batch_undo() and step again. */
 int post_batch_step(struct ingest *in, struct post_batch *b, uint32_t max, bool *done);
 void post_batch_undo(struct post_batch *b); /* back to before the last step */
-/* The event at hand cannot be stored (its transaction died alone): reject it and go on. */
-void post_batch_skip(struct post_batch *b, const struct cx_err *why);
 void post_batch_reply(struct post_batch *b, struct buf *reply, int *status);
 
 #endif

@@ -31,7 +31,7 @@ static void drop_cache(struct cells *c)
 	pmap_free(&c->map);
 	pmap_free(&c->days);
 	c->last = NULL;
-	c->nchanges = c->written = c->nseen = c->ndirty = 0;
+	c->nchanges = c->nseen = c->ndirty = 0;
 }
 
 void cells_free(struct cells *c)
@@ -132,12 +132,11 @@ static int load(struct cells *c, const struct cube *cube, struct cell_at at, str
 	struct cell *cell = cell_new(cube, at);
 	if (rc == 1) {
 		const uint8_t *bits;
-		if (!cell_read(c->value.p, c->value.len, at, cube->nslots, &bits, cell->v)) {
-			free(cell);
-			return cell_damaged(cube, at, e);
-		}
-		memcpy(cell->touched, bits, cell_bits(cube->nslots));
 		cell->exists = true;
+		cell->damaged =
+			!cell_read(c->value.p, c->value.len, at, cube->nslots, &bits, cell->v);
+		if (!cell->damaged)
+			memcpy(cell->touched, bits, cell_bits(cube->nslots));
 	}
 	*out = cell;
 	return CX_OK;
@@ -209,6 +208,16 @@ static int sink_where(void *ctx, const struct measure *m, struct event *ev, stru
 	return c->where(c->where_ctx, m, ev, e);
 }
 
+int cells_damaged(struct cells *c, struct cell_at at, struct cx_err *e)
+{
+	struct cx_err why;
+	cell_damaged(NULL, at, &why);
+	log_error(CX_T("%s; os números do plugin são contados de novo no próximo início",
+			  "%s; the plugin's figures are counted again at the next start"),
+		why.msg);
+	return store_figures_spoil(c->s, at.cube, e);
+}
+
 static int sink_add(void *ctx, const struct measure *m, int32_t day, struct str group,
 	int64_t delta, struct cx_err *e)
 {
@@ -216,8 +225,8 @@ static int sink_add(void *ctx, const struct measure *m, int32_t day, struct str 
 	struct cell *cell;
 	int64_t sum;
 	int rc = find(c, m, day, group, &cell, e);
-	if (rc < 0)
-		return rc;
+	if (rc < 0 || cell->damaged)
+		return rc < 0 ? rc : cells_damaged(c, cell->at, e);
 	if (__builtin_add_overflow(cell->v[m->slot], delta, &sum))
 		return TALLY_TOO_LARGE;
 	struct change *ch = note(c, CHANGE_ADD, cell);
@@ -285,15 +294,6 @@ size_t cells_mark(const struct cells *c)
 	return c->nchanges;
 }
 
-/* A written part was rolled back: its cells and sets are due again. */
-static void unwrite(struct cells *c, size_t from)
-{
-	for (size_t i = from; i < c->nchanges; i++)
-		if (c->changes[i].cell)
-			make_dirty(c, c->changes[i].cell);
-	c->written = from;
-}
-
 void cells_rewind(struct cells *c, size_t mark)
 {
 	while (c->nchanges > mark) {
@@ -313,12 +313,9 @@ void cells_rewind(struct cells *c, size_t mark)
 				d->n--;
 			break;
 		case CHANGE_IDENT: dictionary_unadd(c->dictionary); break;
-		case CHANGE_SHOWN: unwrite(c, (size_t)ch->delta); break;
 		case CHANGE_SEE: break;
 		}
 	}
-	if (c->written > c->nchanges)
-		c->written = c->nchanges;
 }
 
 static int compare_group(struct str s, struct str t)
@@ -377,7 +374,7 @@ static int by_entry(const void *x, const void *y)
 static int write_sets(struct cells *c, struct cx_err *e)
 {
 	size_t n = 0, kept = 0;
-	for (size_t i = c->written; i < c->nchanges; i++) {
+	for (size_t i = 0; i < c->nchanges; i++) {
 		const struct change *ch = &c->changes[i];
 		if (ch->kind != CHANGE_SEE)
 			continue;
@@ -396,26 +393,8 @@ static int write_sets(struct cells *c, struct cx_err *e)
 		else
 			c->seen[kept++] = c->seen[i];
 	}
-	c->nseen += kept;
+	c->nseen = kept;
 	return store_sets_add(c->s, c->seen, kept, e);
-}
-
-static int write_out(struct cells *c, struct cx_err *e)
-{
-	int rc = write_sets(c, e);
-	return rc < 0 ? rc : write_cells(c, e);
-}
-
-int cells_show(struct cells *c, struct cx_err *e)
-{
-	if (c->written == c->nchanges && !c->ndirty)
-		return CX_OK;
-	int rc = write_out(c, e);
-	if (rc < 0)
-		return rc;
-	note(c, CHANGE_SHOWN, NULL)->delta = (int64_t)c->written;
-	c->written = c->nchanges;
-	return CX_OK;
 }
 
 /* Keeps what was used lately: two rounds of the clock at most. Nothing is dirty here. */
@@ -447,13 +426,14 @@ static void sweep(struct cells *c)
 
 int cells_flush(struct cells *c, struct cx_err *e)
 {
-	int rc = write_out(c, e);
+	int rc = write_sets(c, e);
+	if (rc >= 0)
+		rc = write_cells(c, e);
+	if (rc >= 0) /* faster than they come in */
+		rc = cells_fold(c, FOLD_MANY, FOLD_STEP + 2 * c->nseen, e);
 	if (rc < 0)
 		return rc;
-	rc = cells_fold(c, FOLD_MANY, FOLD_STEP + 2 * c->nseen, e); /* faster than they come in */
-	if (rc < 0)
-		return rc;
-	c->nchanges = c->written = c->nseen = 0;
+	c->nchanges = c->nseen = 0;
 	dictionary_settle(c->dictionary);
 	sweep(c);
 	return CX_OK;

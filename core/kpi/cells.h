@@ -3,7 +3,8 @@
  * Flow:   per job: cells_tally() for each event; a reaction that fails is undone with
  *         cells_rewind(mark). Before COMMIT cells_flush(). After a batch that died cells_forget().
  * Callers: the writer only. Owns its cache of cells, and of dictionary ids.
- * Errors: CX_OK or what the store says; an overflowing sum excludes the event with that reason. */
+ * Errors: CX_OK or what the store says; an overflowing sum excludes the event with that reason; a
+ *         damaged cell or set is logged and counted again at the next start. */
 #ifndef CX_KPI_CELLS_H
 #define CX_KPI_CELLS_H
 
@@ -17,19 +18,14 @@ struct cells *cells_new(struct store *s, int64_t max_groups,
 void cells_free(struct cells *c);
 
 int cells_tally(struct cells *c, const struct measure *m, struct event *ev, struct cx_err *e);
-size_t cells_mark(const struct cells *c);           /* how far the batch has come */
-void cells_rewind(struct cells *c, size_t mark);    /* drops what was added since */
-int cells_flush(struct cells *c, struct cx_err *e); /* the batch's last; marks end here */
-/* Writes what was added so far, for a query within the batch (tx:kpi). Marks stay good: after
- * store_rewind() to the savepoint taken with a mark, cells_rewind() makes what the store lost due
- * again. */
-int cells_show(struct cells *c, struct cx_err *e);
+size_t cells_mark(const struct cells *c);        /* how far the batch has come */
+void cells_rewind(struct cells *c, size_t mark); /* drops what was added since */
+/* Writes what was added so far: before COMMIT, or for a query within the batch (tx:kpi) while no
+ * mark is in use: marks end here. */
+int cells_flush(struct cells *c, struct cx_err *e);
 void cells_forget(struct cells *c);
 /* Folds at least `most` entries of sets into their blobs, once so `many` wait: part of every
  * cells_flush(), and done with fewer when there is time. 1 did something, 0 nothing to do. */
 int cells_fold(struct cells *c, size_t many, size_t most, struct cx_err *e);
-
-/* The dictionary, for the writer (adds) and readers (look up only). */
-int dictionary_find(struct store *s, struct str text, bool add, uint32_t *id, struct cx_err *e);
 
 #endif

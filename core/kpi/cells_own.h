@@ -15,6 +15,7 @@ struct cell {
 	int nslots;
 	bool exists; /* in the store, or will be with this batch */
 	bool dirty, hot;
+	bool damaged; /* in the store, where it is left alone */
 	uint8_t *touched;
 	int64_t v[]; /* then the touched bits and the group's text */
 };
@@ -24,7 +25,6 @@ enum change_kind {
 	CHANGE_SEE,   /* id delta in set n */
 	CHANGE_NEW,   /* the cell came to be */
 	CHANGE_IDENT, /* the dictionary grew */
-	CHANGE_SHOWN, /* all before was written; delta: what was before that */
 };
 struct change {
 	enum change_kind kind;
@@ -33,6 +33,10 @@ struct change {
 	struct cell *cell;
 	int64_t delta;
 };
+
+/* A damaged cell or set refuses no event: it is left as it is, for readers to say so, until the
+ * plugin's figures are counted again. */
+int cells_damaged(struct cells *c, struct cell_at at, struct cx_err *e);
 
 struct day_groups {
 	int cube;
@@ -54,7 +58,6 @@ struct cells {
 	size_t nchanges, cap_changes;
 	struct set_seen *seen;
 	size_t nseen, cap_seen;
-	size_t written; /* changes up to here are in the store */
 	struct cell **dirty;
 	size_t ndirty, cap_dirty;
 	struct arena scratch;

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "kpi/cells.h"
 
 enum { HASH = 16, KEY = 32, WAYS = 4, SETS_MIN = 1024, SETS_MAX = 1 << 18, LAST_MAX = 256 };
 static const char key_name[] = "dictionary_key";
@@ -198,13 +197,4 @@ void dictionary_forget(struct dictionary *d)
 	d->cache = NULL;
 	d->n = d->nadded = 0;
 	d->has_last = d->has_key = d->key_made = false;
-}
-
-int dictionary_find(struct store *s, struct str text, bool add, uint32_t *id, struct cx_err *e)
-{
-	bool added;
-	struct dictionary *d = dictionary_new(s);
-	int rc = dictionary_id(d, text, add, id, &added, e);
-	dictionary_free(d);
-	return rc;
 }

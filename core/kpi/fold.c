@@ -8,20 +8,20 @@ static int fold_place(struct cells *c, const struct set_due *d, struct cx_err *e
 	struct kset *set = kset_new(KPI_TIMES), *old = NULL;
 	buf_clear(&c->value);
 	int rc = store_set_blob(c->s, d, &c->value, e);
-	if (rc == 1) {
+	if (rc == 1)
 		old = kset_read(c->value.p, c->value.len);
-		rc = old ? CX_OK
-			 : cell_damaged(NULL, (struct cell_at){d->cube, d->day, d->group}, e);
-	}
-	if (old)
-		kset_merge(set, old);
-	for (size_t i = 0; i < d->n; i++)
-		kset_see(set, d->v[i].id, d->v[i].n);
-	if (rc >= 0) {
+	if (rc == 1 && !old) {
+		rc = cells_damaged(c, (struct cell_at){d->cube, d->day, d->group}, e);
+	} else {
+		if (old)
+			kset_merge(set, old);
+		for (size_t i = 0; i < d->n; i++)
+			kset_see(set, d->v[i].id, d->v[i].n);
 		buf_clear(&c->value);
 		kset_write(set, &c->value);
-		rc = store_set_fold(c->s, d, c->value.p, c->value.len, e);
 	}
+	if (rc >= 0)
+		rc = store_set_fold(c->s, d, c->value.p, c->value.len, e);
 	kset_free(old);
 	kset_free(set);
 	return rc;

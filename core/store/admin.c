@@ -80,6 +80,11 @@ int store_figures_set(struct store *s, const char *plugin, const char *identity,
 		ARGS(ARG_TEXT("plugin", plugin), ARG_TEXT("identity", identity)), e);
 }
 
+int store_figures_spoil(struct store *s, int cube, struct cx_err *e)
+{
+	return st_run(s, ST_FIGURES_SPOIL, ARGS(ARG_INT("cube", cube)), e);
+}
+
 int store_figures_remove(struct store *s, const char *plugin, struct cx_err *e)
 {
 	return st_run(s, ST_FIGURES_REMOVE, ARGS(ARG_TEXT("plugin", plugin)), e);

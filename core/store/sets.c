@@ -29,7 +29,6 @@ struct sets {
 	size_t n, cap, at;
 	struct arena text;
 	size_t pending; /* entries in the log, about */
-	bool counted;
 };
 
 static int compare_text(struct str g, struct str h)

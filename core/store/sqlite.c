@@ -16,7 +16,7 @@ enum fixed { F_BEGIN, F_COMMIT, F_MARK, F_RELEASE, F_BACK, F_FIRST_READ, F_COUNT
 struct drv {
 	sqlite3 *db;
 	enum drv_mode mode;
-	int64_t wal_pages; /* in the log and not yet copied back */
+	int64_t wal_pages;  /* in the log and not yet copied back */
 	int64_t not_before; /* pages: a reader held a forced checkpoint up */
 	sqlite3_stmt *fixed[F_COUNT];
 };

@@ -154,10 +154,12 @@ int store_plugins(struct store *s, int (*f)(void *ctx, const char *plugin, const
 int store_figures_get(
 	struct store *s, const char *plugin, struct buf *identity, struct cx_err *e); /* 1 found */
 int store_figures_set(struct store *s, const char *plugin, const char *identity, struct cx_err *e);
+/* The figures of the plugin that has this cube are counted again at the next start. */
+int store_figures_spoil(struct store *s, int cube, struct cx_err *e);
 int store_figures_remove(struct store *s, const char *plugin, struct cx_err *e);
 /* The plugins that have figures; f may remove theirs. */
-int store_figures(struct store *s, int (*f)(void *ctx, const char *plugin), void *ctx,
-	struct cx_err *e);
+int store_figures(
+	struct store *s, int (*f)(void *ctx, const char *plugin), void *ctx, struct cx_err *e);
 
 struct failed_row {
 	int64_t id, seq, at_ms;

@@ -269,3 +269,38 @@ def test_verify_finds_damage(tmp_path, damage):
     found = json.loads(host.cli("verify", "--json", code=1)[0])["differences"]
     assert found and all(d["what"] for d in found)
     assert host.cli("verify", code=1)[0].strip()
+
+
+def test_damaged_figures_refuse_no_event_and_are_counted_again(tmp_path):
+    def orders(source):
+        return "\n".join(json.dumps({"type": "order.delivered", "id": f"o{i}", "source": source, "subject": f"c{i}", "unit": "u1",
+                                     "time": "2026-03-05T10:00:00-03:00", "data": {"order": str(i), "bought": "2026-03-01T10:00:00-03:00", "paid": 100}}) for i in range(3000))
+
+    def wait(host, sql):
+        end = time.monotonic() + 20
+        while time.monotonic() < end:
+            with contextlib.closing(sqlite3.connect(f"file:{database(host)}?mode=ro", uri=True)) as c:
+                if c.execute(sql).fetchone()[0]:
+                    return
+            time.sleep(0.1)
+        raise AssertionError(host.log_text())
+
+    host = Host(tmp_path, plugins={"acme": ACME})
+    host.start()
+    assert host.post(orders("/a"), NDJSON)[1]["accepted"] == 3000
+    wait(host, "select count(*) > 0 and (select count(*) from set_log) = 0 from set_blob")
+    host.stop()
+    with contextlib.closing(sqlite3.connect(database(host))) as c:
+        for table in ("cell", "set_blob"):
+            c.execute(f"update {table} set value = cast(substr(value, 1, length(value) - 1) || x'07' as blob)")
+        c.commit()
+    host.start()
+    assert host.post(rated(id="r"))[0] == 201
+    assert host.post(orders("/b"), NDJSON)[1]["accepted"] == 3000
+    wait(host, "select count(*) = 0 from set_log")
+    assert host.get("/v1/kpis/repeat-rate")[0] == 503 and "contados de novo" in host.log_text()
+    host.stop()
+    host.start()
+    assert host.kpi("repeat-rate")["measures"]["buyers"] == 3000 and host.kpi("acme-revenue")["value"] == 600000
+    host.cli("verify")
+    host.__exit__(None, None, None)
