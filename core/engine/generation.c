@@ -49,7 +49,7 @@ int engine_load_plugins(struct engine *eng, enum generation from, struct cx_err 
 	return plugin_set_load(&eng->set, eng->conf, v, n, eng->off, eng->noff, eng->blame);
 }
 
-static int bind_slots(struct engine *eng, struct cx_err *e)
+int engine_bind(struct engine *eng, struct cx_err *e)
 {
 	for (int i = 0; i < eng->set.n; i++) {
 		struct plugin *p = eng->set.v[i];
@@ -77,11 +77,6 @@ static int bind_slots(struct engine *eng, struct cx_err *e)
 		}
 	}
 	return CX_OK;
-}
-
-int engine_bind(struct engine *eng, struct cx_err *e)
-{
-	return bind_slots(eng, e);
 }
 
 struct names {
@@ -136,7 +131,7 @@ int engine_keep_plugins(struct engine *eng, struct cx_err *e)
 	for (int i = 0; i < eng->set.n && rc >= 0; i++)
 		rc = keep_one(eng, eng->set.v[i], e);
 	if (rc >= 0)
-		rc = bind_slots(eng, e);
+		rc = engine_bind(eng, e);
 	if (rc >= 0)
 		rc = store_commit(eng->store, e);
 	if (rc < 0)

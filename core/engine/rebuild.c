@@ -151,14 +151,16 @@ static int behind(void *ctx, const char *plugin)
 {
 	struct rebuild *r = ctx;
 	const struct plugin *p = plugin_set_find(&r->in->eng->set, plugin);
-	if (p && p->state == PLUGIN_RUNNING)
-		return CX_OK;
+	if (p) /* a reader may still have it */
+		return p->state == PLUGIN_RUNNING
+			       ? CX_OK
+			       : store_figures_set(r->in->eng->store, plugin, "", r->e);
 	int rc = store_cubes_drop(r->in->eng->store, plugin, r->e);
 	return rc < 0 ? rc : store_figures_remove(r->in->eng->store, plugin, r->e);
 }
 
-/* Which plugins' figures are not of their present identity; their cubes are emptied. So are those
- * of plugins that do not run: they miss what comes now, also if they come back unchanged. */
+/* Which plugins' figures are not of their present identity; their cubes are emptied. Plugins that
+ * do not run miss what comes now: they are behind, also if they come back unchanged. */
 static int find_changed(struct rebuild *r, int *n)
 {
 	struct engine *eng = r->in->eng;

@@ -183,8 +183,3 @@ int store_place_add(struct store *s, int slot, int64_t ms, int64_t seq, struct c
 	return st_run(s, ST_PLACE_ADD,
 		ARGS(ARG_INT("slot", slot), ARG_INT("ms", ms), ARG_INT("seq", seq)), e);
 }
-
-int store_place_clear(struct store *s, int slot, struct cx_err *e)
-{
-	return st_run(s, ST_PLACE_CLEAR, ARGS(ARG_INT("slot", slot)), e);
-}

@@ -67,7 +67,6 @@ int store_events_placed(struct store *s, const char *type, int slot, int64_t fro
 int store_place_slot(
 	struct store *s, const char *type, const char *field, int *slot, struct cx_err *e);
 int store_place_add(struct store *s, int slot, int64_t ms, int64_t seq, struct cx_err *e);
-int store_place_clear(struct store *s, int slot, struct cx_err *e);
 /* Writes derived fields computed later (a new derive over old events). */
 int store_event_set_derived(struct store *s, int64_t seq, struct str derived, struct cx_err *e);
 

@@ -64,8 +64,12 @@ static struct arena arena;
 static int64_t seq, now_ms;
 static struct cx_err err;
 
+static jmp_buf *on_failure; /* where to go on when the store fails */
+
 static void ok(int rc)
 {
+	if (rc < 0 && on_failure)
+		longjmp(*on_failure, 1);
 	if (rc < 0)
 		print_error("%s: %s\n", cx_err_name(rc), err.msg);
 	assert_true(rc >= 0);

@@ -1,7 +1,8 @@
 /* A writer killed at random moments, over and over: what was committed is all there, once, and
  * every figure, set and number is what the log says. Batches die and savepoints are undone in
- * between. */
+ * between, and at times no file can grow beyond some size, so that any statement may fail. */
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "base/log.h"
@@ -61,12 +62,32 @@ static void undone(void)
 	seq = was;
 }
 
+static void files_up_to(rlim_t bytes)
+{
+	struct rlimit r;
+	getrlimit(RLIMIT_FSIZE, &r);
+	r.rlim_cur = bytes;
+	setrlimit(RLIMIT_FSIZE, &r);
+}
+
 /* The writer: tells every seq that is committed, until it is killed. */
 static void write_for_ever(int told)
 {
+	static jmp_buf full;
+	static int64_t was;
 	reopen();
+	signal(SIGXFSZ, SIG_IGN);
+	if (setjmp(full)) {
+		files_up_to(RLIM_INFINITY);
+		store_rollback(store);
+		cells_forget(cells);
+		seq = was;
+	}
+	on_failure = &full;
 	for (;;) {
-		int64_t was = seq;
+		was = seq;
+		if (rnd(6) == 0)
+			files_up_to((rlim_t)(65536 + rnd(4000000)));
 		ok(store_begin(store, &err));
 		for (int i = 1 + rnd(BATCH); i > 0; i--) {
 			one();
@@ -82,6 +103,7 @@ static void write_for_ever(int told)
 			seq = was;
 		} else {
 			ok(store_commit(store, &err));
+			was = seq;
 			if (write(told, &seq, sizeof seq) != sizeof seq)
 				_exit(1);
 		}
@@ -156,7 +178,7 @@ static void killed_at_any_moment(void **unused)
 		check(told, round % CHECKED == 0);
 	}
 	print_message("%lld events\n", (long long)told);
-	open_store(GROUPS);
+	reopen();
 	close_store();
 }
 

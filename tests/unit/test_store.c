@@ -177,10 +177,6 @@ static void events_are_found_by_place(void **state)
 	OK(store_events_placed(s, "order.made", -1, 4000, 8000, any_order, &v, &e));
 	assert_int_equal(v.n, 2);
 	assert_int_equal(v.last, 10);
-	OK(store_place_clear(s, slot, &e));
-	v = (struct seen){0};
-	OK(store_events_placed(s, "order.made", slot, 0, 600, any_order, &v, &e));
-	assert_int_equal(v.n, 0);
 }
 
 static int first_column(const char *sql, char *out, size_t cap)
