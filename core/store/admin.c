@@ -59,19 +59,7 @@ int store_plugins(struct store *s, int (*f)(void *ctx, const char *plugin, const
 
 int store_figures_get(struct store *s, const char *plugin, struct buf *identity, struct cx_err *e)
 {
-	struct drv_stmt *st;
-	int rc = st_start(s, ST_FIGURES_GET, ARGS(ARG_TEXT("plugin", plugin)), &st, e);
-	if (rc != CX_OK)
-		return rc;
-	rc = drv_step(st, e);
-	if (rc == 1) {
-		struct str v = drv_str(st, 0);
-		buf_clear(identity);
-		buf_add(identity, v.p, v.n);
-		buf_cstr(identity);
-	}
-	drv_end(st);
-	return rc;
+	return st_bytes(s, ST_FIGURES_GET, ARGS(ARG_TEXT("plugin", plugin)), identity, e);
 }
 
 int store_figures_set(struct store *s, const char *plugin, const char *identity, struct cx_err *e)

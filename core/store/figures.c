@@ -32,20 +32,8 @@ int store_cubes_drop(struct store *s, const char *plugin, struct cx_err *e)
 int store_cell_get(
 	struct store *s, int cube, int32_t day, struct str group, struct buf *out, struct cx_err *e)
 {
-	struct drv_stmt *st;
-	size_t n;
-	int rc = st_start(s, ST_CELL_GET,
-		ARGS(ARG_INT("cube", cube), ARG_INT("day", day), ARG_STR("grp", group)), &st, e);
-	if (rc != CX_OK)
-		return rc;
-	rc = drv_step(st, e);
-	if (rc == 1) {
-		const void *p = drv_blob(st, 0, &n);
-		buf_clear(out);
-		buf_add(out, p, n);
-	}
-	drv_end(st);
-	return rc;
+	return st_bytes(s, ST_CELL_GET,
+		ARGS(ARG_INT("cube", cube), ARG_INT("day", day), ARG_STR("grp", group)), out, e);
 }
 
 int store_cell_put(struct store *s, int cube, int32_t day, struct str group, const void *value,

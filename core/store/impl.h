@@ -32,6 +32,10 @@ int st_run(struct store *s, enum st_id id, const struct drv_arg *args, int n, st
 int st_int(struct store *s, enum st_id id, const struct drv_arg *args, int n, int64_t *v,
 	struct cx_err *e);
 
+/* The same into out, its bytes. */
+int st_bytes(struct store *s, enum st_id id, const struct drv_arg *args, int n, struct buf *out,
+	struct cx_err *e);
+
 #define ARGS(...)                                                                                  \
 	(struct drv_arg[]){__VA_ARGS__},                                                           \
 		(int)(sizeof((struct drv_arg[]){__VA_ARGS__}) / sizeof(struct drv_arg))

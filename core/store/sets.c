@@ -383,22 +383,10 @@ int store_set_due(struct store *s, size_t many, struct set_due *due, struct cx_e
 
 int store_set_blob(struct store *s, const struct set_due *d, struct buf *out, struct cx_err *e)
 {
-	struct drv_stmt *st;
-	size_t n;
-	int rc = st_start(s, ST_SET_BLOB,
+	return st_bytes(s, ST_SET_BLOB,
 		ARGS(ARG_INT("cube", d->cube), ARG_INT("setno", d->set), ARG_INT("day", d->day),
 			ARG_STR("grp", d->group)),
-		&st, e);
-	if (rc != CX_OK)
-		return rc;
-	rc = drv_step(st, e);
-	if (rc == 1) {
-		const void *p = drv_blob(st, 0, &n);
-		buf_clear(out);
-		buf_add(out, p, n);
-	}
-	drv_end(st);
-	return rc;
+		out, e);
 }
 
 int store_set_fold(

@@ -68,6 +68,24 @@ int st_int(struct store *s, enum st_id id, const struct drv_arg *args, int n, in
 	return rc;
 }
 
+int st_bytes(struct store *s, enum st_id id, const struct drv_arg *args, int n, struct buf *out,
+	struct cx_err *e)
+{
+	struct drv_stmt *st;
+	size_t len;
+	int rc = st_start(s, id, args, n, &st, e);
+	if (rc != CX_OK)
+		return rc;
+	rc = drv_step(st, e);
+	if (rc == 1) {
+		const void *p = drv_blob(st, 0, &len);
+		buf_clear(out);
+		buf_add(out, p, len);
+	}
+	drv_end(st);
+	return rc;
+}
+
 /* ---- opening ---- */
 
 static int path_of(const char *url, const char *dir, char *out, size_t cap, struct cx_err *e)
@@ -197,19 +215,7 @@ int store_check(struct store *s, struct cx_err *e)
 
 int store_meta_get(struct store *s, const char *key, struct buf *out, struct cx_err *e)
 {
-	struct drv_stmt *st;
-	size_t n;
-	int rc = st_start(s, ST_META_GET, ARGS(ARG_TEXT("key", key)), &st, e);
-	if (rc != CX_OK)
-		return rc;
-	rc = drv_step(st, e);
-	if (rc == 1) {
-		const void *p = drv_blob(st, 0, &n);
-		buf_clear(out);
-		buf_add(out, p, n);
-	}
-	drv_end(st);
-	return rc;
+	return st_bytes(s, ST_META_GET, ARGS(ARG_TEXT("key", key)), out, e);
 }
 
 int store_meta_set(struct store *s, const char *key, const void *p, size_t n, struct cx_err *e)

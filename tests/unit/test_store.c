@@ -394,7 +394,7 @@ static void plugins_are_kept(void **state)
 	OK(store_figures_set(s, "a", "i1", &e));
 	OK(store_figures_set(s, "a", "i2", &e));
 	assert_int_equal(store_figures_get(s, "a", &b, &e), 1);
-	assert_string_equal(b.p, "i2");
+	assert_string_equal(buf_cstr(&b), "i2");
 	struct failed_row row = {
 		.seq = 3, .plugin = "a", .handler = "on", .message = "boom", .line = 4};
 	OK(store_failed_add(s, &row, &e));
