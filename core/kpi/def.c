@@ -118,7 +118,7 @@ static void take_measures(struct cube *c, struct kpi *k)
 	k->cube = c;
 }
 
-int kpi_cubes_build(struct kpi **kpis, int nkpis, struct cube ***cubes, int *ncubes)
+void kpi_cubes_build(struct kpi **kpis, int nkpis, struct cube ***cubes, int *ncubes)
 {
 	struct kpi **sorted = xmalloc((size_t)nkpis * sizeof(struct kpi *));
 	if (nkpis)
@@ -129,7 +129,6 @@ int kpi_cubes_build(struct kpi **kpis, int nkpis, struct cube ***cubes, int *ncu
 	for (int i = 0; i < nkpis; i++)
 		take_measures(cube_for(sorted[i], cubes, ncubes), sorted[i]);
 	free(sorted);
-	return CX_OK;
 }
 
 int kpi_cubes_bind(struct store *s, struct cube **cubes, int ncubes, struct cx_err *e)

@@ -61,7 +61,7 @@ int kpi_dim(const struct kpi *k, const char *name); /* index in by, or -1 */
 
 /* Cubes of all the KPIs of one plugin, slots and sets numbered in (id, measure) order so that they
  * are the same in every process. ids are asked from the store by kpi_cubes_bind(). */
-int kpi_cubes_build(struct kpi **kpis, int nkpis, struct cube ***cubes, int *ncubes);
+void kpi_cubes_build(struct kpi **kpis, int nkpis, struct cube ***cubes, int *ncubes);
 struct store;
 int kpi_cubes_bind(struct store *s, struct cube **cubes, int ncubes, struct cx_err *e);
 void kpi_cubes_free(struct cube **cubes, int ncubes);
