@@ -36,7 +36,7 @@ void proc_send(struct proc *p, const struct job_head *head, const char *meta, co
 static void kill_if_hung(struct proc *p)
 {
 	const struct blame *b = p->child.blame;
-	if (p->killed || !blame_hung(b))
+	if (p->killed || !spawn_hung(&p->child))
 		return;
 	cli_fail(CX_T("%.63s: %.95s passou do tempo e não parou; encerrado",
 			 "%.63s: %.95s ran out of time and did not stop; killed"),

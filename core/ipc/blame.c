@@ -7,8 +7,6 @@
 
 #include "base/tz.h"
 
-static const int64_t grace_us = 1000000; /* over a budget */
-
 static struct blame *map(int fd)
 {
 	void *p = mmap(NULL, sizeof(struct blame), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -68,13 +66,6 @@ enum blame_phase blame_lua(
 	atomic_store_explicit(&b->budget_ms, budget_ms, memory_order_relaxed);
 	begin(b, BLAME_LUA);
 	return before;
-}
-
-bool blame_hung(const struct blame *b)
-{
-	int64_t since = b->since_us, most = (int64_t)b->budget_ms * 1000 + grace_us;
-	return b->phase == BLAME_LUA && clock_mono_us() - since > most && b->phase == BLAME_LUA &&
-	       b->since_us == since;
 }
 
 const char *blame_phase_name(uint32_t phase)

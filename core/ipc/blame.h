@@ -41,8 +41,6 @@ void blame_phase(struct blame *b, enum blame_phase phase);
 /* Around every run of plugin code; returns the phase to go back to with blame_phase(). */
 enum blame_phase blame_lua(
 	struct blame *b, const char *plugin, const char *handler, uint32_t budget_ms);
-/* Has plugin code run so long that no hook of its own will end it? */
-bool blame_hung(const struct blame *b);
 const char *blame_phase_name(uint32_t phase);
 
 #endif

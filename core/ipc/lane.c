@@ -334,7 +334,7 @@ static void on_poll(uv_poll_t *p, int status, int events)
 
 static void watch_budget(struct lane *l)
 {
-	if (l->watchdog || !blame_hung(l->proc.blame))
+	if (l->watchdog || !spawn_hung(&l->proc))
 		return;
 	l->watchdog = true;
 	log_error("engine \"%s\" [%d] is stuck in plugin code: killed", l->role, (int)l->proc.pid);

@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/tz.h"
@@ -71,6 +72,33 @@ int spawn_engine(struct engine_proc *p, const char *role, const char *conf_file,
 		return cx_fail(e, CX_E_INTERNAL, NULL, "fork: %s", strerror(why));
 	}
 	return CX_OK;
+}
+
+static int64_t cpu_of(pid_t pid)
+{
+	clockid_t clock;
+	struct timespec t;
+	if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &t) != 0)
+		return 0;
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+bool spawn_hung(struct engine_proc *p)
+{
+	const int64_t grace_us =
+		1000000; /* beyond the budget, which its own hook should have kept */
+	const struct blame *b = p->blame;
+	if (!b || b->phase != BLAME_LUA || !b->budget_ms) {
+		p->lua_since_us = 0;
+		return false;
+	}
+	int64_t now = cpu_of(p->pid);
+	if (p->lua_since_us != b->since_us) {
+		p->lua_since_us = b->since_us;
+		p->lua_cpu_us = now;
+	}
+	return now - p->lua_cpu_us > (int64_t)b->budget_ms * 1000 + grace_us &&
+	       b->phase == BLAME_LUA && b->since_us == p->lua_since_us;
 }
 
 void spawn_close(struct engine_proc *p)

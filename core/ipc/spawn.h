@@ -18,12 +18,18 @@ struct engine_proc {
 	pid_t pid;
 	int fd; /* parent's end, non-blocking only if the caller makes it so */
 	struct blame *blame;
+	int64_t lua_since_us,
+		lua_cpu_us; /* the Lua call seen last, and the child's CPU time then */
 };
 
 /* role: "write", "read", "script", "import", "test", "check"; args: NULL-terminated further
  * arguments (what they are: engine.h); lock_fd: -1 for none. */
 int spawn_engine(struct engine_proc *p, const char *role, const char *conf_file,
 	const char *const *args, int lock_fd, struct cx_err *e);
+/* Has plugin code run so long that no hook of its own will end it? To be asked every so often.
+ * Counts the child's CPU time, as its budgets do: a machine that is busy elsewhere proves nothing.
+ */
+bool spawn_hung(struct engine_proc *p);
 void spawn_close(struct engine_proc *p); /* fd and page; the process ends by itself at EOF */
 
 int spawn_make_folders(

@@ -1,5 +1,6 @@
 #include "lua/budget.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +9,6 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/tz.h"
 
 #define CLOCK_SIGNAL (SIGRTMIN + 3)
 #ifndef sigev_notify_thread_id
@@ -16,10 +16,9 @@
 #endif
 
 static struct isolate *volatile running; /* innermost; outer ones wait for it */
-static timer_t clock_timer;
 static bool clock_made;
-static volatile sig_atomic_t clock_armed, idle_ticks;
-static const char kill_mark; /* its address is the error value of a kill */
+static volatile int64_t tick_us; /* CPU time of this thread at the last tick */
+static const char kill_mark;     /* its address is the error value of a kill */
 
 static void hook(lua_State *L, lua_Debug *ar);
 
@@ -28,28 +27,37 @@ static void arm(lua_State *L)
 	lua_sethook(L, hook, LUA_MASKCOUNT | LUA_MASKCALL | LUA_MASKRET, 1);
 }
 
-/* In a signal: only clock_gettime, timer_settime and lua_sethook, which is made for this. */
+static int64_t cpu_us(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+/* In a signal: only clock_gettime and lua_sethook, which is made for this. */
 static void on_tick(int sig)
 {
 	(void)sig;
 	struct isolate *iso = running;
-	if (!iso) {
-		if (++idle_ticks >= CLOCK_IDLE_TICKS) {
-			static const struct itimerspec off;
-			timer_settime(clock_timer, 0, &off, NULL);
-			clock_armed = 0;
-		}
-		return;
-	}
-	idle_ticks = 0;
-	if (clock_mono_us() < iso->deadline_us)
+	tick_us = cpu_us();
+	if (!iso || tick_us < iso->deadline_us)
 		return;
 	iso->overdue = 1;
 	arm(iso->active);
 }
 
+/* A timer is not inherited. */
+static void forked(void)
+{
+	clock_made = false;
+}
+
 void isolate_clock_start(void)
 {
+	static bool watching;
+	timer_t clock;
+	struct itimerspec every = {.it_value.tv_nsec = CLOCK_TICK_MS * 1000000L,
+		.it_interval.tv_nsec = CLOCK_TICK_MS * 1000000L};
 	struct sigaction sa = {.sa_handler = on_tick, .sa_flags = SA_RESTART};
 	struct sigevent ev = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = CLOCK_SIGNAL};
 	ev.sigev_notify_thread_id = (int)syscall(SYS_gettid);
@@ -58,32 +66,38 @@ void isolate_clock_start(void)
 	sigemptyset(&ours);
 	sigaddset(&ours, CLOCK_SIGNAL);
 	if (sigaction(CLOCK_SIGNAL, &sa, NULL) != 0 ||
-		timer_create(CLOCK_MONOTONIC, &ev, &clock_timer) != 0 ||
-		sigprocmask(SIG_UNBLOCK, &ours, NULL) != 0) {
+		timer_create(CLOCK_THREAD_CPUTIME_ID, &ev, &clock) != 0 ||
+		sigprocmask(SIG_UNBLOCK, &ours, NULL) != 0 ||
+		timer_settime(clock, 0, &every, NULL) != 0) {
 		/* Without a clock plugin code could run for ever. */
 		log_error("no timer for Lua budgets");
 		abort();
 	}
-	clock_made = true;
-	clock_armed = 0;
+	if (!watching)
+		pthread_atfork(NULL, NULL, forked);
+	watching = clock_made = true;
+	tick_us = cpu_us();
 }
 
-static void clock_arm(void)
+static int64_t deadline(int budget_ms)
 {
-	if (!clock_made)
-		isolate_clock_start();
-	struct itimerspec every = {.it_value.tv_nsec = CLOCK_TICK_MS * 1000000L,
-		.it_interval.tv_nsec = CLOCK_TICK_MS * 1000000L};
-	idle_ticks = 0;
-	clock_armed = 1;
-	timer_settime(clock_timer, 0, &every, NULL);
+	/* The call may begin at the end of a tick, and the kernel looks at its own ticks only. */
+	return budget_ms > 0 ? tick_us + (budget_ms + 2 * CLOCK_TICK_MS) * 1000LL : INT64_MAX;
+}
+
+void budget_restart(struct isolate *iso)
+{
+	iso->deadline_us = deadline(iso->budget_ms);
+	iso->overdue = 0;
 }
 
 void budget_enter(struct isolate *iso, struct budget_frame *was, int budget_ms, const char *handler)
 {
 	*was = (struct budget_frame){
 		running, iso->active, iso->deadline_us, iso->budget_ms, iso->handler};
-	int64_t end = budget_ms > 0 ? clock_mono_us() + budget_ms * 1000LL : INT64_MAX;
+	if (!clock_made)
+		isolate_clock_start();
+	int64_t end = deadline(budget_ms);
 	/* A call inside a call of the same isolate cannot buy time. */
 	iso->deadline_us = iso->depth && was->deadline_us < end ? was->deadline_us : end;
 	iso->overdue = 0;
@@ -92,8 +106,6 @@ void budget_enter(struct isolate *iso, struct budget_frame *was, int budget_ms, 
 	iso->active = iso->L;
 	iso->depth++;
 	running = iso;
-	if (!clock_armed)
-		clock_arm();
 }
 
 void budget_leave(struct isolate *iso, const struct budget_frame *was)
@@ -127,14 +139,14 @@ static void hook(lua_State *L, lua_Debug *ar)
 			budget_kill(L, true);
 		iso->over_soft = false;
 	}
-	if (clock_mono_us() >= iso->deadline_us)
+	if (iso->overdue)
 		budget_kill(L, false);
 	lua_sethook(L, NULL, 0, 0);
 }
 
 bool budget_late(const struct isolate *iso)
 {
-	return iso->overdue && clock_mono_us() > iso->deadline_us + CLOCK_LATE_MS * 1000LL;
+	return iso->overdue && tick_us > iso->deadline_us + CLOCK_LATE_MS * 1000LL;
 }
 
 int budget_text(const struct isolate *iso, bool memory, char *out, size_t cap)

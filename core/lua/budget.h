@@ -1,18 +1,20 @@
 /* budget.h — the time and memory that one call may use, and the kill nothing can swallow.
- * Flow:   budget_enter() sets the deadline; the clock's signal (every CLOCK_TICK_MS while calls
- *         run) finds it passed and sets the hook of the coroutine that runs; the hook kills.
+ * Flow:   budget_enter() sets the deadline; the clock's signal (every CLOCK_TICK_MS of CPU time)
+ *         finds it passed and sets the hook of the coroutine that runs; the hook kills.
  *         A kill is an error that every wrapped protected call raises again (budget_after).
  * Why so: error hooks alone are swallowed by pcall, by xpcall's handler and by coroutines; counting
  *         instructions misses what one instruction can cost; a thread that calls lua_sethook
  *         corrupts the heap, a signal of the running thread does not.
  * Callers: isolate.c and the wrapped libraries.
- * Units:  microseconds on clock_mono_us(). */
+ *         CPU time of the thread is counted and not the clock on the wall: on a busy machine an
+ *         honest plugin must not fail, and a figure must not depend on who else was running.
+ * Units:  microseconds of the thread's CPU time, known to about CLOCK_TICK_MS. */
 #ifndef CX_LUA_BUDGET_H
 #define CX_LUA_BUDGET_H
 
 #include "lua/inside.h"
 
-enum { CLOCK_TICK_MS = 5, CLOCK_IDLE_TICKS = 20, CLOCK_LATE_MS = 100 };
+enum { CLOCK_TICK_MS = 5, CLOCK_LATE_MS = 100 };
 
 struct budget_frame { /* what a nested call puts back */
 	struct isolate *outer;
@@ -25,6 +27,8 @@ void budget_enter(
 	struct isolate *iso, struct budget_frame *was, int budget_ms, const char *handler);
 void budget_leave(struct isolate *iso, const struct budget_frame *was);
 
+/* The budget begins anew (a generator's, with every event). */
+void budget_restart(struct isolate *iso);
 /* The allocator passed the soft limit: look at it at the next instruction. */
 void budget_soft(struct isolate *iso);
 /* Long past the deadline, so no hook has come through: memory is refused then, which ends loops

@@ -8,7 +8,7 @@
 #include "base/text.h"
 #include "base/tz.h"
 #include "json/scan.h"
-#include "lua/inside.h"
+#include "lua/budget.h"
 #include "lua/value.h"
 
 static int not_found(const struct plugin_set *set, const char *id, struct cx_err *e)
@@ -329,12 +329,12 @@ static int convert(struct import *im, lua_State *L, int index, int64_t *time_ms,
 
 /* ---- events out of plugin code */
 
-/* What the host does with an event — it may wait for the writer — is not the plugin's time; a
- * generator's begins anew with every event. */
+/* What the host does with an event is not the plugin's time; a generator's begins anew with every
+ * event. */
 static int hand_over(struct import *im, int rc, int64_t time_ms, const char *id, struct cx_errs *e)
 {
 	struct isolate *iso = im->p->iso;
-	int64_t began = clock_mono_us(), deadline = iso->deadline_us;
+	int64_t deadline = iso->deadline_us;
 	iso->deadline_us = INT64_MAX;
 	if (iso->blame)
 		blame_phase(iso->blame, BLAME_BATCH);
@@ -345,10 +345,9 @@ static int hand_over(struct import *im, int rc, int64_t time_ms, const char *id,
 	im->place++;
 	if (iso->blame)
 		blame_lua(iso->blame, im->p->name, iso->handler, (uint32_t)iso->budget_ms);
-	int64_t now = clock_mono_us();
-	iso->deadline_us =
-		im->def->generate ? now + iso->budget_ms * 1000LL : deadline + now - began;
-	iso->overdue = 0;
+	iso->deadline_us = deadline;
+	if (im->def->generate)
+		budget_restart(iso);
 	return rc;
 }
 
