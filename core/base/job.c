@@ -39,11 +39,11 @@ const char *meta_get(const char *meta, uint32_t meta_len, const char *name)
 	return NULL;
 }
 
-/* A name or value of a query into out, NUL-terminated; false: malformed, or too long. */
+/* A name or value of a query into out, NUL-terminated; false: malformed, not UTF-8, or too long. */
 static bool decode(const char *s, size_t n, char *out, uint32_t cap)
 {
 	int len = percent_decode(s, n, true, out, cap - 1);
-	if (len < 0 || memchr(out, 0, (size_t)len))
+	if (len < 0 || !utf8_ok(out, (size_t)len))
 		return false;
 	out[len] = 0;
 	return true;

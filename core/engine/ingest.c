@@ -270,6 +270,7 @@ int ingest_item(struct ingest *in, const struct ingest_source *src, uint32_t ite
 	in->item = item;
 	in->depth = 0;
 	in->path[0] = ev;
+	in->emitted[0] = 0;
 	if (in->eng->blame)
 		in->eng->blame->item = item;
 	*ev = (struct event){0};

@@ -44,6 +44,7 @@ struct ingest {
 
 	/* of the event at hand, outermost first */
 	struct event *path[INGEST_DEPTH + 1];
+	int emitted[INGEST_DEPTH + 1]; /* how many events each has caused */
 	int depth;
 	int marks;           /* open savepoints */
 	bool measure_failed; /* a where-function raised: */

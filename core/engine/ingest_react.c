@@ -38,7 +38,6 @@ int ingest_failed(struct ingest *in, const struct event *ev, const char *plugin,
 struct reaction { /* tx of one handler; its savepoint is taken at its first write */
 	struct ingest *in;
 	bool marked;
-	int emitted;
 	size_t cells;
 	struct ingest_mark before;
 };
@@ -68,6 +67,24 @@ static void path_text(const struct ingest *in, char *out, size_t cap)
 		n += (size_t)snprintf(out + n, cap - n, "%s%.*s", i ? " → " : "",
 			(int)ev->type_name.n, ev->type_name.p);
 	}
+}
+
+/* An emitted event's id is its cause's and a position: counted over all reactions to the cause, and
+ * past ids that somebody else has given to an event of the same source. A cause reacts once, so
+ * nothing here is a retry. */
+static int free_position(struct ingest *in, const struct event *cause, struct cx_err *e)
+{
+	int *last = &in->emitted[in->depth], found = 1;
+	while (found > 0) {
+		struct buf id = {0};
+		struct event old = {0};
+		buf_add(&id, cause->id.p, cause->id.n);
+		buf_printf(&id, "/%d", ++*last);
+		found = store_event_find(in->eng->store, cause->source,
+			(struct str){id.p, (uint32_t)id.len}, &old, &in->arena, e);
+		buf_free(&id);
+	}
+	return found < 0 ? found : *last;
 }
 
 static void attribute(
@@ -129,6 +146,7 @@ static int store_emitted(
 		.max_bytes = (uint32_t)in->eng->conf->limits_event};
 	in->errs.n = 0;
 	in->path[++in->depth] = &ev;
+	in->emitted[in->depth] = 0;
 	int rc = json_scan(&d, json->p, json->len, (int)in->eng->conf->limits_depth, 65536, e);
 	if (rc >= 0) {
 		rc = event_envelope(&ev, &d, 0, &o, &in->arena, &in->errs);
@@ -179,7 +197,8 @@ static int emit(void *ctx, struct event *cause, struct str json, struct cx_err *
 	if (rc < 0)
 		return rc;
 	struct buf whole = {0};
-	rc = complete(in, cause, ++r->emitted, json, &whole, e);
+	int position = free_position(in, cause, e);
+	rc = position < 0 ? ingest_lost(in, e) : complete(in, cause, position, json, &whole, e);
 	if (rc >= 0)
 		rc = store_emitted(in, cause, &whole, e);
 	buf_free(&whole);

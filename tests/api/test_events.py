@@ -223,7 +223,7 @@ def test_get_filters_and_pages(cxd):
 
 
 @pytest.mark.parametrize("query, field", [
-    ("limit=0", "limit"), ("limit=1001", "limit"), ("limit=x", "limit"), ("after=-1", "after"),
+    ("%ff=2", "?"), ("type=%ff", "type"), ("limit=0", "limit"), ("limit=1001", "limit"), ("limit=x", "limit"), ("after=-1", "after"),
     ("from=yesterday", "from"), ("tyep=x", "tyep"), ("from=2026-01-02&to=2026-01-01", "from"),
     ("limit=5&limit=6", "limit"), ("type=a&type=b", "type"), ("after=99999999999999999999", "after"),
 ])

@@ -72,6 +72,26 @@ end)
         assert b["seq"] == a["seq"] + 1 and b["data"] == {"score": 2}
 
 
+def test_two_reactions_to_one_event_both_emit(tmp_path):
+    """Ids of emitted events are counted over all reactions, and past ids a client has used itself."""
+    plugin = ACME + '''
+cx.event "note.made" { fields = { text = cx.text {} } }
+cx.on "visit.rated" (function(e, tx) tx:emit { type = "note.made", data = { text = "a" } } end)
+cx.on "visit.rated" (function(e, tx) tx:emit { type = "note.made", data = { text = "a" } } end)
+'''
+    other = '''
+cx.plugin { name = "other", version = "1.0.0", api = 1, depends = { acme = ">= 1.0" } }
+cx.on "visit.rated" (function(e, tx) tx:emit { type = "note.made", data = { text = "b" } } end)
+'''
+    with Host(tmp_path, plugins={"acme": plugin, "other": other}) as host:
+        mine = {"type": "note.made", "id": "x/2", "source": "/s", "data": {"text": "mine"}}
+        assert host.post(mine)[0] == 201
+        status, reply = host.post(rated(id="x", source="/s"))
+        assert status == 201 and "warnings" not in reply, reply
+        notes = [(e["id"], e["data"]["text"]) for e in host.get("/v1/events?type=note.made")[1]["events"]]
+        assert notes == [("x/2", "mine"), ("x/1", "a"), ("x/3", "a"), ("x/4", "b")]
+
+
 def test_changed_plugin_is_counted_again_before_it_serves(tmp_path):
     host = Host(tmp_path, plugins={"acme": ACME}).start()
     for i in range(30):
