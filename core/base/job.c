@@ -55,8 +55,11 @@ const char *query_name(const char *q, int i, char *out, uint32_t cap)
 		size_t n = strcspn(q, "&=");
 		if (n == 0 && q[n] != '=')
 			continue;
-		if (i-- == 0)
-			return decode(q, n, out, cap) ? out : "?";
+		if (i-- != 0)
+			continue;
+		if (!decode(q, n, out, cap))
+			strcpy(out, "?");
+		return out;
 	}
 	return NULL;
 }

@@ -111,7 +111,8 @@ const char *meta_get(const char *meta, uint32_t meta_len, const char *name);
  * The result lives in out (cap bytes); a value too long or badly encoded sets *bad. */
 const char *query_get(
 	const char *query, const char *name, int i, char *out, uint32_t cap, int *bad);
-/* The i-th parameter's name, percent-decoded into out; NULL past the end. */
+/* The i-th parameter's name, percent-decoded into out ("?" if it is malformed); NULL past the end.
+ */
 const char *query_name(const char *query, int i, char *out, uint32_t cap);
 
 const char *level_name(enum level l);          /* "frontline" */

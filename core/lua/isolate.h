@@ -1,7 +1,7 @@
 /* isolate.h — one sandboxed Lua state: its memory cap, its time budget, its frozen libraries.
  * Flow:   isolate_new() → isolate_load() of text chunks → isolate_call() for every entry.
- *         A budget is CPU time of this thread; a periodic signal of this thread (isolate_clock) looks
- *         at it and sets the hook, and the wrapped pcall, xpcall, coroutine.* rethrow a kill.
+ *         A budget is CPU time of this thread; a periodic signal of this thread (isolate_clock)
+ * looks at it and sets the hook, and the wrapped pcall, xpcall, coroutine.* rethrow a kill.
  * Callers: lua/ only; one thread. After a kill or a memory error the state is spoiled: the caller
  *         throws it away and loads a new one (isolate_spoiled).
  * Owns:   the state. No Lua value survives an isolate.
