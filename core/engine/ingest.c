@@ -166,7 +166,7 @@ static int tally(struct ingest *in, const struct type_plan *plan, struct event *
 			int64_t at = ev->time_ms;
 			tally_instant(m, ev, &at);
 			rc = store_exclude(in->eng->store, plugin, m->kpi->id, m->name, tz_day(at),
-				ev->seq, "the plugin crashed on this event", &e);
+				ev->seq, STORE_CRASHED, &e);
 		}
 		if (rc < 0)
 			return ingest_lost(in, &e);

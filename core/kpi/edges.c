@@ -6,6 +6,7 @@ struct scan { /* of the events of one type, placed by one time */
 	struct dictionary *dictionary;
 	const struct measure *first; /* the first measure of this type and placement */
 	struct arena event, scratch;
+	bool crashes; /* some events are left out because a plugin crashed on them */
 };
 
 static bool together(const struct measure *x, const struct measure *y)
@@ -70,8 +71,13 @@ static int scan_event(void *ctx, struct event *ev)
 	for (const struct measure *m = s->first; m < k->measures + k->nmeasures; m++) {
 		if (!together(m, s->first))
 			continue;
+		int rc = s->crashes ? store_crashed(s->a->s, k->id, m->name, ev->seq, s->a->e) : 0;
+		if (rc < 0)
+			return rc;
+		if (rc == 1)
+			continue; /* left out of the whole days too */
 		arena_reset(&s->scratch);
-		int rc = tally_measure(m, ev, &sink, &s->scratch, s->a->e);
+		rc = tally_measure(m, ev, &sink, &s->scratch, s->a->e);
 		if (rc < 0)
 			return rc;
 	}
@@ -101,7 +107,8 @@ static bool scanned_before(const struct kpi *k, int i)
 int edge_scan(struct answer *a, const struct edge *edge)
 {
 	struct scan s = {.a = a, .dictionary = dictionary_new(a->s)};
-	int rc = CX_OK;
+	int rc = store_crashed(a->s, NULL, NULL, 0, a->e);
+	s.crashes = rc == 1;
 	for (int i = 0; i < a->k->nmeasures && rc >= 0; i++) {
 		int slot;
 		bool none;

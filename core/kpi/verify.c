@@ -31,6 +31,7 @@ struct verify {
 	struct kset *stored;
 	int32_t day;
 	struct buf group;
+	bool crashes; /* some events are left out because a plugin crashed on them */
 };
 
 static void tell(struct verify *v, struct cell_at at, const char *what)
@@ -137,8 +138,14 @@ static int walk_event(void *ctx, struct event *ev)
 	for (int i = 0; i < v->c->nmeasures; i++) {
 		if (v->c->measures[i]->type != v->type || v->c->measures[i]->shared)
 			continue;
+		const struct measure *m = v->c->measures[i];
+		int rc = v->crashes ? store_crashed(v->s, m->kpi->id, m->name, ev->seq, v->e) : 0;
+		if (rc < 0)
+			return rc;
+		if (rc == 1)
+			continue; /* left out, and it would crash again */
 		arena_reset(&v->scratch);
-		int rc = tally_measure(v->c->measures[i], ev, &sink, &v->scratch, v->e);
+		rc = tally_measure(m, ev, &sink, &v->scratch, v->e);
 		if (rc < 0)
 			return rc;
 	}
@@ -147,6 +154,10 @@ static int walk_event(void *ctx, struct event *ev)
 
 static int walk_log(struct verify *v)
 {
+	int crashes = store_crashed(v->s, NULL, NULL, 0, v->e);
+	if (crashes < 0)
+		return crashes;
+	v->crashes = crashes;
 	for (int i = 0; i < v->c->nmeasures; i++) {
 		int before = 0;
 		v->type = v->c->measures[i]->type;

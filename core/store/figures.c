@@ -96,6 +96,19 @@ int store_exclude(struct store *s, const char *plugin, const char *kpi, const ch
 		e);
 }
 
+int store_crashed(
+	struct store *s, const char *kpi, const char *measure, int64_t seq, struct cx_err *e)
+{
+	int64_t n = 0;
+	int rc =
+		measure ? st_int(s, ST_CRASHED,
+				  ARGS(ARG_TEXT("kpi", kpi), ARG_TEXT("measure", measure),
+					  ARG_INT("seq", seq), ARG_TEXT("reason", STORE_CRASHED)),
+				  &n, e)
+			: st_int(s, ST_CRASHED_ANY, ARGS(ARG_TEXT("reason", STORE_CRASHED)), &n, e);
+	return rc < 0 ? rc : n > 0;
+}
+
 int store_excluded(
 	struct store *s, const char *kpi, int32_t first, int32_t last, int64_t *n, struct cx_err *e)
 {

@@ -133,6 +133,12 @@ int store_ident_add(struct store *s, const uint8_t hash[16], uint32_t *id, struc
 /* An event that a measure had to leave out, and why. */
 int store_exclude(struct store *s, const char *plugin, const char *kpi, const char *measure,
 	int32_t day, int64_t seq, const char *reason, struct cx_err *e);
+/* The reason of those left out because the plugin's code killed the engine. Only these have to be
+ * looked up when figures are counted again: a measure that raises does so again. measure NULL: is
+ * there any at all? 1 yes, 0 no. */
+#define STORE_CRASHED "the plugin crashed on this event"
+int store_crashed(
+	struct store *s, const char *kpi, const char *measure, int64_t seq, struct cx_err *e);
 int store_excluded(struct store *s, const char *kpi, int32_t first, int32_t last, int64_t *n,
 	struct cx_err *e);
 

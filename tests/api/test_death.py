@@ -185,6 +185,9 @@ end)
         # The measures of a plugin that crashed on an event leave it out and say so.
         reply = host.kpi("visit-nps")
         assert reply["measures"]["answers"] == 1 and reply["note"] == "partial"
+        cut = host.kpi("visit-nps", "from=2026-03-02T09:00:00&to=2026-03-02T11:00:00")
+        assert cut["measures"]["answers"] == 1
+        host.cli("verify")
 
 
 def test_a_batch_loses_the_reactions_of_one_item_only(tmp_path):
