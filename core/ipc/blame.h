@@ -1,10 +1,9 @@
 /* blame.h — one small shared page per engine process that says what it is doing, so that whoever
  * watches it knows whom to blame when it dies or hangs.
  * Flow:   the parent makes the page (memfd) and hands it over at spawn; the engine writes, the
- *         parent reads. Only phase BLAME_LUA can be "too slow": spawn_hung()
- *         compares the child's CPU time in it with budget_ms. Everything else is shown, never
- * killed. Callers: engine side blame_*; parent reads the struct. Single writer; torn reads are
- * harmless. */
+ *         parent reads. Only phase BLAME_LUA can be "too slow": spawn_hung() compares the
+ *         child's CPU time in it with budget_ms. All else is shown, never killed.
+ * Callers: engine side blame_*; parent reads the struct. Single writer; torn reads do no harm. */
 #ifndef CX_IPC_BLAME_H
 #define CX_IPC_BLAME_H
 
