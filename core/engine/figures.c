@@ -34,27 +34,25 @@ int engine_where(void *ctx, const struct measure *m, struct event *ev, struct cx
 	return engine_where_told(ctx, m, ev, &f, e);
 }
 
-static int formula(void *ctx, const struct kpi *k, const struct kpi_measured *m, double *value,
-	bool *null, struct cx_err *e)
+static int formula(void *ctx, const struct kpi *k, struct kpi_view *v, double *value, bool *null,
+	struct cx_err *e)
 {
 	struct engine *eng = ctx;
 	struct lua_fail f;
 	struct plugin *p = plugin_set_find(&eng->set, k->plugin);
-	if (plugin_formula(p, k, m, value, null, &f) < 0)
+	if (plugin_formula(p, k, v, value, null, &f) < 0)
 		return raise(&f, e);
 	return CX_OK;
 }
 
-static int interval(void *ctx, const struct kpi *k, const struct kpi_measured *m, double *low,
-	double *high, const char **method, bool *null, struct cx_err *e)
+static int interval(void *ctx, const struct kpi *k, struct kpi_view *v, struct kpi_interval *out,
+	struct cx_err *e)
 {
-	static char name[16];
 	struct engine *eng = ctx;
 	struct lua_fail f;
 	struct plugin *p = plugin_set_find(&eng->set, k->plugin);
-	if (plugin_interval(p, k, m, low, high, name, null, &f) < 0)
+	if (plugin_interval(p, k, v, out, &f) < 0)
 		return raise(&f, e);
-	*method = name;
 	return CX_OK;
 }
 
@@ -83,6 +81,6 @@ int engine_kpi(struct engine *eng, const char *id, const struct kpi_param *param
 	if (rc < 0)
 		return rc;
 	engine_kpi_host(eng, &host);
-	struct kpi_meta meta = {owner->version, eng->conf->company_currency};
+	struct kpi_meta meta = {owner->version, eng->conf->company_currency, eng->conf->kpi_min_n};
 	return kpi_query_run(eng->store, k, &q, &host, &meta, json, e);
 }

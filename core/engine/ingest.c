@@ -159,7 +159,7 @@ static int tally(struct ingest *in, const struct type_plan *plan, struct event *
 		int rc;
 		if (!ingest_left_out(in, plugin)) {
 			in->measure_failed = false;
-			rc = cells_tally(in->cells, m, ev, &e);
+			rc = cells_tally(in->cells, m, ev, 1, ev->recorded_ms, &e);
 			if (rc >= 0 && in->measure_failed && measure_failed(in, m, ev) < 0)
 				return in->errs.v[0].code;
 		} else {

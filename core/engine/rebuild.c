@@ -80,7 +80,8 @@ static int count_again(struct rebuild *r, const struct type_plan *plan, struct e
 	}
 	for (int i = 0; i < plan->nmeasures; i++)
 		if (wants(r, plan->measures[i].plugin)) {
-			int rc = cells_tally(r->in->cells, plan->measures[i].m, ev, r->e);
+			int rc = cells_tally(
+				r->in->cells, plan->measures[i].m, ev, 1, ev->recorded_ms, r->e);
 			if (rc < 0)
 				return rc;
 		}

@@ -19,7 +19,8 @@ enum { EVENT_DIGEST = 16, EVENT_NAME_MAX = 256, EVENT_TEXT_MAX = 4096 };
 
 struct event {
 	int64_t seq, time_ms, recorded_ms;
-	uint64_t job;                                        /* key of the job that stored it */
+	int64_t root; /* of a correction: seq of the event it comes down to; else 0 */
+	uint64_t job; /* key of the job that stored it */
 	struct str id, source, type_name, time;              /* time: as sent, or as filled in */
 	struct str subject, unit, actor, sequence, corrects; /* p NULL = absent */
 	struct str data;    /* JSON object, compact, values as sent; p NULL = none */

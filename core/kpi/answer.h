@@ -19,6 +19,10 @@ struct figure { /* one measure, merged so far */
 	int32_t dayno;
 };
 
+struct kpi_view { /* tests of lua/ make one of measured alone */
+	const struct kpi_measured *measured;
+	struct answer *a;
+};
 struct answer_group {
 	struct str key;          /* of the asked dimensions */
 	struct str el[KPI_DIMS]; /* its elements, raw JSON */
@@ -37,7 +41,6 @@ struct answer {
 	struct bucket *buckets;
 	int nbuckets, bucket; /* bucket: where the last day was */
 	struct figure *total, *series;
-	struct kpi_measured *measured; /* what the formula is given, figure after figure */
 	struct pmap memo, map; /* key of a cell → struct memo; of the reply → answer_group */
 	struct answer_group **groups;
 	int ngroups, cap_groups;
@@ -58,6 +61,15 @@ void answer_see(
 void answer_merge(
 	const struct targets *t, const struct measure *m, int32_t day, const struct kset *set);
 int answer_close(struct answer *a); /* all days are in */
+
+/* From a's s, k, q, host, meta and e: reads the window, so that all figures are there. */
+int answer_open(struct answer *a);
+void answer_free(struct answer *a);
+/* view.c: one figure as a formula sees it. g NULL: all; bucket -1: the whole window. A formula that
+ * moves the window may find groups that only the other window has: they are appended to a->groups,
+ * with figures of nothing. */
+struct kpi_view *view_open(struct answer *a, struct answer_group *g, int bucket);
+void view_close(struct kpi_view *v);
 
 int edge_scan(struct answer *a, const struct edge *edge);
 int answer_json(struct answer *a, struct buf *json);

@@ -111,11 +111,9 @@ static int groups_of_day(
 
 static struct cell *cell_new(const struct cube *cube, struct cell_at at)
 {
-	size_t slots = (size_t)cube->nslots, bits = cell_bits(cube->nslots);
-	struct cell *cell =
-		xcalloc(1, sizeof *cell + slots * sizeof(int64_t) + bits + at.group.n + 1);
-	cell->touched = (uint8_t *)(cell->v + slots);
-	char *group = (char *)cell->touched + bits;
+	size_t slots = (size_t)cube->nslots;
+	struct cell *cell = xcalloc(1, sizeof *cell + slots * sizeof(int64_t) + at.group.n + 1);
+	char *group = (char *)(cell->v + slots);
 	memcpy(group, at.group.p, at.group.n);
 	cell->at = (struct cell_at){at.cube, at.day, {group, at.group.n}};
 	cell->nslots = cube->nslots;
@@ -131,12 +129,8 @@ static int load(struct cells *c, const struct cube *cube, struct cell_at at, str
 		return rc;
 	struct cell *cell = cell_new(cube, at);
 	if (rc == 1) {
-		const uint8_t *bits;
 		cell->exists = true;
-		cell->damaged =
-			!cell_read(c->value.p, c->value.len, at, cube->nslots, &bits, cell->v);
-		if (!cell->damaged)
-			memcpy(cell->touched, bits, cell_bits(cube->nslots));
+		cell->damaged = !cell_read(c->value.p, c->value.len, at, cube->nslots, cell->v);
 	}
 	*out = cell;
 	return CX_OK;
@@ -218,8 +212,17 @@ int cells_damaged(struct cells *c, struct cell_at at, struct cx_err *e)
 	return store_figures_spoil(c->s, at.cube, e);
 }
 
+static void change_slot(struct cells *c, struct cell *cell, int slot, int64_t delta)
+{
+	struct change *ch = note(c, CHANGE_ADD, cell);
+	ch->n = (uint32_t)slot;
+	ch->delta = delta;
+	cell->v[slot] += delta;
+	make_dirty(c, cell);
+}
+
 static int sink_add(void *ctx, const struct measure *m, int32_t day, struct str group,
-	int64_t delta, struct cx_err *e)
+	int64_t delta, int n, struct cx_err *e)
 {
 	struct cells *c = ctx;
 	struct cell *cell;
@@ -229,13 +232,9 @@ static int sink_add(void *ctx, const struct measure *m, int32_t day, struct str 
 		return rc < 0 ? rc : cells_damaged(c, cell->at, e);
 	if (__builtin_add_overflow(cell->v[m->slot], delta, &sum))
 		return TALLY_TOO_LARGE;
-	struct change *ch = note(c, CHANGE_ADD, cell);
-	ch->n = (uint32_t)m->slot;
-	ch->delta = delta;
-	ch->first = !cell_touched(cell->touched, m->slot);
-	cell->v[m->slot] = sum;
-	cell->touched[m->slot / 8] |= (uint8_t)(1 << m->slot % 8);
-	make_dirty(c, cell);
+	change_slot(c, cell, m->slot, delta);
+	if (m->kind == MEASURE_SUM)
+		change_slot(c, cell, m->slot + 1, n);
 	return CX_OK;
 }
 
@@ -278,14 +277,20 @@ static int sink_exclude(void *ctx, const struct measure *m, int32_t day, const s
 	return rc;
 }
 
-int cells_tally(struct cells *c, const struct measure *m, struct event *ev, struct cx_err *e)
+int cells_tally(struct cells *c, const struct measure *m, struct event *ev, int sign,
+	int64_t known_ms, struct cx_err *e)
 {
-	const struct tally_sink sink = {
-		c, sink_where, sink_add, sink_see, sink_intern, sink_exclude};
+	const struct tally_sink sink = {.ctx = c,
+		.where = sink_where,
+		.add = sink_add,
+		.see = sink_see,
+		.intern = sink_intern,
+		.exclude = sink_exclude};
+	(void)known_ms;
 	if (m->shared)
 		return CX_OK;
 	arena_reset(&c->scratch);
-	int rc = tally_measure(m, ev, &sink, &c->scratch, e);
+	int rc = tally_measure(m, ev, sign, &sink, &c->scratch, e);
 	return rc < 0 ? rc : CX_OK;
 }
 
@@ -303,8 +308,6 @@ void cells_rewind(struct cells *c, size_t mark)
 		switch (ch->kind) {
 		case CHANGE_ADD:
 			cell->v[ch->n] -= ch->delta;
-			if (ch->first)
-				cell->touched[ch->n / 8] &= (uint8_t) ~(1 << ch->n % 8);
 			make_dirty(c, cell);
 			break;
 		case CHANGE_NEW:
@@ -343,7 +346,7 @@ static int write_cells(struct cells *c, struct cx_err *e)
 		if (!cell->exists)
 			continue;
 		buf_clear(&c->value);
-		cell_write(&c->value, cell->at, cell->nslots, cell->touched, cell->v);
+		cell_write(&c->value, cell->at, cell->nslots, cell->v);
 		int rc = store_cell_put(c->s, cell->at.cube, cell->at.day, cell->at.group,
 			c->value.p, c->value.len, e);
 		if (rc < 0)

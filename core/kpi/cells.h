@@ -17,7 +17,16 @@ struct cells *cells_new(struct store *s, int64_t max_groups,
 	void *ctx);
 void cells_free(struct cells *c);
 
-int cells_tally(struct cells *c, const struct measure *m, struct event *ev, struct cx_err *e);
+/* sign 1: ev counts from now on; −1: no longer (a measure that cannot subtract spoils the day).
+ * known_ms: when this became known, recordedtime of the event that caused it, or later. */
+int cells_tally(struct cells *c, const struct measure *m, struct event *ev, int sign,
+	int64_t known_ms, struct cx_err *e);
+/* The day of this cube is to be counted again from the log (store_spoil): readers scan it until
+ * cells_mend() did it. */
+int cells_spoil(struct cells *c, const struct cube *cube, int32_t day, struct cx_err *e);
+/* Counts one spoilt day of these cubes again; outside of any job. 1 did one, 0 there is none. */
+int cells_mend(struct cells *c, struct cube *const *cubes, int ncubes, const char *company_currency,
+	struct cx_err *e);
 size_t cells_mark(const struct cells *c);        /* how far the batch has come */
 void cells_rewind(struct cells *c, size_t mark); /* drops what was added since */
 /* Writes what was added so far: before COMMIT, or for a query within the batch (tx:kpi) while no

@@ -16,8 +16,7 @@ struct cell {
 	bool exists; /* in the store, or will be with this batch */
 	bool dirty, hot;
 	bool damaged; /* in the store, where it is left alone */
-	uint8_t *touched;
-	int64_t v[]; /* then the touched bits and the group's text */
+	int64_t v[];  /* then the group's text */
 };
 
 enum change_kind {
@@ -28,7 +27,6 @@ enum change_kind {
 };
 struct change {
 	enum change_kind kind;
-	bool first; /* the slot was not touched before */
 	uint32_t n;
 	struct cell *cell;
 	int64_t delta;

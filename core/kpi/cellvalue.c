@@ -9,7 +9,7 @@
 
 enum { VERSION = 1, CRC = 4 };
 
-size_t cell_bits(int nslots)
+static size_t cell_bits(int nslots)
 {
 	return ((size_t)nslots + 7) / 8;
 }
@@ -22,26 +22,28 @@ static uint32_t checksum(const uint8_t *p, size_t n, struct cell_at at)
 	return (uint32_t)crc32(c, p, (uInt)n);
 }
 
-void cell_write(
-	struct buf *out, struct cell_at at, int nslots, const uint8_t *touched, const int64_t *v)
+void cell_write(struct buf *out, struct cell_at at, int nslots, const int64_t *v)
 {
 	size_t start = out->len, bits = cell_bits(nslots);
 	buf_reserve(out, 4 + bits + (size_t)nslots * 10 + CRC);
 	uint8_t *p = (uint8_t *)out->p + start, *o = p;
 	*o++ = VERSION;
 	o += varint_put(o, (uint64_t)nslots);
-	memcpy(o, touched, bits);
+	uint8_t *set = o;
+	memset(set, 0, bits);
 	o += bits;
-	for (int i = 0; i < nslots; i++)
-		if (cell_touched(touched, i))
-			o += varint_put(o, zigzag(v[i]));
+	for (int i = 0; i < nslots; i++) {
+		if (!v[i])
+			continue;
+		set[i / 8] |= (uint8_t)(1 << i % 8);
+		o += varint_put(o, zigzag(v[i]));
+	}
 	uint32_t c = checksum(p, (size_t)(o - p), at);
 	memcpy(o, &c, CRC);
 	out->len = start + (size_t)(o - p) + CRC;
 }
 
-bool cell_read(const void *data, size_t n, struct cell_at at, int nslots, const uint8_t **touched,
-	int64_t *v)
+bool cell_read(const void *data, size_t n, struct cell_at at, int nslots, int64_t *v)
 {
 	const uint8_t *p = data, *end;
 	uint64_t x;
@@ -56,11 +58,11 @@ bool cell_read(const void *data, size_t n, struct cell_at at, int nslots, const 
 	p += used;
 	if (!used || x != (uint64_t)nslots || (size_t)(end - p) < cell_bits(nslots))
 		return false;
-	*touched = p;
+	const uint8_t *set = p;
 	p += cell_bits(nslots);
 	for (int i = 0; i < nslots; i++) {
 		v[i] = 0;
-		if (!cell_touched(*touched, i))
+		if (!(set[i / 8] >> i % 8 & 1))
 			continue;
 		used = varint_get(p, end, &x);
 		if (!used)

@@ -15,6 +15,8 @@ void kpi_free(struct kpi *k)
 		free(k->measures[i].type_name);
 		free(k->measures[i].field_name);
 		free(k->measures[i].at_name);
+		free(k->measures[i].key_name);
+		free(k->measures[i].rank_name);
 	}
 	for (int i = 0; i < k->nby; i++)
 		free(k->by[i]);
@@ -85,24 +87,34 @@ static bool keeps_the_same(const struct measure *a, const struct measure *b)
 	return a->kind == b->kind && !a->where && !b->where &&
 	       same_text(a->type_name, b->type_name) && same_text(a->field_name, b->field_name) &&
 	       same_text(a->at_name, b->at_name) && a->field.attr == b->field.attr &&
-	       a->field.field == b->field.field && a->at == b->at;
+	       a->field.field == b->field.field && a->at == b->at && a->bucket == b->bucket &&
+	       a->choose == b->choose && same_text(a->key_name, b->key_name) &&
+	       same_text(a->rank_name, b->rank_name);
 }
 
 static void place(struct cube *c, struct measure *m)
 {
-	m->slot = m->set = -1;
+	m->slot = m->hist = m->set = -1;
 	m->shared = false;
 	for (int i = 0; i < c->nmeasures && !m->shared; i++) {
 		if (!keeps_the_same(c->measures[i], m))
 			continue;
 		m->shared = true;
 		m->slot = c->measures[i]->slot;
+		m->hist = c->measures[i]->hist;
 		m->set = c->measures[i]->set;
 	}
-	if (!m->shared && m->kind == MEASURE_DISTINCT)
-		m->set = c->nsets++;
-	else if (!m->shared)
-		m->slot = c->nslots++;
+	if (m->shared)
+		return;
+	switch (m->kind) {
+	case MEASURE_COUNT: m->slot = c->nslots++; break;
+	case MEASURE_SUM:
+		m->slot = c->nslots;
+		c->nslots += 2;
+		break;
+	case MEASURE_HISTOGRAM: m->hist = c->nhists++; break;
+	case MEASURE_DISTINCT: m->set = c->nsets++; break;
+	}
 }
 
 static void take_measures(struct cube *c, struct kpi *k)

@@ -8,7 +8,9 @@
 #include "event/event.h"
 
 enum { KPI_DIMS = 8, KPI_TIMES = 16 };
-enum measure_kind { MEASURE_COUNT, MEASURE_SUM, MEASURE_DISTINCT };
+enum measure_kind { MEASURE_COUNT, MEASURE_SUM, MEASURE_HISTOGRAM, MEASURE_DISTINCT };
+/* Of the events with the same key only one counts: see kpi/standing.h. */
+enum choose { CHOOSE_ALL, CHOOSE_LATEST, CHOOSE_FIRST };
 
 struct kpi;
 struct measure {
@@ -18,17 +20,25 @@ struct measure {
 	const struct event_type *type; /* resolved from type_name */
 	char *field_name;              /* NULL: none */
 	struct field_ref field;
-	char *at_name;                   /* NULL: placed by `time` */
-	int at;                          /* index in type->fields or -1 */
-	int at_slot;                     /* store_place_slot, or -1 */
-	int times;                       /* distinct: the set seen at least so often; else 1 */
-	bool days;                       /* distinct: on different days */
-	int where;                       /* handle of the Lua function, 0 = none */
+	char *at_name;              /* NULL: placed by `time` */
+	int at;                     /* index in type->fields or -1 */
+	int at_slot;                /* store_place_slot, or -1 */
+	int times;                  /* distinct: the set seen at least so often; else 1 */
+	bool days;                  /* distinct: on different days */
+	int64_t bucket;             /* histogram: width of a bucket, in the field's unit; 1 = each
+				     * value by itself */
+	enum choose choose;         /* latest, first */
+	char *key_name, *rank_name; /* of these options: { KEY, by = RANK }; NULL with ALL */
+	struct field_ref key, rank; /* rank: an integer, decimal, duration or time, or ATTR_TIME */
+	int choice;                 /* store_choice_rule of (type, key, rank, choose); -1 none */
+	int where;                  /* handle of the Lua function, 0 = none */
 	struct field_ref dims[KPI_DIMS]; /* as kpi->by */
 	const struct kpi *kpi;
-	int slot;    /* count, sum: its integer in the cube's cells */
-	int set;     /* distinct: its number among the cube's sets */
-	bool shared; /* an equal measure of the cube feeds its slot or set */
+	int slot;    /* count: its integer in the cube's cells; sum: its sum, and in slot + 1 the
+		      * number of events in it (a sum of 0 is not no event); else -1 */
+	int hist;    /* histogram: its number among the cells' histograms, else -1 */
+	int set;     /* distinct: its number among the cube's sets, else -1 */
+	bool shared; /* an equal measure of the cube feeds its slot, histogram or set */
 };
 
 struct kpi {
@@ -41,9 +51,11 @@ struct kpi {
 	int nby;
 	struct measure *measures; /* in name order */
 	int nmeasures;
-	int formula;   /* handle of the Lua function */
-	int interval;  /* the same, 0 = none */
-	char hash[65]; /* identity of the definition */
+	int64_t min_n;    /* below it: few_answers; 0 = [kpi] min_n */
+	int64_t suppress; /* below it: suppressed (k-anonymity); 0 = never */
+	int formula;      /* handle of the Lua function */
+	int interval;     /* the same, 0 = none */
+	char hash[65];    /* identity of the definition */
 	struct cube *cube;
 	char currency[4]; /* format money: of its sums; "" = the company's */
 };
@@ -53,7 +65,7 @@ struct cube {
 	char *plugin, *dims; /* dims: names joined by ',' */
 	int ndims;
 	struct measure **measures;
-	int nmeasures, nslots, nsets;
+	int nmeasures, nslots, nhists, nsets;
 };
 
 void kpi_free(struct kpi *k);

@@ -21,11 +21,11 @@ static int sink_where(void *ctx, const struct measure *m, struct event *ev, stru
 }
 
 static int sink_add(void *ctx, const struct measure *m, int32_t day, struct str group,
-	int64_t delta, struct cx_err *e)
+	int64_t delta, int n, struct cx_err *e)
 {
 	struct scan *s = ctx;
 	struct targets t;
-	(void)e;
+	(void)n, (void)e;
 	int rc = answer_targets(s->a, day, group, &t);
 	return rc < 0 ? rc : answer_add(s->a, &t, m, delta);
 }
@@ -61,8 +61,12 @@ static int sink_exclude(void *ctx, const struct measure *m, int32_t day, const s
 static int scan_event(void *ctx, struct event *ev)
 {
 	struct scan *s = ctx;
-	const struct tally_sink sink = {
-		s, sink_where, sink_add, sink_see, sink_intern, sink_exclude};
+	const struct tally_sink sink = {.ctx = s,
+		.where = sink_where,
+		.add = sink_add,
+		.see = sink_see,
+		.intern = sink_intern,
+		.exclude = sink_exclude};
 	const struct kpi *k = s->a->k;
 	bool missing;
 	arena_reset(&s->event);
@@ -77,7 +81,7 @@ static int scan_event(void *ctx, struct event *ev)
 		if (rc == 1)
 			continue; /* left out of the whole days too */
 		arena_reset(&s->scratch);
-		rc = tally_measure(m, ev, &sink, &s->scratch, s->a->e);
+		rc = tally_measure(m, ev, 1, &sink, &s->scratch, s->a->e);
 		if (rc < 0)
 			return rc;
 	}

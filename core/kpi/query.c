@@ -23,14 +23,13 @@ static int read_cell(void *ctx, int32_t day, struct str group, const void *p, si
 	struct reading *r = ctx;
 	struct answer *a = r->a;
 	const struct cube *c = a->k->cube;
-	const uint8_t *touched;
 	struct cell_at at = {r->cube, day, group};
-	if (!cell_read(p, n, at, c->nslots, &touched, r->v))
+	if (!cell_read(p, n, at, c->nslots, r->v))
 		return cell_damaged(c, at, a->e);
 	bool have = false;
 	for (int i = 0; i < a->k->nmeasures; i++) {
 		const struct measure *m = &a->k->measures[i];
-		if (m->slot < 0 || !cell_touched(touched, m->slot))
+		if (m->slot < 0 || !cell_has(r->v, m))
 			continue;
 		int rc = have ? CX_OK : answer_targets(a, day, group, &r->t);
 		have = true;
@@ -119,7 +118,6 @@ static int begin(struct answer *a, int cube)
 	size_t nm = (size_t)a->k->nmeasures;
 	window_of(a->q, &a->w);
 	a->total = xcalloc(nm, sizeof *a->total);
-	a->measured = arena_alloc(&a->arena, nm * sizeof *a->measured);
 	if (a->q->every != EVERY_NONE) {
 		int rc = series_days(a, cube, &lo, &hi);
 		if (rc < 0)
@@ -145,7 +143,7 @@ static void figures_free(struct figure *v, size_t n)
 	free(v);
 }
 
-static void answer_free(struct answer *a)
+void answer_free(struct answer *a)
 {
 	size_t nm = (size_t)a->k->nmeasures, nb = (size_t)a->nbuckets;
 	figures_free(a->total, nm);
@@ -161,6 +159,22 @@ static void answer_free(struct answer *a)
 	arena_free(&a->arena);
 }
 
+int answer_open(struct answer *a)
+{
+	int cube = a->k->cube->id;
+	int rc = cube >= 0 ? CX_OK
+			   : store_cube_id(a->s, a->k->plugin, a->k->cube->dims, &cube, a->e);
+	if (rc >= 0)
+		rc = begin(a, cube);
+	if (rc >= 0 && a->w.before)
+		rc = edge_scan(a, &a->w.edges[0]);
+	if (rc >= 0)
+		rc = read_days(a, cube);
+	if (rc >= 0 && a->w.after)
+		rc = edge_scan(a, &a->w.edges[1]);
+	return rc < 0 ? rc : answer_close(a);
+}
+
 int kpi_query_run(struct store *s, const struct kpi *k, const struct kpi_query *q,
 	const struct kpi_host *host, const struct kpi_meta *meta, struct buf *json,
 	struct cx_err *e)
@@ -168,18 +182,7 @@ int kpi_query_run(struct store *s, const struct kpi *k, const struct kpi_query *
 	struct cx_err own = {0};
 	struct answer a = {.s = s, .k = k, .q = q, .host = host, .meta = meta, .e = e ? e : &own};
 	size_t start = json->len;
-	int cube = k->cube->id;
-	int rc = cube >= 0 ? CX_OK : store_cube_id(s, k->plugin, k->cube->dims, &cube, a.e);
-	if (rc >= 0)
-		rc = begin(&a, cube);
-	if (rc >= 0 && a.w.before)
-		rc = edge_scan(&a, &a.w.edges[0]);
-	if (rc >= 0)
-		rc = read_days(&a, cube);
-	if (rc >= 0 && a.w.after)
-		rc = edge_scan(&a, &a.w.edges[1]);
-	if (rc >= 0)
-		rc = answer_close(&a);
+	int rc = answer_open(&a);
 	if (rc >= 0)
 		rc = answer_json(&a, json);
 	if (rc < 0)

@@ -7,6 +7,8 @@
 #ifndef CX_KPI_QUERY_H
 #define CX_KPI_QUERY_H
 
+#include "base/tz.h"
+#include "kpi/hist.h"
 #include "kpi/set.h"
 #include "kpi/tally.h"
 #include "store/store.h"
@@ -14,12 +16,18 @@
 enum every { EVERY_NONE, EVERY_DAY, EVERY_WEEK, EVERY_MONTH, EVERY_QUARTER, EVERY_YEAR };
 
 struct kpi_param {
-	const char *name, *value; /* from, to, last, every, by, where (repeatable) */
+	/* from, to, last, every, by, where (repeatable), compare, as_known, pool */
+	const char *name, *value;
 };
+enum compare { COMPARE_NONE, COMPARE_PREVIOUS, COMPARE_YEAR };
 struct kpi_query {
 	bool has_from, has_to;
 	int64_t from_ms, to_ms;
+	int last_months, last_days; /* of `last`, 0 = not given: what "previous" goes back */
 	enum every every;
+	enum compare compare;
+	int64_t known_ms;      /* as_known; INT64_MAX = now */
+	int64_t pool;          /* groups of fewer answers are pooled; 0 = no */
 	int by[KPI_DIMS], nby; /* indexes into kpi->by */
 	struct {
 		int dim;
@@ -32,24 +40,50 @@ struct kpi_query {
 int kpi_query_parse(struct kpi_query *q, const struct kpi *k, const struct kpi_param *params,
 	int nparams, int64_t now_ms, struct cx_err *e);
 
-struct kpi_measured { /* one merged measure, parallel to kpi->measures */
-	int64_t i;
-	struct kset *set; /* distinct: S_times as a set of one level; owned by the query */
+struct kpi_measured {      /* one merged measure, parallel to kpi->measures */
+	int64_t i;         /* histogram: number of events; distinct: size of the set */
+	struct kset *set;  /* distinct: S_times as a set of one level; owned by the query */
+	struct hist *hist; /* histogram; owned by the query */
+};
+
+/* What a formula sees: the measures over one window, for one group or all, and the way to the same
+ * measures over other windows. Views live until the formula, interval or compare call ends. */
+struct kpi_view;
+const struct kpi_measured *kpi_view_measured(const struct kpi_view *v);
+/* Over the window moved by sign × d (calendar units keep the wall clock, both ends clamped at month
+ * end; an open end stays open), or all time before it. 1: *out; 0 no data: the window has no
+ * `from` to be moved (a view of before() moves by its end); before() of such a window is empty. */
+int kpi_view_shift(
+	struct kpi_view *v, struct duration d, int sign, struct kpi_view **out, struct cx_err *e);
+int kpi_view_before(struct kpi_view *v, struct kpi_view **out, struct cx_err *e);
+
+struct kpi_interval { /* what a KPI's interval function returned */
+	bool none, has_n;
+	double low, high, n; /* n: answers it rests on */
+	char method[16];     /* "" = not said */
+};
+struct kpi_change { /* is the difference of two windows proven? runtime/compare.lua */
+	bool has_p;
+	double p;
+	char test[24];
 };
 struct kpi_host { /* what only Lua can do */
 	void *ctx;
 	int (*where)(void *ctx, const struct measure *m, struct event *ev, struct cx_err *e);
 	/* Value of the formula; *null with no data (nil, NaN, ±inf). */
-	int (*formula)(void *ctx, const struct kpi *k, const struct kpi_measured *m, double *value,
+	int (*formula)(void *ctx, const struct kpi *k, struct kpi_view *v, double *value,
 		bool *null, struct cx_err *e);
-	/* Confidence interval of KPIs that declare one; NULL: never asked. *method: its name or
-	 * NULL, valid until the next call. */
-	int (*interval)(void *ctx, const struct kpi *k, const struct kpi_measured *m, double *low,
-		double *high, const char **method, bool *null, struct cx_err *e);
+	/* Confidence interval of KPIs that declare one; NULL: never asked. */
+	int (*interval)(void *ctx, const struct kpi *k, struct kpi_view *v,
+		struct kpi_interval *out, struct cx_err *e);
+	/* Two windows of a KPI that declares an interval; NULL: never asked. */
+	int (*compare)(void *ctx, const struct kpi *k, struct kpi_view *now,
+		struct kpi_view *before, struct kpi_change *out, struct cx_err *e);
 	const char *company_currency; /* for kpi_verify, which reads events back; NULL: "XXX" */
 };
 struct kpi_meta { /* what the reply says of the definition, and how numbers are written */
 	const char *plugin_version, *company_currency;
+	int64_t min_n; /* [kpi] min_n */
 };
 int kpi_query_run(struct store *s, const struct kpi *k, const struct kpi_query *q,
 	const struct kpi_host *host, const struct kpi_meta *meta, struct buf *json,

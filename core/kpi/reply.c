@@ -49,40 +49,31 @@ static void write_measures(struct buf *b, const struct kpi *k, const struct kpi_
 	jw_obj_end(b);
 }
 
-static int write_interval(struct answer *a, struct buf *b, const struct kpi_measured *v)
+static int write_interval(struct answer *a, struct buf *b, struct kpi_view *v)
 {
-	double low, high;
-	const char *method = NULL;
-	bool null = false;
+	struct kpi_interval i = {0};
 	if (!a->k->interval || !a->host->interval)
 		return CX_OK;
-	int rc = a->host->interval(a->host->ctx, a->k, v, &low, &high, &method, &null, a->e);
-	if (rc < 0 || null)
+	int rc = a->host->interval(a->host->ctx, a->k, v, &i, a->e);
+	if (rc < 0 || i.none)
 		return rc;
-	jw_kdouble(b, "low", low);
-	jw_kdouble(b, "high", high);
-	if (method && *method)
-		jw_kstr(b, "method", method);
+	jw_kdouble(b, "low", i.low);
+	jw_kdouble(b, "high", i.high);
+	if (i.method[0])
+		jw_kstr(b, "method", i.method);
 	return CX_OK;
 }
 
 /* The members that every figure has: value, interval, note, text, measures. */
-static int write_figure(struct answer *a, struct buf *b, const struct figure *f,
+static int write_figure(struct answer *a, struct buf *b, struct answer_group *g, int bucket,
 	const struct money *money, bool partial)
 {
 	const struct kpi *k = a->k;
-	struct kpi_measured *v = a->measured;
+	struct kpi_view *view = view_open(a, g, bucket);
 	char text[NUMBER_TEXT];
 	double value = 0;
 	bool null = false;
-	for (int i = 0; i < k->nmeasures; i++) {
-		v[i] = (struct kpi_measured){f[i].i, NULL};
-		if (k->measures[i].kind != MEASURE_DISTINCT)
-			continue;
-		v[i].set = f[i].set ? kset_top(f[i].set) : kset_new(1);
-		v[i].i = (int64_t)kset_count(v[i].set, 1);
-	}
-	int rc = a->host->formula(a->host->ctx, k, v, &value, &null, a->e);
+	int rc = a->host->formula(a->host->ctx, k, view, &value, &null, a->e);
 	null = null || !isfinite(value);
 	value += 0.0; /* no -0 */
 	if (rc >= 0) {
@@ -92,14 +83,13 @@ static int write_figure(struct answer *a, struct buf *b, const struct figure *f,
 		else
 			jw_double(b, value);
 		if (!null)
-			rc = write_interval(a, b, v);
+			rc = write_interval(a, b, view);
 	}
 	number_text(text, value, null, money->format, -1, money->scale, money->currency);
 	jw_kstr(b, "note", null ? "no_data" : partial ? "partial" : NULL);
 	jw_kstr(b, "text", text);
-	write_measures(b, k, v);
-	for (int i = 0; i < k->nmeasures; i++)
-		kset_free(v[i].set);
+	write_measures(b, k, kpi_view_measured(view));
+	view_close(view);
 	return rc < 0 ? rc : CX_OK;
 }
 
@@ -133,7 +123,7 @@ static void shown(const struct answer *a, int *lo, int *hi)
 		*lo = 0;
 }
 
-static int write_series(struct answer *a, struct buf *b, const struct figure *f,
+static int write_series(struct answer *a, struct buf *b, struct answer_group *g,
 	const struct money *money, const bool *partial)
 {
 	int lo, hi;
@@ -146,7 +136,7 @@ static int write_series(struct answer *a, struct buf *b, const struct figure *f,
 		jw_obj(b);
 		write_time(b, "from", true, a->buckets[i].from_ms);
 		write_time(b, "to", true, a->buckets[i].to_ms);
-		int rc = write_figure(a, b, f + (ptrdiff_t)i * a->k->nmeasures, money, partial[i]);
+		int rc = write_figure(a, b, g, i, money, partial[i]);
 		if (rc < 0)
 			return rc;
 		jw_obj_end(b);
@@ -175,7 +165,7 @@ static int write_groups(
 	jw_key(b, "groups");
 	jw_arr(b);
 	for (int i = 0; i < a->ngroups; i++) {
-		const struct answer_group *g = a->groups[i];
+		struct answer_group *g = a->groups[i];
 		jw_obj(b);
 		jw_key(b, "by");
 		jw_obj(b);
@@ -184,9 +174,9 @@ static int write_groups(
 			jw_raw(b, g->el[j].p, g->el[j].n);
 		}
 		jw_obj_end(b);
-		int rc = write_figure(a, b, g->total, money, any);
+		int rc = write_figure(a, b, g, -1, money, any);
 		if (rc >= 0)
-			rc = write_series(a, b, g->series, money, partial);
+			rc = write_series(a, b, g, money, partial);
 		if (rc < 0)
 			return rc;
 		jw_obj_end(b);
@@ -231,7 +221,7 @@ static int write_all(struct answer *a, struct buf *b, bool *partial)
 		jw_kint(b, "scale", money.scale);
 		jw_kstr(b, "currency", currency);
 	}
-	rc = write_figure(a, b, a->total, &money, any);
+	rc = write_figure(a, b, NULL, -1, &money, any);
 	if (rc < 0)
 		return rc;
 	jw_key(b, "definition");
@@ -240,7 +230,7 @@ static int write_all(struct answer *a, struct buf *b, bool *partial)
 	jw_kstr(b, "version", a->meta->plugin_version);
 	jw_kstr(b, "hash", k->hash);
 	jw_obj_end(b);
-	rc = write_series(a, b, a->series, &money, partial);
+	rc = write_series(a, b, NULL, &money, partial);
 	if (rc >= 0)
 		rc = write_groups(a, b, &money, any, partial);
 	jw_obj_end(b);

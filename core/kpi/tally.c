@@ -1,5 +1,7 @@
 #include "kpi/tally.h"
 
+#include "kpi/hist.h"
+
 bool tally_instant(const struct measure *m, const struct event *ev, int64_t *ms)
 {
 	if (m->at < 0) {
@@ -22,24 +24,43 @@ static struct str ident_text(const struct measure *m, struct value v, struct are
 	return value_text(v, f->kind, f->scale, a);
 }
 
-static int count_it(const struct measure *m, struct event *ev, int32_t day, struct value v,
-	const struct tally_sink *sink, struct arena *a, struct cx_err *e)
+static const char *too_much(int rc)
 {
-	struct str group = kpi_group(m, m->kpi->nby, ev, a);
-	if (m->kind == MEASURE_DISTINCT) {
-		uint32_t id;
-		int rc = sink->intern(sink->ctx, ident_text(m, v, a), &id, e);
-		return rc > 0 ? sink->see(sink->ctx, m, day, group, id, e) : rc;
-	}
-	int rc = sink->add(sink->ctx, m, day, group, m->kind == MEASURE_COUNT ? 1 : v.i, e);
-	if (rc != TALLY_TOO_LARGE)
-		return rc;
-	return sink->exclude(sink->ctx, m, day, ev,
-		CX_T("a soma passou de 64 bits", "the sum exceeded 64 bits"), e);
+	if (rc == TALLY_TOO_LARGE)
+		return CX_T("a soma passou de 64 bits", "the sum exceeded 64 bits");
+	return CX_T("valores diferentes demais num dia: declare bucket no histograma",
+		"too many different values in a day: declare a bucket for the histogram");
 }
 
-int tally_measure(const struct measure *m, struct event *ev, const struct tally_sink *sink,
-	struct arena *a, struct cx_err *e)
+static int count_it(const struct measure *m, struct event *ev, int32_t day, struct value v,
+	int sign, const struct tally_sink *sink, struct arena *a, struct cx_err *e)
+{
+	if (m->kind == MEASURE_DISTINCT && sign < 0)
+		return sink->spoil(sink->ctx, m, day, e);
+	struct str group = kpi_group(m, m->kpi->nby, ev, a);
+	int64_t delta = 1;
+	uint32_t id;
+	int rc;
+	switch (m->kind) {
+	case MEASURE_DISTINCT:
+		rc = sink->intern(sink->ctx, ident_text(m, v, a), &id, e);
+		return rc > 0 ? sink->see(sink->ctx, m, day, group, id, e) : rc;
+	case MEASURE_HISTOGRAM:
+		v.i = hist_bucket(v.i, m->bucket);
+		rc = sink->put(sink->ctx, m, day, group, v.i, sign, e);
+		break;
+	case MEASURE_SUM: delta = v.i; /* fall through */
+	default:
+		if (__builtin_mul_overflow(delta, sign, &delta))
+			rc = TALLY_TOO_LARGE;
+		else
+			rc = sink->add(sink->ctx, m, day, group, delta, sign, e);
+	}
+	return rc > 0 ? sink->exclude(sink->ctx, m, day, ev, too_much(rc), e) : rc;
+}
+
+int tally_measure(const struct measure *m, struct event *ev, int sign,
+	const struct tally_sink *sink, struct arena *a, struct cx_err *e)
 {
 	int64_t ms;
 	struct value v = {0};
@@ -59,5 +80,5 @@ int tally_measure(const struct measure *m, struct event *ev, const struct tally_
 		if (!yes)
 			return CX_OK;
 	}
-	return count_it(m, ev, day, v, sink, a, e);
+	return count_it(m, ev, day, v, sign, sink, a, e);
 }

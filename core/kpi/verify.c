@@ -9,7 +9,6 @@
 struct vcell { /* a cell as the log says it should be */
 	struct cell_at at;
 	bool met; /* found in the store */
-	uint8_t *touched;
 	int64_t *v;
 	struct kset **sets;
 };
@@ -61,13 +60,11 @@ static struct vcell *find(struct verify *v, struct cell_at at, bool make)
 		return c;
 	size_t slots = (size_t)v->c->nslots * sizeof(int64_t);
 	size_t sets = (size_t)v->c->nsets * sizeof(struct kset *);
-	size_t bits = cell_bits(v->c->nslots);
-	c = arena_alloc(&v->arena, sizeof *c + slots + sets + bits);
-	memset(c, 0, sizeof *c + slots + sets + bits);
+	c = arena_alloc(&v->arena, sizeof *c + slots + sets);
+	memset(c, 0, sizeof *c + slots + sets);
 	c->at = (struct cell_at){v->c->id, at.day, arena_str(&v->arena, at.group.p, at.group.n)};
 	c->v = (int64_t *)(c + 1);
 	c->sets = (struct kset **)(c->v + v->c->nslots);
-	c->touched = (uint8_t *)(c->sets + v->c->nsets);
 	pmap_add(&v->map, h, c);
 	return c;
 }
@@ -79,7 +76,7 @@ static int sink_where(void *ctx, const struct measure *m, struct event *ev, stru
 }
 
 static int sink_add(void *ctx, const struct measure *m, int32_t day, struct str group,
-	int64_t delta, struct cx_err *e)
+	int64_t delta, int n, struct cx_err *e)
 {
 	struct verify *v = ctx;
 	struct vcell *c = find(v, (struct cell_at){v->c->id, day, group}, true);
@@ -88,7 +85,8 @@ static int sink_add(void *ctx, const struct measure *m, int32_t day, struct str 
 	if (__builtin_add_overflow(c->v[m->slot], delta, &sum))
 		return TALLY_TOO_LARGE;
 	c->v[m->slot] = sum;
-	c->touched[m->slot / 8] |= (uint8_t)(1 << m->slot % 8);
+	if (m->kind == MEASURE_SUM)
+		c->v[m->slot + 1] += n;
 	return CX_OK;
 }
 
@@ -128,8 +126,12 @@ static int sink_exclude(void *ctx, const struct measure *m, int32_t day, const s
 static int walk_event(void *ctx, struct event *ev)
 {
 	struct verify *v = ctx;
-	const struct tally_sink sink = {
-		v, sink_where, sink_add, sink_see, sink_intern, sink_exclude};
+	const struct tally_sink sink = {.ctx = v,
+		.where = sink_where,
+		.add = sink_add,
+		.see = sink_see,
+		.intern = sink_intern,
+		.exclude = sink_exclude};
 	bool missing;
 	arena_reset(&v->event);
 	ev->type = v->type;
@@ -145,7 +147,7 @@ static int walk_event(void *ctx, struct event *ev)
 		if (rc == 1)
 			continue; /* left out, and it would crash again */
 		arena_reset(&v->scratch);
-		rc = tally_measure(m, ev, &sink, &v->scratch, v->e);
+		rc = tally_measure(m, ev, 1, &sink, &v->scratch, v->e);
 		if (rc < 0)
 			return rc;
 	}
@@ -200,10 +202,8 @@ static int fold_rest(struct verify *v)
 		if (rc != 1)
 			continue;
 		struct vcell *to = find(v, (struct cell_at){v->c->id, c->at.day, rest}, true);
-		for (int j = 0; j < v->c->nslots; j++) {
+		for (int j = 0; j < v->c->nslots; j++)
 			to->v[j] += c->v[j];
-			to->touched[j / 8] |= c->touched[j / 8];
-		}
 		for (int j = 0; j < v->c->nsets; j++) {
 			if (c->sets[j] && !to->sets[j])
 				to->sets[j] = kset_new(KPI_TIMES);
@@ -224,16 +224,14 @@ static int check_cell(void *ctx, int32_t day, struct str group, const void *p, s
 	struct verify *v = ctx;
 	struct cell_at at = {v->c->id, day, group};
 	struct vcell *c = find(v, at, false);
-	const uint8_t *touched;
 	int64_t *stored = arena_alloc(&v->scratch, (size_t)v->c->nslots * sizeof *stored + 1);
 	if (c)
 		c->met = true;
-	if (!cell_read(p, n, at, v->c->nslots, &touched, stored)) {
+	if (!cell_read(p, n, at, v->c->nslots, stored)) {
 		tell(v, at, CX_T("danificada", "damaged"));
 	} else if (!c) {
 		tell(v, at, CX_T("não vem de nenhum evento", "comes from no event"));
-	} else if (memcmp(touched, c->touched, cell_bits(v->c->nslots)) != 0 ||
-		   memcmp(stored, c->v, (size_t)v->c->nslots * sizeof *stored) != 0) {
+	} else if (memcmp(stored, c->v, (size_t)v->c->nslots * sizeof *stored) != 0) {
 		tell(v, at, CX_T("difere dos eventos", "differs from the events"));
 	}
 	arena_reset(&v->scratch);

@@ -143,8 +143,8 @@ struct call {
 	enum what what;
 	int slot, handle;
 	bool yes, null;
-	double value, high;
-	char *method;
+	double value;
+	struct kpi_interval *interval;
 };
 
 static void take_number(lua_State *L, struct call *c)
@@ -172,11 +172,14 @@ static void take_interval(lua_State *L, struct call *c)
 	int low = lua_getfield(L, -1, "low"), high = lua_getfield(L, -2, "high");
 	if (low != LUA_TNUMBER || high != LUA_TNUMBER)
 		luaL_error(L, "interval must return low and high as numbers");
-	c->value = lua_tonumber(L, -2);
-	c->high = lua_tonumber(L, -1);
-	c->null = !isfinite(c->value) || !isfinite(c->high);
+	struct kpi_interval *i = c->interval;
+	i->low = lua_tonumber(L, -2);
+	i->high = lua_tonumber(L, -1);
+	c->null = !isfinite(i->low) || !isfinite(i->high);
 	if (lua_getfield(L, -3, "method") == LUA_TSTRING)
-		snprintf(c->method, 16, "%s", lua_tostring(L, -1));
+		snprintf(i->method, sizeof i->method, "%s", lua_tostring(L, -1));
+	i->has_n = lua_getfield(L, -4, "n") == LUA_TNUMBER;
+	i->n = i->has_n ? lua_tonumber(L, -1) : 0;
 }
 
 static int dispatch(lua_State *L)
@@ -350,42 +353,36 @@ int plugin_derive(struct plugin *p, struct event *ev,
 	return rc;
 }
 
-static int call_measured(struct plugin *p, struct call *c, const struct kpi *k,
-	const struct kpi_measured *m, struct lua_fail *f)
+static int call_measured(struct plugin *p, struct call *c, const struct kpi *k, struct kpi_view *v,
+	struct lua_fail *f)
 {
 	struct slot *s = begin(p, NULL, USE_MEASURE, c, f);
 	if (!s)
 		return -1;
 	s->kpi = k;
-	s->measured = m;
+	s->measured = kpi_view_measured(v);
 	return call(p, c, c->handle, p->limits.formula_ms, k->file, k->line, f);
 }
 
-int plugin_formula(struct plugin *p, const struct kpi *k, const struct kpi_measured *m,
-	double *value, bool *null, struct lua_fail *f)
+int plugin_formula(struct plugin *p, const struct kpi *k, struct kpi_view *v, double *value,
+	bool *null, struct lua_fail *f)
 {
 	struct call c = {.what = CALL_FORMULA, .handle = k->formula};
-	int rc = call_measured(p, &c, k, m, f);
+	int rc = call_measured(p, &c, k, v, f);
 	*null = rc < 0 || c.null;
 	*value = *null ? 0 : c.value;
 	return rc;
 }
 
-int plugin_interval(struct plugin *p, const struct kpi *k, const struct kpi_measured *m,
-	double *low, double *high, char method[16], bool *none, struct lua_fail *f)
+int plugin_interval(struct plugin *p, const struct kpi *k, struct kpi_view *v,
+	struct kpi_interval *out, struct lua_fail *f)
 {
-	struct call c = {.what = CALL_INTERVAL, .handle = k->interval, .method = method};
-	method[0] = 0;
-	*none = true;
-	*low = *high = 0;
+	struct call c = {.what = CALL_INTERVAL, .handle = k->interval, .interval = out};
+	*out = (struct kpi_interval){.none = true};
 	if (!k->interval)
 		return 0;
-	int rc = call_measured(p, &c, k, m, f);
-	*none = rc < 0 || c.null;
-	if (!*none) {
-		*low = c.value;
-		*high = c.high;
-	}
+	int rc = call_measured(p, &c, k, v, f);
+	out->none = rc < 0 || c.null;
 	return rc;
 }
 

@@ -136,12 +136,14 @@ int plugin_derive(struct plugin *p, struct event *ev,
 	void (*failed)(void *ctx, const char *handler, const struct lua_fail *f), void *ctx);
 int plugin_where(
 	struct plugin *p, const struct measure *m, struct event *ev, bool *yes, struct lua_fail *f);
-int plugin_formula(struct plugin *p, const struct kpi *k, const struct kpi_measured *m,
-	double *value, bool *null, struct lua_fail *f);
-/* The KPI's interval: low and high, and what the method is called ("" = not said); *none: there is
- * no interval, or none for these figures. */
-int plugin_interval(struct plugin *p, const struct kpi *k, const struct kpi_measured *m,
-	double *low, double *high, char method[16], bool *none, struct lua_fail *f);
+int plugin_formula(struct plugin *p, const struct kpi *k, struct kpi_view *v, double *value,
+	bool *null, struct lua_fail *f);
+/* The KPI's interval; out->none: there is no interval, or none for these figures. */
+int plugin_interval(struct plugin *p, const struct kpi *k, struct kpi_view *v,
+	struct kpi_interval *out, struct lua_fail *f);
+/* Is the difference between two windows proven? The test goes by what the interval rests on. */
+int plugin_compare(struct plugin *p, const struct kpi *k, struct kpi_view *now,
+	struct kpi_view *before, struct kpi_change *out, struct lua_fail *f);
 
 struct tx { /* what a reaction may do: the engine fills it */
 	void *ctx;

@@ -70,6 +70,38 @@ int store_place_add(struct store *s, int slot, int64_t ms, int64_t seq, struct c
 /* Writes derived fields computed later (a new derive over old events). */
 int store_event_set_derived(struct store *s, int64_t seq, struct str derived, struct cx_err *e);
 
+/* One event by its seq, texts copied to a: 1 found, 0 not. */
+int store_event_get(
+	struct store *s, int64_t seq, struct event *ev, struct arena *a, struct cx_err *e);
+
+/* Corrections (kpi/standing.h): ev->root is the seq of the event its whole family stands for. */
+int store_correction_add(struct store *s, const struct event *ev, struct cx_err *e);
+int store_corrected(struct store *s, struct cx_err *e); /* 1: there is any correction at all */
+/* The newest of a family among those recorded before known_ms (0: not even the root was), and how
+ * many corrections it has in all. */
+struct family {
+	int64_t newest, newest_ms; /* seq, recorded_ms */
+	int64_t corrections;
+};
+int store_family(
+	struct store *s, int64_t root, int64_t known_ms, struct family *f, struct cx_err *e);
+
+/* latest/first: the number of (type, key, rank, latest), made on first use by the writer; -1 when a
+ * reader finds none. */
+int store_choice_rule(struct store *s, const char *type, const char *key, const char *rank,
+	bool latest, int *rule, struct cx_err *e);
+struct candidate {
+	int64_t rank, seq, recorded_ms;
+	int64_t root; /* 0: the event corrects none */
+	struct str id, source;
+};
+int store_candidate_add(struct store *s, int rule, uint32_t ident, int64_t rank, int64_t seq,
+	struct cx_err *e);                                              /* also if it is there */
+typedef int (*store_candidate_f)(void *ctx, const struct candidate *c); /* 0 go on, 1 stop, <0 */
+/* Those of one key, by rank and seq: greatest first if latest, else least first. */
+int store_candidates(struct store *s, int rule, uint32_t ident, bool latest, store_candidate_f f,
+	void *ctx, struct cx_err *e);
+
 /* Makes (or remakes, where changed) the view ev_<type> with a column per field. */
 int store_type_view(struct store *s, const struct event_type *t, struct cx_err *e);
 void store_view_name(const char *type, char *out, size_t cap); /* "ev_nps_answered" */
@@ -92,6 +124,21 @@ int store_cells(struct store *s, int cube, int32_t first, int32_t last, store_ce
 	struct cx_err *e);
 int store_cell_days(struct store *s, int cube, int32_t *first, int32_t *last,
 	struct cx_err *e); /* 1 there are cells, 0 none */
+
+/* When a day of a cube last learned something, where that was after the day's end: keeps the
+ * greatest. store_known_days: those that learned something at known_ms or later. */
+int store_known_put(struct store *s, int cube, int32_t day, int64_t known_ms, struct cx_err *e);
+typedef int (*store_day_f)(void *ctx, int32_t day);
+int store_known_days(struct store *s, int cube, int32_t first, int32_t last, int64_t known_ms,
+	store_day_f f, void *ctx, struct cx_err *e); /* ascending */
+/* Days that are to be counted again from the log, ascending. cube -1: any; first call of f ends it
+ * with 1. */
+int store_spoil(struct store *s, int cube, int32_t day, struct cx_err *e);
+int store_spoilt_days(struct store *s, int cube, int32_t first, int32_t last, store_day_f f,
+	void *ctx, struct cx_err *e);
+int store_spoilt_any(struct store *s, int *cube, int32_t *day, struct cx_err *e); /* 1 there is */
+/* Removes the cells, blobs and exclusions of the cube's day and its mark; sets must be folded. */
+int store_day_drop(struct store *s, int cube, int32_t day, struct cx_err *e);
 
 /* Sets: what a batch saw is one row of a log until it is folded into a blob per place (kpi/set.h).
  */
@@ -133,6 +180,9 @@ int store_ident_add(struct store *s, const uint8_t hash[16], uint32_t *id, struc
 /* An event that a measure had to leave out, and why. */
 int store_exclude(struct store *s, const char *plugin, const char *kpi, const char *measure,
 	int32_t day, int64_t seq, const char *reason, struct cx_err *e);
+/* Takes one back: 1 it was there, 0 not. */
+int store_readmit(
+	struct store *s, const char *kpi, const char *measure, int64_t seq, struct cx_err *e);
 /* The reason of those left out because the plugin's code killed the engine. Only these have to be
  * looked up when figures are counted again: a measure that raises does so again. measure NULL: is
  * there any at all? 1 yes, 0 no. */

@@ -135,9 +135,10 @@ static int where(void *ctx, const struct measure *m, struct event *ev, struct cx
 	return ev->fields[0].kind == VALUE_INT && ev->fields[0].i > 50;
 }
 
-static int formula(void *ctx, const struct kpi *k, const struct kpi_measured *m, double *value,
-	bool *null, struct cx_err *e)
+static int formula(void *ctx, const struct kpi *k, struct kpi_view *view, double *value, bool *null,
+	struct cx_err *e)
 {
+	const struct kpi_measured *m = kpi_view_measured(view);
 	(void)ctx, (void)e;
 	*value = (double)m[0].i / (double)m[k->nmeasures - 1].i;
 	*null = false;
@@ -145,7 +146,7 @@ static int formula(void *ctx, const struct kpi *k, const struct kpi_measured *m,
 }
 
 static const struct kpi_host host = {.where = where, .formula = formula};
-static const struct kpi_meta meta = {"1.0.0", "BRL"};
+static const struct kpi_meta meta = {"1.0.0", "BRL", 10};
 
 static void open_store(int64_t max_groups)
 {
@@ -219,7 +220,8 @@ static void add_event(const struct plain *p)
 	for (int c = 0; c < ncubes; c++)
 		for (int i = 0; i < cubes[c]->nmeasures; i++)
 			if (cubes[c]->measures[i]->type == ev.type)
-				ok(cells_tally(cells, cubes[c]->measures[i], &ev, &err));
+				ok(cells_tally(cells, cubes[c]->measures[i], &ev, 1, ev.recorded_ms,
+					&err));
 }
 
 /* ---- answers ---- */

@@ -94,17 +94,18 @@ static void windows(void **unused)
 	close_store();
 }
 
-static int interval(void *ctx, const struct kpi *k, const struct kpi_measured *m, double *low,
-	double *high, const char **method, bool *null, struct cx_err *e)
+static int interval(void *ctx, const struct kpi *k, struct kpi_view *v, struct kpi_interval *out,
+	struct cx_err *e)
 {
-	(void)ctx, (void)k, (void)m, (void)e;
-	*low = 1.5, *high = 2.5, *method = "wald", *null = false;
+	(void)ctx, (void)k, (void)v, (void)e;
+	*out = (struct kpi_interval){.low = 1.5, .high = 2.5, .method = "wald"};
 	return CX_OK;
 }
 
-static int sum_of(void *ctx, const struct kpi *k, const struct kpi_measured *m, double *value,
-	bool *null, struct cx_err *e)
+static int sum_of(void *ctx, const struct kpi *k, struct kpi_view *v, double *value, bool *null,
+	struct cx_err *e)
 {
+	const struct kpi_measured *m = kpi_view_measured(v);
 	(void)ctx, (void)e;
 	assert_string_equal(k->measures[2].name, "c_sum");
 	assert_int_equal(kset_count(m[4].set, 1), m[4].i);
@@ -230,7 +231,7 @@ static int tally_amount(int64_t amount)
 		.time_ms = at("2018-01-02 10:00"),
 		.type = &types[0],
 		.fields = fields_};
-	return cells_tally(cells, &kpis[0]->measures[2], &ev, &err);
+	return cells_tally(cells, &kpis[0]->measures[2], &ev, 1, ev.recorded_ms, &err);
 }
 
 static void sums_do_not_wrap(void **unused)

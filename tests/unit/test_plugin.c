@@ -1,4 +1,5 @@
 /* Plugins from files on disk to running functions: what they declare, and calls of it. */
+#include "kpi/answer.h"
 #include "plugin_fixture.h"
 
 /* ---- what works ---- */
@@ -219,27 +220,29 @@ static void test_formula(void **state)
 {
 	(void)state;
 	struct lua_fail f;
-	double value, low, high;
-	bool null, none;
-	char method[16];
+	double value;
+	bool null;
+	struct kpi_interval in;
 	write_file("good", "plugin.lua", good);
 	load();
 	struct plugin *p = running("good");
 	const struct kpi *k = kpi("visit-nps"); /* answers, detractors, promoters */
 	struct kpi_measured m[3] = {{.i = 3}, {.i = 2}, {.i = 1}};
-	assert_int_equal(plugin_formula(p, k, m, &value, &null, &f), 0);
+	assert_int_equal(
+		plugin_formula(p, k, &(struct kpi_view){.measured = m}, &value, &null, &f), 0);
 	assert_false(null);
 	assert_float_equal(value, -100.0 / 3, 1e-9);
-	assert_int_equal(plugin_interval(p, k, m, &low, &high, method, &none, &f), 0);
-	assert_false(none);
-	assert_string_equal(method, "adjusted");
-	assert_float_equal(low, -85, 0.5);
-	assert_float_equal(high, 51, 0.5);
+	assert_int_equal(plugin_interval(p, k, &(struct kpi_view){.measured = m}, &in, &f), 0);
+	assert_false(in.none);
+	assert_string_equal(in.method, "adjusted");
+	assert_float_equal(in.low, -85, 0.5);
+	assert_float_equal(in.high, 51, 0.5);
 	struct kpi_measured zero[3] = {{0}};
-	assert_int_equal(plugin_formula(p, k, zero, &value, &null, &f), 0);
+	assert_int_equal(
+		plugin_formula(p, k, &(struct kpi_view){.measured = zero}, &value, &null, &f), 0);
 	assert_true(null);
-	assert_int_equal(plugin_interval(p, k, zero, &low, &high, method, &none, &f), 0);
-	assert_true(none);
+	assert_int_equal(plugin_interval(p, k, &(struct kpi_view){.measured = zero}, &in, &f), 0);
+	assert_true(in.none);
 
 	k = kpi("repeat"); /* again, buyers */
 	struct kset *again = kset_new(2), *buyers = kset_new(1);
@@ -248,7 +251,7 @@ static void test_formula(void **state)
 	kset_see(buyers, 1, 1);
 	kset_see(buyers, 2, 1);
 	struct kpi_measured sets[2] = {{.set = again}, {.set = buyers}};
-	int rc = plugin_formula(p, k, sets, &value, &null, &f);
+	int rc = plugin_formula(p, k, &(struct kpi_view){.measured = sets}, &value, &null, &f);
 	if (rc < 0)
 		fail_msg("%s", f.msg);
 	assert_float_equal(value, 50, 1e-9);
@@ -277,7 +280,8 @@ static const char *formula_raises(const char *body)
 	kset_see(who, 1, 1);
 	struct kpi_measured m[2] = {{.i = 3}, {.set = who}};
 	f.msg[0] = 0;
-	int rc = plugin_formula(running("f"), kpi("k"), m, &value, &null, &f);
+	int rc = plugin_formula(
+		running("f"), kpi("k"), &(struct kpi_view){.measured = m}, &value, &null, &f);
 	kset_free(who);
 	assert_int_equal(rc, -1);
 	assert_string_equal(f.file, "plugins/f/plugin.lua");
@@ -483,7 +487,9 @@ static void test_budget(void **state)
 	struct kpi_measured one = {.i = 4};
 	double value;
 	bool null;
-	assert_int_equal(plugin_formula(p, kpi("k"), &one, &value, &null, &f), 0);
+	assert_int_equal(plugin_formula(p, kpi("k"), &(struct kpi_view){.measured = &one}, &value,
+				 &null, &f),
+		0);
 	assert_float_equal(value, 4, 0);
 }
 

@@ -14,6 +14,7 @@ CREATE TABLE event (
 	actor       TEXT,
 	sequence    TEXT,
 	corrects    TEXT,
+	root        INTEGER,          -- seq of the event that it corrects, through whatever corrections
 	data        TEXT,             -- JSON object
 	derived     TEXT,             -- JSON object
 	digest      BLOB NOT NULL,    -- of the content, to tell a retry from a conflict
@@ -26,6 +27,31 @@ CREATE TABLE event_key (
 	hash INTEGER NOT NULL,
 	seq  INTEGER NOT NULL,
 	PRIMARY KEY (hash, seq)
+) STRICT, WITHOUT ROWID;
+
+-- Corrections, by the event that the whole family stands for.
+CREATE TABLE correction (
+	root        INTEGER NOT NULL,
+	recorded_ms INTEGER NOT NULL,
+	seq         INTEGER NOT NULL,
+	PRIMARY KEY (root, recorded_ms, seq)
+) STRICT, WITHOUT ROWID;
+
+-- latest/first: all events of a type by key and rank, of which one counts.
+CREATE TABLE choice_rule (
+	rule   INTEGER PRIMARY KEY AUTOINCREMENT,
+	type   TEXT NOT NULL,
+	key    TEXT NOT NULL,
+	rank   TEXT NOT NULL,
+	latest INTEGER NOT NULL,
+	UNIQUE (type, key, rank, latest)
+) STRICT;
+CREATE TABLE candidate (
+	rule  INTEGER NOT NULL,
+	ident INTEGER NOT NULL, -- of the key's text, in the dictionary
+	rank  INTEGER NOT NULL, -- none: the least (latest) or greatest (first) there is
+	seq   INTEGER NOT NULL,
+	PRIMARY KEY (rule, ident, rank, seq)
 ) STRICT, WITHOUT ROWID;
 
 -- Events placed by another time field than `time` (a measure's `at`).
@@ -55,6 +81,19 @@ CREATE TABLE cell (
 	grp   TEXT NOT NULL,
 	value BLOB NOT NULL,
 	PRIMARY KEY (cube, day, grp)
+) STRICT, WITHOUT ROWID;
+-- When a day last learned something, if that was after its end.
+CREATE TABLE day_known (
+	cube     INTEGER NOT NULL,
+	day      INTEGER NOT NULL,
+	known_ms INTEGER NOT NULL,
+	PRIMARY KEY (cube, day)
+) STRICT, WITHOUT ROWID;
+-- Days to be counted again from the log.
+CREATE TABLE day_spoilt (
+	cube INTEGER NOT NULL,
+	day  INTEGER NOT NULL,
+	PRIMARY KEY (cube, day)
 ) STRICT, WITHOUT ROWID;
 -- Who was seen, and how often: what a batch saw is a row of the log until it is folded into one blob
 -- per cell.

@@ -1,0 +1,34 @@
+/* count.h — what a new event changes in the figures: its own measures, and those of the events that
+ * it corrects, or that no longer are the latest (first) of their key.
+ * Flow:   the event is stored with its root → count_event() with every measure of its type.
+ * Callers: the writer's ingest; tests. For a rebuild, which walks the log once all of it is there:
+ *         count_again(), which counts ev if it stands. */
+#ifndef CX_KPI_COUNT_H
+#define CX_KPI_COUNT_H
+
+#include "kpi/cells.h"
+#include "kpi/standing.h"
+
+struct counted {
+	const struct measure *m;
+	bool blind; /* its plugin's code must not run: ev is excluded as STORE_CRASHED, and days
+		     * that lose an event for it are spoilt */
+};
+struct count_host {
+	void *ctx;
+	const char *company_currency; /* to read events back */
+	/* A where-function raised on ev (also one that is taken out); NULL: nobody asks. */
+	int (*failed)(void *ctx, const struct measure *m, const struct event *ev);
+};
+/* All measures of ev's type, shared ones too. Also writes the family (store_correction_add) and the
+ * candidates of every choice among them. */
+int count_event(struct cells *c, const struct counted *v, int n, struct event *ev,
+	const struct count_host *host, struct cx_err *e);
+/* Rebuild, first walk (only if some measure has a choice): the candidates of ev. Second: count it.
+ */
+int count_candidates(
+	struct cells *c, const struct counted *v, int n, struct event *ev, struct cx_err *e);
+int count_again(struct cells *c, struct standing *now, const struct counted *v, int n,
+	struct event *ev, struct cx_err *e);
+
+#endif
