@@ -60,7 +60,7 @@ struct event_filter {
 int store_events(struct store *s, const struct event_filter *q, store_event_f f, void *ctx,
 	int64_t *last, bool *done, struct cx_err *e);
 /* Events of a type placed in [from, to) by `time` (slot -1 or 0), or by a time field declared with
- * store_place_slot() (from 1); any order. */
+ * store_place_slot() (from 1); in order of that time, then seq. */
 int store_events_placed(struct store *s, const char *type, int slot, int64_t from_ms, int64_t to_ms,
 	store_event_f f, void *ctx, struct cx_err *e);
 /* Number of (type, time field), made on first use by the writer; -1 when a reader finds none. */
