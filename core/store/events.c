@@ -18,8 +18,9 @@ int store_event_add(struct store *s, const struct event *ev, struct cx_err *e)
 			ARG_INT("time_ms", ev->time_ms), ARG_INT("recorded_ms", ev->recorded_ms),
 			ARG_STR("subject", ev->subject), ARG_STR("unit", ev->unit),
 			ARG_STR("actor", ev->actor), ARG_STR("sequence", ev->sequence),
-			ARG_STR("corrects", ev->corrects), ARG_STR("data", ev->data),
-			ARG_STR("derived", ev->derived),
+			ARG_STR("corrects", ev->corrects),
+			ev->root ? ARG_INT("root", ev->root) : ARG_STR("root", (struct str){0}),
+			ARG_STR("data", ev->data), ARG_STR("derived", ev->derived),
 			ARG_BLOB("digest", ev->digest, EVENT_DIGEST), ARG_INT("job", ev->job),
 			ARG_INT("clockahead", ev->clockahead)),
 		e);
@@ -44,11 +45,12 @@ static void read_event(struct drv_stmt *st, struct event *ev)
 		.actor = drv_str(st, 9),
 		.sequence = drv_str(st, 10),
 		.corrects = drv_str(st, 11),
-		.data = drv_str(st, 12),
-		.derived = drv_str(st, 13),
-		.job = (uint64_t)drv_int(st, 15),
-		.clockahead = drv_int(st, 16) != 0};
-	const void *digest = drv_blob(st, 14, &n);
+		.root = drv_int(st, 12),
+		.data = drv_str(st, 13),
+		.derived = drv_str(st, 14),
+		.job = (uint64_t)drv_int(st, 16),
+		.clockahead = drv_int(st, 17) != 0};
+	const void *digest = drv_blob(st, 15, &n);
 	memcpy(ev->digest, digest, n < EVENT_DIGEST ? n : EVENT_DIGEST);
 }
 
@@ -58,15 +60,11 @@ static void keep(struct str *v, struct arena *a)
 		*v = arena_str(a, v->p, v->n);
 }
 
-int store_event_find(struct store *s, struct str source, struct str id, struct event *ev,
-	struct arena *a, struct cx_err *e)
+int store_event_get(
+	struct store *s, int64_t seq, struct event *ev, struct arena *a, struct cx_err *e)
 {
 	struct drv_stmt *st;
-	int64_t seq;
-	int rc = store_known_find(s, source, id, &seq, e);
-	if (rc != 1)
-		return rc;
-	rc = st_start(s, ST_EVENT_GET, ARGS(ARG_INT("seq", seq)), &st, e);
+	int rc = st_start(s, ST_EVENT_GET, ARGS(ARG_INT("seq", seq)), &st, e);
 	if (rc != CX_OK)
 		return rc;
 	rc = drv_step(st, e);
@@ -80,6 +78,14 @@ int store_event_find(struct store *s, struct str source, struct str id, struct e
 	}
 	drv_end(st);
 	return rc;
+}
+
+int store_event_find(struct store *s, struct str source, struct str id, struct event *ev,
+	struct arena *a, struct cx_err *e)
+{
+	int64_t seq;
+	int rc = store_known_find(s, source, id, &seq, e);
+	return rc == 1 ? store_event_get(s, seq, ev, a, e) : rc;
 }
 
 int store_last_seq(struct store *s, int64_t *seq, struct cx_err *e)

@@ -19,8 +19,8 @@ int store_cube_id(struct store *s, const char *plugin, const char *dims, int *id
 
 int store_cubes_drop(struct store *s, const char *plugin, struct cx_err *e)
 {
-	static const enum st_id steps[] = {
-		ST_DROP_CELLS, ST_DROP_BLOBS, ST_DROP_EXCLUSIONS, ST_DROP_CUBES};
+	static const enum st_id steps[] = {ST_DROP_CELLS, ST_DROP_BLOBS, ST_DROP_EXCLUSIONS,
+		ST_DROP_KNOWN, ST_DROP_SPOILT, ST_DROP_CUBES};
 	int rc = CX_OK;
 	for (size_t i = 0; i < sizeof steps / sizeof *steps && rc == CX_OK; i++)
 		rc = st_run(s, steps[i], ARGS(ARG_TEXT("plugin", plugin)), e);
@@ -93,6 +93,21 @@ int store_exclude(struct store *s, const char *plugin, const char *kpi, const ch
 		ARGS(ARG_TEXT("kpi", kpi), ARG_INT("day", day), ARG_TEXT("measure", measure),
 			ARG_INT("seq", seq), ARG_TEXT("plugin", plugin),
 			ARG_TEXT("reason", reason)),
+		e);
+}
+
+int store_readmit(
+	struct store *s, const char *kpi, const char *measure, int64_t seq, struct cx_err *e)
+{
+	int rc = st_run(s, ST_READMIT,
+		ARGS(ARG_TEXT("kpi", kpi), ARG_TEXT("measure", measure), ARG_INT("seq", seq)), e);
+	return rc != CX_OK ? rc : drv_changes(s->d) > 0;
+}
+
+int store_exclusions_drop(struct store *s, const char *kpi, int32_t day, struct cx_err *e)
+{
+	return st_run(s, ST_DAY_DROP_EXCLUSIONS,
+		ARGS(ARG_TEXT("kpi", kpi), ARG_INT("day", day), ARG_TEXT("reason", STORE_CRASHED)),
 		e);
 }
 

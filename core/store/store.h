@@ -85,6 +85,9 @@ struct family {
 };
 int store_family(
 	struct store *s, int64_t root, int64_t known_ms, struct family *f, struct cx_err *e);
+/* The corrections of a family, by recorded_ms and seq. */
+typedef int (*store_member_f)(void *ctx, int64_t seq, int64_t recorded_ms); /* 0, 1, <0 as above */
+int store_members(struct store *s, int64_t root, store_member_f f, void *ctx, struct cx_err *e);
 
 /* latest/first: the number of (type, key, rank, latest), made on first use by the writer; -1 when a
  * reader finds none. */
@@ -101,6 +104,7 @@ typedef int (*store_candidate_f)(void *ctx, const struct candidate *c); /* 0 go 
 /* Those of one key, by rank and seq: greatest first if latest, else least first. */
 int store_candidates(struct store *s, int rule, uint32_t ident, bool latest, store_candidate_f f,
 	void *ctx, struct cx_err *e);
+int store_candidates_drop(struct store *s, int rule, struct cx_err *e); /* all of a rule */
 
 /* Makes (or remakes, where changed) the view ev_<type> with a column per field. */
 int store_type_view(struct store *s, const struct event_type *t, struct cx_err *e);
@@ -137,7 +141,7 @@ int store_spoil(struct store *s, int cube, int32_t day, struct cx_err *e);
 int store_spoilt_days(struct store *s, int cube, int32_t first, int32_t last, store_day_f f,
 	void *ctx, struct cx_err *e);
 int store_spoilt_any(struct store *s, int *cube, int32_t *day, struct cx_err *e); /* 1 there is */
-/* Removes the cells, blobs and exclusions of the cube's day and its mark; sets must be folded. */
+/* Removes the cells and blobs of the cube's day and its mark; sets must be folded. */
 int store_day_drop(struct store *s, int cube, int32_t day, struct cx_err *e);
 
 /* Sets: what a batch saw is one row of a log until it is folded into a blob per place (kpi/set.h).
@@ -189,6 +193,8 @@ int store_readmit(
 #define STORE_CRASHED "the plugin crashed on this event"
 int store_crashed(
 	struct store *s, const char *kpi, const char *measure, int64_t seq, struct cx_err *e);
+/* With store_day_drop(), for each KPI of the cube: takes back all of the day but STORE_CRASHED. */
+int store_exclusions_drop(struct store *s, const char *kpi, int32_t day, struct cx_err *e);
 int store_excluded(struct store *s, const char *kpi, int32_t first, int32_t last, int64_t *n,
 	struct cx_err *e);
 

@@ -129,6 +129,7 @@ CREATE TABLE exclusion (
 	reason  TEXT NOT NULL,
 	PRIMARY KEY (kpi, day, measure, seq)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX exclusion_seq ON exclusion (seq);
 
 -- Plugins: sources by content hash, and which are in force.
 CREATE TABLE plugin_source (

@@ -1,0 +1,128 @@
+/* Families of corrections, and the candidates of latest/first. */
+#include "store/impl.h"
+
+int store_correction_add(struct store *s, const struct event *ev, struct cx_err *e)
+{
+	return st_run(s, ST_CORRECTION_ADD,
+		ARGS(ARG_INT("root", ev->root), ARG_INT("recorded_ms", ev->recorded_ms),
+			ARG_INT("seq", ev->seq)),
+		e);
+}
+
+int store_corrected(struct store *s, struct cx_err *e)
+{
+	int64_t any;
+	return st_int(s, ST_CORRECTED, NULL, 0, &any, e);
+}
+
+/* The root itself, where it was recorded before known_ms. */
+static int root_of_family(
+	struct store *s, int64_t root, int64_t known_ms, struct family *f, struct cx_err *e)
+{
+	int64_t recorded_ms;
+	int rc = st_int(s, ST_EVENT_RECORDED, ARGS(ARG_INT("seq", root)), &recorded_ms, e);
+	if (rc == 1 && recorded_ms < known_ms) {
+		f->newest = root;
+		f->newest_ms = recorded_ms;
+	}
+	return rc;
+}
+
+int store_family(
+	struct store *s, int64_t root, int64_t known_ms, struct family *f, struct cx_err *e)
+{
+	struct drv_stmt *st;
+	*f = (struct family){0};
+	int rc = root_of_family(s, root, known_ms, f, e);
+	if (rc >= 0)
+		rc = st_int(s, ST_FAMILY_SIZE, ARGS(ARG_INT("root", root)), &f->corrections, e);
+	if (rc < 0 || !f->corrections)
+		return rc < 0 ? rc : CX_OK;
+	rc = st_start(s, ST_FAMILY_NEWEST,
+		ARGS(ARG_INT("root", root), ARG_INT("known_ms", known_ms)), &st, e);
+	if (rc != CX_OK)
+		return rc;
+	rc = drv_step(st, e);
+	if (rc == 1) {
+		int64_t ms = drv_int(st, 0), seq = drv_int(st, 1);
+		if (!f->newest || ms > f->newest_ms || (ms == f->newest_ms && seq > f->newest)) {
+			f->newest = seq;
+			f->newest_ms = ms;
+		}
+	}
+	drv_end(st);
+	return rc < 0 ? rc : CX_OK;
+}
+
+int store_members(struct store *s, int64_t root, store_member_f f, void *ctx, struct cx_err *e)
+{
+	struct drv_stmt *st;
+	int rc = st_start(s, ST_FAMILY, ARGS(ARG_INT("root", root)), &st, e);
+	if (rc != CX_OK)
+		return rc;
+	while ((rc = drv_step(st, e)) == 1) {
+		rc = f(ctx, drv_int(st, 1), drv_int(st, 0));
+		if (rc != 0)
+			break;
+	}
+	drv_end(st);
+	return rc < 0 ? rc : CX_OK;
+}
+
+/* ---- latest/first ---- */
+
+int store_choice_rule(struct store *s, const char *type, const char *key, const char *rank,
+	bool latest, int *rule, struct cx_err *e)
+{
+	int64_t found = -1;
+	int rc = st_int(s, ST_RULE_FIND,
+		ARGS(ARG_TEXT("type", type), ARG_TEXT("key", key), ARG_TEXT("rank", rank),
+			ARG_INT("latest", latest)),
+		&found, e);
+	if (rc == 0 && s->mode == STORE_WRITE) {
+		rc = st_run(s, ST_RULE_ADD,
+			ARGS(ARG_TEXT("type", type), ARG_TEXT("key", key), ARG_TEXT("rank", rank),
+				ARG_INT("latest", latest)),
+			e);
+		found = drv_made(s->d);
+	}
+	*rule = (int)found;
+	return rc < 0 ? rc : CX_OK;
+}
+
+int store_candidate_add(
+	struct store *s, int rule, uint32_t ident, int64_t rank, int64_t seq, struct cx_err *e)
+{
+	return st_run(s, ST_CANDIDATE_ADD,
+		ARGS(ARG_INT("rule", rule), ARG_INT("ident", ident), ARG_INT("rank", rank),
+			ARG_INT("seq", seq)),
+		e);
+}
+
+int store_candidates(struct store *s, int rule, uint32_t ident, bool latest, store_candidate_f f,
+	void *ctx, struct cx_err *e)
+{
+	struct drv_stmt *st;
+	int rc = st_start(s, latest ? ST_CANDIDATES_LATEST : ST_CANDIDATES_FIRST,
+		ARGS(ARG_INT("rule", rule), ARG_INT("ident", ident)), &st, e);
+	if (rc != CX_OK)
+		return rc;
+	while ((rc = drv_step(st, e)) == 1) {
+		const struct candidate c = {.rank = drv_int(st, 0),
+			.seq = drv_int(st, 1),
+			.recorded_ms = drv_int(st, 2),
+			.root = drv_int(st, 3),
+			.id = drv_str(st, 4),
+			.source = drv_str(st, 5)};
+		rc = f(ctx, &c);
+		if (rc != 0)
+			break;
+	}
+	drv_end(st);
+	return rc < 0 ? rc : CX_OK;
+}
+
+int store_candidates_drop(struct store *s, int rule, struct cx_err *e)
+{
+	return st_run(s, ST_CANDIDATES_DROP, ARGS(ARG_INT("rule", rule)), e);
+}
