@@ -252,14 +252,18 @@ static int sink_see(void *ctx, const struct measure *m, int32_t day, struct str 
 	return CX_OK;
 }
 
-static int sink_intern(void *ctx, struct str text, uint32_t *id, struct cx_err *e)
+int cells_ident(struct cells *c, struct str text, uint32_t *id, struct cx_err *e)
 {
-	struct cells *c = ctx;
 	bool added;
 	int rc = dictionary_id(c->dictionary, text, true, id, &added, e);
 	if (added)
 		note(c, CHANGE_IDENT, NULL);
 	return rc;
+}
+
+static int sink_intern(void *ctx, struct str text, uint32_t *id, struct cx_err *e)
+{
+	return cells_ident(ctx, text, id, e);
 }
 
 static int sink_exclude(void *ctx, const struct measure *m, int32_t day, const struct event *ev,
@@ -292,6 +296,15 @@ int cells_tally(struct cells *c, const struct measure *m, struct event *ev, int 
 	arena_reset(&c->scratch);
 	int rc = tally_measure(m, ev, sign, &sink, &c->scratch, e);
 	return rc < 0 ? rc : CX_OK;
+}
+
+int cells_known(struct cells *c, const struct measure *m, const struct event *ev, int64_t known_ms,
+	struct cx_err *e)
+{
+	int64_t ms;
+	if (!tally_instant(m, ev, &ms) || known_ms < tz_day_start(tz_day(ms) + 1))
+		return CX_OK;
+	return store_known_put(c->s, m->kpi->cube->id, tz_day(ms), known_ms, e);
 }
 
 size_t cells_mark(const struct cells *c)

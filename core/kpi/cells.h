@@ -21,6 +21,11 @@ void cells_free(struct cells *c);
  * known_ms: when this became known, recordedtime of the event that caused it, or later. */
 int cells_tally(struct cells *c, const struct measure *m, struct event *ev, int sign,
 	int64_t known_ms, struct cx_err *e);
+/* ev is stored without standing: the day where m places it learned something at known_ms. */
+int cells_known(struct cells *c, const struct measure *m, const struct event *ev, int64_t known_ms,
+	struct cx_err *e);
+/* The dictionary's id of a text, made if need be, and taken back by cells_rewind(). 1, or <0. */
+int cells_ident(struct cells *c, struct str text, uint32_t *id, struct cx_err *e);
 /* The day of this cube is to be counted again from the log (store_spoil): readers scan it until
  * cells_mend() did it. */
 int cells_spoil(struct cells *c, const struct cube *cube, int32_t day, struct cx_err *e);
