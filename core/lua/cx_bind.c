@@ -58,9 +58,7 @@ static void push_wanted(lua_State *L, enum field_kind k, const char *currency)
 		lua_pushstring(L, wanted(k));
 }
 
-/* amount(kind, value, scale, currency, written) → integer in the kind's unit, or nil and why. A
- * number that is already in the unit is taken as it is; all else is read as text, exactly. */
-static int amount(lua_State *L)
+int cx_amount(lua_State *L)
 {
 	const char *kind = luaL_checkstring(L, 1);
 	struct field f = {.name = (char *)"value"};
@@ -93,10 +91,10 @@ static int amount(lua_State *L)
 		s.n = n < 64 ? (uint32_t)n : 64;
 	}
 	if (s.p) {
-		struct plugin_run *run = run_of(L);
-		ok = value_from_text(&f, currency, s, &v, &run->scratch) &&
+		struct arena texts = {0};
+		ok = value_from_text(&f, currency, s, &v, &texts) &&
 		     (v.kind == VALUE_INT || v.kind == VALUE_MONEY);
-		arena_reset(&run->scratch);
+		arena_free(&texts);
 	}
 	if (!ok) {
 		lua_pushnil(L);
@@ -186,8 +184,8 @@ void cx_push_common(lua_State *L, const char *currency)
 
 void cx_push_host(lua_State *L, struct plugin_run *run)
 {
-	static const luaL_Reg functions[] = {
-		{"where", where}, {"is_attribute", is_attribute}, {"amount", amount}, {NULL, NULL}};
+	static const luaL_Reg functions[] = {{"where", where}, {"is_attribute", is_attribute},
+		{"amount", cx_amount}, {NULL, NULL}};
 	const struct conf *c = run->set->conf;
 	cx_push_common(L, c->company_currency);
 	luaL_setfuncs(L, functions, 0);

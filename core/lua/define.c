@@ -153,11 +153,10 @@ static void take_event(const struct json_doc *d, uint32_t at, struct plugin *p)
 
 static void take_measure(const struct json_doc *d, uint32_t at, struct kpi *k)
 {
-	char *kind = get_text(d, at, "kind");
-	k->measures[k->nmeasures++] = (struct measure){.name = get_text(d, at, "name"),
-		.kind = *kind == 's'   ? MEASURE_SUM
-			: *kind == 'd' ? MEASURE_DISTINCT
-				       : MEASURE_COUNT,
+	static const char *const kinds[] = {"count", "sum", "histogram", "distinct"};
+	char *kind = get_text(d, at, "kind"), *choose = get_text(d, at, "choose");
+	struct measure *m = &k->measures[k->nmeasures++];
+	*m = (struct measure){.name = get_text(d, at, "name"),
 		.type_name = get_text(d, at, "type"),
 		.field_name = get_text(d, at, "field"),
 		.at_name = get_text(d, at, "at"),
@@ -165,11 +164,21 @@ static void take_measure(const struct json_doc *d, uint32_t at, struct kpi *k)
 		.at_slot = -1,
 		.times = (int)get_int(d, at, "times"),
 		.days = get_bool(d, at, "days"),
+		.bucket = 1,
+		.key_name = get_text(d, at, "key"),
+		.rank_name = get_text(d, at, "rank"),
+		.choice = -1,
 		.where = (int)get_int(d, at, "where"),
 		.kpi = k,
 		.slot = -1,
+		.hist = -1,
 		.set = -1};
+	while (strcmp(kinds[m->kind], kind) != 0)
+		m->kind++;
+	if (choose)
+		m->choose = *choose == 'l' ? CHOOSE_LATEST : CHOOSE_FIRST;
 	free(kind);
+	free(choose);
 }
 
 /* What makes a KPI this one: all it says follows from the plugin's files and its config. */
@@ -209,6 +218,8 @@ static void take_kpi(const struct json_doc *d, uint32_t at, struct plugin *p)
 	k->measures = get_list(d, at, "measures", sizeof *k->measures, &measures);
 	JSON_EACH(d, measures, i)
 	take_measure(d, i, k);
+	k->min_n = get_int(d, at, "min_n");
+	k->suppress = get_int(d, at, "suppress");
 	k->formula = (int)get_int(d, at, "formula");
 	k->interval = (int)get_int(d, at, "interval");
 	hash_kpi(k, p);

@@ -13,6 +13,9 @@
  */
 void cx_push_common(lua_State *L, const char *currency);
 int cx_closest(lua_State *L); /* closest(word, list) → the word meant, or nil */
+/* amount(kind, value, scale, currency, written) → integer in the kind's unit, or nil and why. A
+ * number that is already in the unit is taken as it is; all else is read as text, exactly. */
+int cx_amount(lua_State *L);
 
 struct hostcall {
 	struct arena arena;

@@ -26,7 +26,8 @@ static int view_name(lua_State *L)
 /* resolving, satisfies(), chunk */
 static int ask(lua_State *L)
 {
-	static const luaL_Reg host[] = {{"closest", cx_closest}, {"view", view_name}, {NULL, NULL}};
+	static const luaL_Reg host[] = {
+		{"closest", cx_closest}, {"amount", cx_amount}, {"view", view_name}, {NULL, NULL}};
 	struct resolving *r = lua_touserdata(L, 1);
 	lua_push_json(L, r->json.p, r->json.len);
 	luaL_newlib(L, host);
@@ -54,7 +55,36 @@ static void questions(const struct plugin_set *set, struct buf *b)
 	jw_arr_end(b);
 }
 
-/* Fills order (dependencies first) and adds the mistakes to their plugins. */
+static void take_mistakes(struct plugin_set *set, const struct json_doc *d)
+{
+	struct arena a = {0};
+	JSON_EACH(d, json_get(d, 0, "mistakes"), i)
+	{
+		int64_t at = 0, line = 0;
+		json_int64(d, json_get(d, i, "plugin"), &at);
+		json_int64(d, json_get(d, i, "line"), &line);
+		struct str file = json_text(d, json_get(d, i, "file"), &a);
+		struct str what = json_text(d, json_get(d, i, "message"), &a);
+		plugin_mistake(set->v[at - 1], arena_str(&a, file.p, file.n).p, (int)line, "%.*s",
+			(int)what.n, what.p);
+	}
+	arena_free(&a);
+}
+
+static void take_buckets(struct plugin_set *set, const struct json_doc *d)
+{
+	JSON_EACH(d, json_get(d, 0, "buckets"), i)
+	{
+		int64_t at = 0, kpi = 0, measure = 0, bucket = 1;
+		json_int64(d, json_get(d, i, "plugin"), &at);
+		json_int64(d, json_get(d, i, "kpi"), &kpi);
+		json_int64(d, json_get(d, i, "measure"), &measure);
+		json_int64(d, json_get(d, i, "bucket"), &bucket);
+		set->v[at - 1]->kpis[kpi - 1]->measures[measure - 1].bucket = bucket;
+	}
+}
+
+/* Fills order (dependencies first), adds the mistakes to their plugins, and the buckets. */
 static void resolve_names(struct plugin_set *set, struct plugin **order)
 {
 	struct isolate_limits limits = {.memory = RESOLVE_MEMORY};
@@ -74,22 +104,11 @@ static void resolve_names(struct plugin_set *set, struct plugin **order)
 		cx_die("names of plugins: %s\n%s", f.msg, f.traceback);
 	int n = 0;
 	int64_t at = 0;
-	uint32_t list = json_get(d, 0, "order"), mistakes = json_get(d, 0, "mistakes");
-	JSON_EACH(d, list, i)
+	JSON_EACH(d, json_get(d, 0, "order"), i)
 	if (json_int64(d, i, &at))
 		order[n++] = set->v[at - 1];
-	struct arena a = {0};
-	JSON_EACH(d, mistakes, i)
-	{
-		int64_t line = 0;
-		json_int64(d, json_get(d, i, "plugin"), &at);
-		json_int64(d, json_get(d, i, "line"), &line);
-		struct str file = json_text(d, json_get(d, i, "file"), &a);
-		struct str what = json_text(d, json_get(d, i, "message"), &a);
-		plugin_mistake(set->v[at - 1], arena_str(&a, file.p, file.n).p, (int)line, "%.*s",
-			(int)what.n, what.p);
-	}
-	arena_free(&a);
+	take_mistakes(set, d);
+	take_buckets(set, d);
 	json_doc_free(d);
 	buf_free(&r.json);
 	isolate_free(iso);
@@ -148,11 +167,16 @@ static void bind_kpi(struct plugin *p, struct kpi *k)
 			continue;
 		if (m->field_name)
 			field_ref_resolve(m->type, m->field_name, &m->field);
+		if (m->choose != CHOOSE_ALL) {
+			field_ref_resolve(m->type, m->key_name, &m->key);
+			field_ref_resolve(m->type, m->rank_name, &m->rank);
+		}
 		if (m->at_name && strcmp(m->at_name, "time") != 0)
 			m->at = event_type_field(m->type, m->at_name, strlen(m->at_name));
 		for (int by = 0; by < k->nby; by++)
 			field_ref_resolve(m->type, k->by[by], &m->dims[by]);
-		if (m->kind == MEASURE_SUM && m->field.attr == ATTR_FIELD && k->format &&
+		if ((m->kind == MEASURE_SUM || m->kind == MEASURE_HISTOGRAM) &&
+			m->field.attr == ATTR_FIELD && k->format &&
 			strcmp(k->format, "money") == 0 && !k->currency[0])
 			memcpy(k->currency, m->type->fields[m->field.field].currency,
 				sizeof k->currency);

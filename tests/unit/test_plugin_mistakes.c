@@ -110,7 +110,7 @@ static void test_kpi_mistakes(void **state)
 			  "formula = f }\n"
 			  "cx.kpi 'i' { measures = { n = cx.count('v.rated', { latest = {} }) }, "
 			  "formula = f }\n"
-			  "cx.kpi 'j' { measures = { n = cx.histogram('v.rated', 'score') }, "
+			  "cx.kpi 'j' { measures = { n = cx.histogram('v.rated', 'at_day') }, "
 			  "formula = f }\n"
 			  "cx.kpi 'k' { measures = { n = cx.sum('v.rated') } }\n"
 			  "cx.kpi 'l' { measures = { n = cx.distinct('v.rated', 'unit', { times = "
@@ -130,7 +130,9 @@ static void test_kpi_mistakes(void **state)
 	has_error("k", 9,
 		"kpi \"c\": measure \"n\": a sum of money needs one currency: declare \"paid\" "
 		"with currency = \"BRL\", or add \"currency\" to by");
-	has_error("k", 10, "kpi \"d\": measure \"n\": \"at_day\" cannot be summed: it is time");
+	has_error("k", 10,
+		"kpi \"d\": measure \"n\": \"at_day\" cannot be summed: it is "
+		"time, not integer, decimal, duration or money");
 	has_error("k", 11,
 		"kpi \"e\": measure \"n\": may not use the personal field \"note\"; derive what "
 		"it needs in the event");
@@ -147,8 +149,11 @@ static void test_kpi_mistakes(void **state)
 		"kpi \"h\": measure \"n\": at must be a time field of event \"v.rated\", "
 		"\"score\" is integer");
 	has_error("k", 16,
-		"kpi \"i\": measure \"n\": option \"latest\" is not available in this version");
-	has_error("k", 17, "cx.histogram \"v.rated\" is not available in this version");
+		"kpi \"i\": measure \"n\": latest needs the field that is the same: latest = "
+		"{ \"order\", by = \"answered\" }");
+	has_error("k", 17,
+		"kpi \"j\": measure \"n\": \"at_day\" cannot be put in a histogram: it is "
+		"time, not integer, decimal, duration or money");
 	has_error("k", 18,
 		"kpi \"k\": measure \"n\": cx.sum needs a field: cx.sum(\"v.rated\", \"field\")");
 	has_error("k", 18, "kpi \"k\": formula is missing");
@@ -157,6 +162,79 @@ static void test_kpi_mistakes(void **state)
 		"kpi \"l\": measure \"n\": unknown option \"day\", did you mean \"days\"?");
 	has_error("k", 20, "kpi \"m\": measure \"shift\": the name is taken by m:shift");
 	has_error("k", 20, "kpi \"m\": measure \"n\": must be a measure as cx.count(…)");
+}
+
+static void test_histogram_mistakes(void **state)
+{
+	(void)state;
+	write_file("k", "plugin.lua",
+		HEAD("k") "cx.event 'v.rated' { fields = { score = cx.integer {}, note = cx.text { "
+			  "personal = true },\n"
+			  "  order = cx.text {}, paid = cx.money { currency = 'BRL' }, at_day = "
+			  "cx.time {}, took = cx.duration {},\n"
+			  "  weight = cx.decimal { scale = 1 }, born = cx.time { personal = true } "
+			  "} }\n"
+			  "local f = function(m) return #m.n end\n"
+			  "local function k(id, n) cx.kpi(id) { measures = { n = n }, formula = f "
+			  "} "
+			  "end\n" /* 6 */
+			  "k('a', cx.histogram('v.rated', 'score', { bucket = 0 }))\n"
+			  "k('b', cx.histogram('v.rated', 'score', { bucket = 1.5 }))\n"
+			  "k('c', cx.histogram('v.rated', 'weight', { bucket = '0.25' }))\n"
+			  "k('d', cx.histogram('v.rated', 'took', { bucket = '1mo' }))\n"
+			  "k('e', cx.count('v.rated', { bucket = 3 }))\n"
+			  "k('f', cx.count('v.rated', { latest = { 'oder', by = 'at_dya' } }))\n"
+			  "k('g', cx.count('v.rated', { first = { 'note', by = 'born' } }))\n"
+			  "k('h', cx.sum('v.rated', 'score', { latest = { 'id', by = 'order' } "
+			  "}))\n"
+			  "k('i', cx.distinct('v.rated', 'order', { first = { 'order' } }))\n"
+			  "k('j', cx.count('v.rated', { latest = { 'order', on = 'time' }, first = "
+			  "{ "
+			  "'order' } }))\n"
+			  "cx.kpi 'k' { measures = { n = cx.count 'v.rated' }, formula = f, min_n "
+			  "= 0, "
+			  "suppress = 2.5, replaces = 'x' }\n"
+			  "k('l', cx.histogram('v.rated', 'weight', { bucket = '-0.5' }))\n");
+	load();
+	has_error("k", 6,
+		"kpi \"a\": measure \"n\": bucket must be a number above 0, or a text as "
+		"\"0.5\" or \"1min\"");
+	has_error("k", 6,
+		"kpi \"b\": measure \"n\": bucket must be an integer between -(2^53-1) and "
+		"2^53-1");
+	has_error("k", 6,
+		"kpi \"c\": measure \"n\": bucket must be a number with at most as many digits "
+		"as its scale");
+	has_error("k", 6,
+		"kpi \"d\": measure \"n\": bucket must be integer ms or a duration as \"3d\"");
+	has_error("k", 6, "kpi \"e\": measure \"n\": unknown option \"bucket\"");
+	has_error("k", 6,
+		"kpi \"f\": measure \"n\": latest: event \"v.rated\" has no field \"oder\", did "
+		"you mean \"order\"?");
+	has_error("k", 6,
+		"kpi \"f\": measure \"n\": latest: event \"v.rated\" has no field \"at_dya\", did "
+		"you mean \"at_day\"?");
+	has_error("k", 6,
+		"kpi \"g\": measure \"n\": first: may not use the personal field \"note\"; derive "
+		"what it needs in the event");
+	has_error("k", 6,
+		"kpi \"g\": measure \"n\": first: may not use the personal field \"born\"; derive "
+		"what it needs in the event");
+	has_error("k", 6,
+		"kpi \"h\": measure \"n\": latest: \"id\" cannot be the key; use subject, unit, "
+		"actor, source or a field");
+	has_error("k", 6,
+		"kpi \"h\": measure \"n\": latest: by must be \"time\" or a field that is an "
+		"integer, decimal, duration or time; \"order\" is text");
+	has_error("k", 6,
+		"kpi \"i\": measure \"n\": first must be of a measure that can be subtracted: "
+		"count, sum or histogram");
+	has_error("k", 6, "kpi \"j\": measure \"n\": latest and first exclude each other");
+	has_error("k", 6, "kpi \"j\": measure \"n\": latest: unknown option \"on\"");
+	has_error("k", 17, "kpi \"k\": min_n must be an integer of at least 1");
+	has_error("k", 17, "kpi \"k\": suppress must be an integer of at least 1");
+	has_error("k", 17, "kpi \"k\": option \"replaces\" is not available in this version");
+	has_error("k", 6, "kpi \"l\": measure \"n\": bucket must be above 0");
 }
 
 static void test_personal_probe(void **state)
@@ -309,7 +387,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {T(test_mistakes), T(test_kpi_mistakes),
-		T(test_personal_probe), T(test_between_plugins), T(test_duplicates), T(test_broken),
-		T(test_config), T(test_off_and_sources)};
+		T(test_histogram_mistakes), T(test_personal_probe), T(test_between_plugins),
+		T(test_duplicates), T(test_broken), T(test_config), T(test_off_and_sources)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

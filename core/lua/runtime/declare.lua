@@ -11,6 +11,7 @@ local type, next, error, select, tostring, setmetatable = type, next, error, sel
 local math_type, format, match, find, sort = math.type, string.format, string.match, string.find, table.sort
 local position, report, only_loading, options = c.position, c.report, c.only_loading, c.options
 local sorted, length, suggest, checks, snake = c.sorted, c.length, c.suggest, c.checks, c.snake
+local is_text = checks.text
 local one_of, body_table, declaration, fields = c.one_of, c.body_table, c.declaration, c.fields
 local LATER = c.later
 
@@ -133,8 +134,40 @@ setmetatable(unavailable, {
   __newindex = function() end, __concat = function() return "" end, __metatable = false,
 })
 
-local MEASURE_RULES = { where = "function", at = "text", latest = LATER, first = LATER }
-local DISTINCT_RULES = { where = "function", at = "text", latest = LATER, first = LATER, times = "integer", days = "boolean" }
+local function unsubtractable()
+  return false, "of a measure that can be subtracted: count, sum or histogram"
+end
+
+-- The unit is the field's, which resolve.lua knows.
+local function bucket(v)
+  return type(v) == "number" and v > 0 and v - v == 0 or checks.text(v), 'a number above 0, or a text as "0.5" or "1min"'
+end
+
+local RULES = { where = "function", at = "text", latest = "table", first = "table" }
+local MEASURE_RULES = {
+  count = RULES, sum = RULES,
+  histogram = { where = "function", at = "text", latest = "table", first = "table", bucket = bucket },
+  distinct = { where = "function", at = "text", latest = unsubtractable, first = unsubtractable, times = "integer", days = "boolean" },
+}
+local CHOICE_RULES = { by = "text" }
+
+-- latest = { "order", by = "answered" }: the name of the key, and of what ranks.
+local function choice(pos, label, m, o)
+  local word = o.latest and "latest" or "first"
+  local given = o[word]
+  if not given then return end
+  if o.latest and o.first then report(pos, "%s: latest and first exclude each other", label) end
+  local named = {}
+  for k, v in next, given do named[k] = v end
+  local key = named[1]
+  named[1] = nil
+  if not is_text(key) then
+    report(pos, '%s: %s needs the field that is the same: %s = { "order", by = "answered" }', label, word, word)
+    return
+  end
+  m.choose, m.key = word, key
+  m.rank = options(pos, format("%s: %s", label, word), named, CHOICE_RULES).by or "time"
+end
 
 local function measure_kind(kind)
   return function(what, ...)
@@ -175,8 +208,9 @@ local function measure(pos, label, name, token)
   if type(last) == "function" then
     m.where = last
   elseif checks.table(last) and last ~= unavailable then
-    local o = options(pos, label, last, m.kind == "distinct" and DISTINCT_RULES or MEASURE_RULES)
-    m.where, m.at, m.times, m.days = o.where, o.at, o.times or 1, o.days or false
+    local o = options(pos, label, last, MEASURE_RULES[m.kind])
+    m.where, m.at, m.times, m.days, m.bucket = o.where, o.at, o.times or 1, o.days or false, o.bucket
+    choice(pos, label, m, o)
     if m.times < 1 or m.times > 16 then
       report(pos, "%s: times must be between 1 and 16", label)
       m.times = 1
@@ -196,10 +230,15 @@ local function kpi_format(v)
   return checks.text(v) and #v <= 16 and hint == "", "points, %, money, number, integer, duration or a unit" .. hint
 end
 
+local function at_least_one(v)
+  return math_type(v) == "integer" and v >= 1, "an integer of at least 1"
+end
+
 local KPI_RULES = {
   title = "title", format = kpi_format,
   better = one_of("higher", "lower"), target = "number", tier = one_of("strategic", "tactical", "operational"),
-  owner = "kebab", by = "table", measures = "table", formula = "function", interval = "function", replaces = LATER,
+  owner = "kebab", by = "table", measures = "table", formula = "function", interval = "function", min_n = at_least_one, suppress = at_least_one,
+  replaces = LATER,
 }
 
 local function dimensions(pos, label, spec)
@@ -233,7 +272,7 @@ local function declare_kpi(pos, id, spec)
   local o = options(pos, label, spec, KPI_RULES)
   local k = { id = id, file = pos.file, line = pos.line, title = o.title, format = o.format, better = o.better,
     target = o.target, tier = o.tier, owner = o.owner, formula = o.formula, interval = o.interval,
-    by = dimensions(pos, label, o.by or {}), measures = {} }
+    min_n = o.min_n, suppress = o.suppress, by = dimensions(pos, label, o.by or {}), measures = {} }
   for _, name in next, sorted(o.measures or {}) do
     local m = measure(pos, label, name, o.measures[name])
     if m then k.measures[#k.measures + 1] = m end
@@ -346,7 +385,8 @@ local cx = {
   plugin = declare_plugin,
   event = declaration("event", declare_event), kpi = declaration("kpi", declare_kpi),
   on = declaration("on", declare_on), import = declaration("import", declare_import),
-  count = measure_kind "count", sum = measure_kind "sum", distinct = measure_kind "distinct",
+  count = measure_kind "count", sum = measure_kind "sum", histogram = measure_kind "histogram",
+  distinct = measure_kind "distinct",
   day = host.day, blank = common.blank, stats = common.stats, null = host.null,
   stage = part "stage", done = part "done", all = part "all", item = part "item",
   script = function()
@@ -357,7 +397,7 @@ local cx = {
 for _, kind in next, { "integer", "decimal", "boolean", "text", "choice", "time", "duration", "money" } do
   cx[kind] = c.field_kind(kind)
 end
-for _, word in next, { "journey", "sop", "plan", "review", "record", "timer", "histogram" } do
+for _, word in next, { "journey", "sop", "plan", "review", "record", "timer" } do
   cx[word] = later(word)
 end
 

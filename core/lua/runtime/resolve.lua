@@ -1,13 +1,16 @@
 -- resolve.lua — names between plugins: who depends on what, who owns which id, which types, fields
 -- and dimensions a KPI means.
 -- Flow:   core/lua/resolve.c runs this chunk with every plugin's declarations, after all are loaded;
---         it returns the plugins' order (dependencies first) and every mistake it found.
+--         it returns the plugins' order (dependencies first), the buckets of histograms in their fields'
+--         units, and every mistake it found.
 -- Errors: none raised; a mistake belongs to a plugin, file and line.
 local plugins, host, satisfies = ...
 local ipairs, format = ipairs, string.format
-local mistakes, order, by_name = {}, {}, {}
+local mistakes, order, buckets, by_name = {}, {}, {}, {}
 local ATTRIBUTES = { id = true, source = true, type = true, time = true, subject = true, unit = true, actor = true }
-local SUMMED = { integer = true, decimal = true, duration = true, money = true }
+local KEYS = { subject = true, unit = true, actor = true, source = true }
+local NUMBERS = { integer = true, decimal = true, duration = true, money = true }
+local RANKS = { integer = true, decimal = true, duration = true, time = true }
 local PERSONAL = 'may not use the personal field "%s"; derive what it needs in the event'
 
 local function report(p, at, fmt, ...)
@@ -133,14 +136,10 @@ end
 -------------------------------------------------------------------------------------------- KPIs
 local NOT_DIMENSIONS = { subject = true, id = true, time = true }
 
-local function check_sum(k, m, f, wrong)
-  if not f or not SUMMED[f.kind] then
-    return wrong('"%s" cannot be summed: it is %s', m.field, f and f.kind or "an attribute")
-  elseif f.kind ~= "money" then
-    return
-  elseif not f.currency and not k.has.currency then
-    return wrong('a sum of money needs one currency: declare "%s" with currency = "%s", or add "currency" to by', m.field,
-      host.currency)
+local function check_money(k, m, f, wrong)
+  if not f.currency and not k.has.currency then
+    return wrong('a %s of money needs one currency: declare "%s" with currency = "%s", or add "currency" to by', m.kind,
+      m.field, host.currency)
   elseif k.format == "money" and f.currency then
     k.currency = k.currency or f.currency
     if k.currency ~= f.currency then
@@ -149,14 +148,58 @@ local function check_sum(k, m, f, wrong)
   end
 end
 
+-- The bucket in units of the field; 1 = each value by itself.
+local function check_bucket(m, f, wrong)
+  local n, why = 1, nil
+  if m.bucket then n, why = host.amount(f.kind, m.bucket, f.scale, f.currency or host.currency, true) end
+  if not n then
+    return wrong("bucket %s", why)
+  elseif n < 1 then
+    return wrong("bucket must be above 0")
+  end
+  buckets[#buckets + 1] = { plugin = m.at_plugin, kpi = m.at_kpi, measure = m.at_measure, bucket = n }
+end
+
+local function check_numbers(k, m, f, wrong)
+  if not f or not NUMBERS[f.kind] then
+    return wrong('"%s" cannot be %s: it is %s, not integer, decimal, duration or money', m.field,
+      m.kind == "sum" and "summed" or "put in a histogram", f and f.kind or "an attribute")
+  end
+  if f.kind == "money" then check_money(k, m, f, wrong) end
+  if m.kind == "histogram" then check_bucket(m, f, wrong) end
+end
+
 local function check_field(k, m, t, wrong)
   local f = not ATTRIBUTES[m.field] and t.names[m.field] or nil
   if not f and not ATTRIBUTES[m.field] then
     wrong('event "%s" has no field "%s"%s', t.name, m.field, suggest(m.field, t.names))
   elseif f and f.personal then
     wrong(PERSONAL, m.field)
-  elseif m.kind == "sum" then
-    check_sum(k, m, f, wrong)
+  elseif m.kind == "sum" or m.kind == "histogram" then
+    check_numbers(k, m, f, wrong)
+  end
+end
+
+-- latest = { KEY, by = RANK }
+local function check_choice(m, t, wrong)
+  local key, rank = t.names[m.key], t.names[m.rank]
+  if ATTRIBUTES[m.key] then
+    if not KEYS[m.key] then
+      wrong('%s: "%s" cannot be the key; use subject, unit, actor, source or a field', m.choose, m.key)
+    end
+  elseif not key then
+    wrong('%s: event "%s" has no field "%s"%s', m.choose, t.name, m.key, suggest(m.key, t.names))
+  elseif key.personal then
+    wrong("%s: " .. PERSONAL, m.choose, m.key)
+  end
+  if m.rank == "time" then return end
+  if not rank and not ATTRIBUTES[m.rank] then
+    wrong('%s: event "%s" has no field "%s"%s', m.choose, t.name, m.rank, suggest(m.rank, t.names))
+  elseif not rank or not RANKS[rank.kind] then
+    wrong('%s: by must be "time" or a field that is an integer, decimal, duration or time; "%s" is %s', m.choose, m.rank,
+      rank and rank.kind or "an attribute")
+  elseif rank.personal then
+    wrong("%s: " .. PERSONAL, m.choose, m.rank)
   end
 end
 
@@ -171,6 +214,7 @@ local function check_measure(p, k, m)
     return wrong('no such event type "%s"%s', m.type, suggest(m.type, all_types))
   end
   if m.field then check_field(k, m, t, wrong) end
+  if m.choose then check_choice(m, t, wrong) end
   if m.at and m.at ~= "time" then
     local f = t.names[m.at]
     if not f or f.kind ~= "time" then
@@ -189,7 +233,7 @@ local function check_measure(p, k, m)
   end
 end
 
-local function check_kpi(p, k)
+local function check_kpi(p, k, at_kpi)
   k.has = {}
   for _, name in ipairs(k.by) do
     k.has[name] = true
@@ -197,7 +241,10 @@ local function check_kpi(p, k)
       report(p, k, 'kpi "%s": by: "%s" cannot be a dimension; use unit, actor, source, type or a field', k.id, name)
     end
   end
-  for _, m in ipairs(k.measures) do check_measure(p, k, m) end
+  for i, m in ipairs(k.measures) do
+    m.at_plugin, m.at_kpi, m.at_measure = p.at, at_kpi, i
+    check_measure(p, k, m)
+  end
 end
 
 for _, p in ipairs(plugins) do
@@ -211,6 +258,6 @@ for _, at in ipairs(order) do
   check_ids(p, "import", p.d.imports, "id")
   check_views(p)
   check_ons(p)
-  for _, k in ipairs(p.d.kpis or {}) do check_kpi(p, k) end
+  for i, k in ipairs(p.d.kpis or {}) do check_kpi(p, k, i) end
 end
-return { order = order, mistakes = mistakes }
+return { order = order, mistakes = mistakes, buckets = buckets }
