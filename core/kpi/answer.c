@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "kpi/pool.h"
 
 struct memo { /* what a group of cells means to this query */
 	struct str key;
@@ -21,6 +22,35 @@ static bool same_group(const void *item, const void *key)
 	return str_same(((const struct answer_group *)item)->key, *(const struct str *)key);
 }
 
+int answer_group_of(struct answer *a, struct str key, struct answer_group **out)
+{
+	uint32_t h = hash_bytes(key.p, key.n, 0);
+	*out = pmap_find(&a->map, h, same_group, &key);
+	if (*out)
+		return CX_OK;
+	size_t nm = (size_t)a->k->nmeasures;
+	struct answer_group *g = arena_alloc(&a->arena, sizeof *g);
+	memset(g, 0, sizeof *g);
+	g->key = arena_str(&a->arena, key.p, key.n);
+	group_split(g->key, g->el);
+	g->total = xcalloc(nm, sizeof *g->total);
+	g->series = xcalloc((size_t)a->nbuckets * nm, sizeof *g->series);
+	if (a->ngroups == a->cap_groups) {
+		a->cap_groups = a->cap_groups ? a->cap_groups * 2 : 64;
+		a->groups =
+			xrealloc(a->groups, (size_t)a->cap_groups * sizeof(struct answer_group *));
+	}
+	a->groups[a->ngroups++] = g;
+	pmap_add(&a->map, h, g);
+	*out = g;
+	if ((int64_t)a->ngroups * (a->nbuckets ? a->nbuckets : 1) <= SERIES_MAX)
+		return CX_OK;
+	return cx_fail(a->e, CX_E_BAD_QUERY, a->nbuckets ? "every" : "by",
+		CX_T("mais de %d períodos × grupos: use every maior, menos by ou janela menor",
+			"more than %d buckets × groups: use a longer every or fewer by"),
+		SERIES_MAX);
+}
+
 static int group_for(struct answer *a, const struct str el[KPI_DIMS], struct answer_group **out)
 {
 	const struct kpi_query *q = a->q;
@@ -31,32 +61,9 @@ static int group_for(struct answer *a, const struct str el[KPI_DIMS], struct ans
 	}
 	buf_add(&key, "]", 1);
 	struct str text = {key.p, (uint32_t)key.len};
-	uint32_t h = hash_bytes(key.p, key.len, 0);
-	*out = pmap_find(&a->map, h, same_group, &text);
-	if (!*out) {
-		size_t nm = (size_t)a->k->nmeasures;
-		struct answer_group *g = arena_alloc(&a->arena, sizeof *g);
-		memset(g, 0, sizeof *g);
-		g->key = arena_str(&a->arena, key.p, key.len);
-		group_split(g->key, g->el);
-		g->total = xcalloc(nm, sizeof *g->total);
-		g->series = xcalloc((size_t)a->nbuckets * nm, sizeof *g->series);
-		if (a->ngroups == a->cap_groups) {
-			a->cap_groups = a->cap_groups ? a->cap_groups * 2 : 64;
-			a->groups = xrealloc(
-				a->groups, (size_t)a->cap_groups * sizeof(struct answer_group *));
-		}
-		a->groups[a->ngroups++] = g;
-		pmap_add(&a->map, h, g);
-		*out = g;
-	}
+	int rc = answer_group_of(a, a->pooling ? pool_key(a->pooling, text) : text, out);
 	buf_free(&key);
-	if ((int64_t)a->ngroups * (a->nbuckets ? a->nbuckets : 1) <= SERIES_MAX)
-		return CX_OK;
-	return cx_fail(a->e, CX_E_BAD_QUERY, a->nbuckets ? "every" : "by",
-		CX_T("mais de %d períodos × grupos: use every maior, menos by ou janela menor",
-			"more than %d buckets × groups: use a longer every or fewer by"),
-		SERIES_MAX);
+	return rc;
 }
 
 static int memo_for(struct answer *a, struct str group, struct memo **out)

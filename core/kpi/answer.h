@@ -1,8 +1,10 @@
 /* answer.h — a query at work: accumulators for the whole window, its buckets, groups and both,
- * filled day by day from cells (query.c) and edge days' events (edges.c), then written (reply.c).
+ * filled day by day from cells (query.c) and the events of scanned days (edges.c), then evaluated.
  * Only the smallest pieces are fed; answer_close() makes the others from them. Sets "on different
  * days" are the exception: what groups share a day must be united first, so that their total is fed
- * beside the groups; buckets share no day.
+ * beside the groups; buckets share no day. The days of a figure may come in any order, but each of
+ * them at one time.
+ * A formula that moves the window (view.c) reads answers of their own (lens.c), kept with this one.
  * Callers: kpi/ only. */
 #ifndef CX_KPI_ANSWER_H
 #define CX_KPI_ANSWER_H
@@ -17,11 +19,23 @@ struct figure { /* one measure, merged so far */
 	struct kset *set; /* distinct; NULL = empty */
 	struct kset *day; /* `days`: the ids of day dayno, not yet merged into set */
 	int32_t dayno;
+	struct hist *hist; /* histogram; NULL = empty */
 };
 
 struct kpi_view { /* tests of lua/ make one of measured alone */
 	const struct kpi_measured *measured;
+	struct answer *a; /* the query's own, also for a moved window */
+	struct answer_group *group;
+	int bucket;
+	const struct kpi_view *from; /* the view it was moved from, and how; NULL: not moved */
+	struct move move;
+	struct kpi_view *next; /* of those moved from the first, which closes them */
+};
+struct lens { /* the answer over a moved window, or a bucket of one over several */
+	struct span span;
 	struct answer *a;
+	int bucket;
+	int asked; /* the bucket of the query that was moved here, -1 the whole window */
 };
 struct answer_group {
 	struct str key;          /* of the asked dimensions */
@@ -36,7 +50,8 @@ struct answer {
 	const struct kpi_host *host;
 	const struct kpi_meta *meta;
 	struct cx_err *e;
-	struct arena arena; /* lives as long as the answer */
+	struct pooling *pooling; /* pool.h: groups counted as one; NULL: none */
+	struct arena arena;      /* lives as long as the answer */
 	struct window w;
 	struct bucket *buckets;
 	int nbuckets, bucket; /* bucket: where the last day was */
@@ -47,7 +62,16 @@ struct answer {
 	struct str where[16][2]; /* a filter's text as bare and as quoted JSON */
 	bool seen;               /* something was counted, also outside the filters: from … to */
 	int32_t seen_first, seen_last;
-	bool partial; /* an event of an edge day was excluded */
+	bool partial, *partial_in; /* an event of a scanned piece was excluded; by buckets */
+	/* Groups that are to be one, under the key of group_rest(); NULL: none. Set before
+	 * answer_open(). */
+	bool (*pool)(const void *ctx, struct str key);
+	const void *pool_ctx;
+	struct standing *standing; /* of scans, as is the dictionary */
+	struct dictionary *dictionary;
+	struct answer **moved; /* over moved windows; lenses: by span */
+	int nmoved, cap_moved;
+	struct pmap lenses;
 };
 
 /* The accumulators that a day and group of cells feeds; NULL both if the filters leave it out. */
@@ -56,13 +80,20 @@ struct targets {
 };
 int answer_targets(struct answer *a, int32_t day, struct str group, struct targets *t);
 int answer_add(struct answer *a, const struct targets *t, const struct measure *m, int64_t delta);
+/* histogram: one scanned event; a cell */
+int answer_put(struct answer *a, const struct targets *t, const struct measure *m, int64_t value);
+int answer_spread(struct answer *a, const struct targets *t, const struct measure *m,
+	const struct hist *h);
 void answer_see(
 	const struct targets *t, const struct measure *m, int32_t day, uint32_t id, uint32_t n);
 void answer_merge(
 	const struct targets *t, const struct measure *m, int32_t day, const struct kset *set);
 int answer_close(struct answer *a); /* all days are in */
 
-/* From a's s, k, q, host, meta and e: reads the window, so that all figures are there. */
+/* The group of a key of the asked dimensions; if it is new, with figures of nothing. */
+int answer_group_of(struct answer *a, struct str key, struct answer_group **out);
+
+/* From a's s, k, q, host, meta, e and pooling: reads the window, so that all figures are there. */
 int answer_open(struct answer *a);
 void answer_free(struct answer *a);
 /* view.c: one figure as a formula sees it. g NULL: all; bucket -1: the whole window. A formula that
@@ -71,7 +102,15 @@ void answer_free(struct answer *a);
 struct kpi_view *view_open(struct answer *a, struct answer_group *g, int bucket);
 void view_close(struct kpi_view *v);
 
-int edge_scan(struct answer *a, const struct edge *edge);
+/* The figures of one measure after another; NULL where the window or group has none. */
+const struct figure *answer_figures(
+	const struct answer *a, const struct answer_group *g, int bucket);
+/* lens.c: the answer over the window that a view was moved to; *out NULL: an empty one. Its groups
+ * are a's too. */
+int lens_find(const struct kpi_view *v, const struct lens **out, struct cx_err *e);
+void lenses_free(struct answer *a);
+
+int answer_scan(struct answer *a); /* edges.c: the pieces of a->w that no cell answers */
 int answer_json(struct answer *a, struct buf *json);
 
 #endif
