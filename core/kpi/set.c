@@ -6,11 +6,19 @@
 #include <string.h>
 #include <zlib.h>
 
-enum { MAGIC = 0xB1, VERSION = 1, HEAD = 3, LEVELS_MAX = 64 };
+#include "kpi/dense.h"
+#include "kpi/portable.h"
 
-struct kset {
+enum { MAGIC = 0xB1, VERSION = 1, HEAD = 3, LEVELS_MAX = 64 };
+enum { KEEP_DENSE = 4 }; /* plain bits may get so much thinner before they are given up */
+
+struct kset { /* packed, or dense, or neither */
 	int levels;
-	roaring_bitmap_t *at[]; /* at[i]: seen at least i + 1 times; NULL = empty */
+	uint8_t *packed; /* as read: found sound */
+	struct dense *dense;
+	int32_t day;
+	roaring_bitmap_t *today; /* ids seen on `day`; with dense it has them */
+	roaring_bitmap_t *at[];  /* at[i]: seen at least i + 1 times; NULL = empty */
 };
 
 static roaring_bitmap_t *must(roaring_bitmap_t *b)
@@ -22,20 +30,23 @@ static roaring_bitmap_t *must(roaring_bitmap_t *b)
 	return b;
 }
 
-static roaring_bitmap_t *level(struct kset *s, int i)
+static roaring_bitmap_t *bitmap(roaring_bitmap_t **b)
 {
-	if (!s->at[i])
-		s->at[i] = must(roaring_bitmap_create());
-	return s->at[i];
+	if (!*b)
+		*b = must(roaring_bitmap_create());
+	return *b;
 }
 
-/* at[i] |= b */
-static void add(struct kset *s, int i, const roaring_bitmap_t *b)
+static void drop(roaring_bitmap_t **b)
 {
-	if (s->at[i])
-		roaring_bitmap_or_inplace(s->at[i], b);
-	else
-		s->at[i] = must(roaring_bitmap_copy(b));
+	if (*b)
+		roaring_bitmap_free(*b);
+	*b = NULL;
+}
+
+static roaring_bitmap_t *copy_of(const roaring_bitmap_t *b)
+{
+	return b ? must(roaring_bitmap_copy(b)) : NULL;
 }
 
 struct kset *kset_new(int levels)
@@ -45,93 +56,389 @@ struct kset *kset_new(int levels)
 	return s;
 }
 
+void kset_free(struct kset *s)
+{
+	if (!s)
+		return;
+	for (int i = 0; i < s->levels; i++)
+		drop(&s->at[i]);
+	drop(&s->today);
+	dense_free(s->dense);
+	free(s->packed);
+	free(s);
+}
+
+/* ---- as read: magic, version, levels; per level its size and portable roaring; CRC-32 */
+
+static const uint8_t *packed_level(const uint8_t *packed, int level, uint32_t *size)
+{
+	const uint8_t *p = packed + HEAD;
+	for (*size = portable_u32(p); level > 0; level--) {
+		p += 4 + *size;
+		*size = portable_u32(p);
+	}
+	return p + 4;
+}
+
+/* Each level on its own is a bitmap, and together they are all there is. */
+static bool sound(const uint8_t *p, const uint8_t *end)
+{
+	struct portable o;
+	struct container c;
+	int levels = p[2];
+	for (p += HEAD; levels-- > 0; p += portable_u32(p) + 4) {
+		if (end - p < 4 || portable_u32(p) > end - p - 4)
+			return false;
+		if (!portable_u32(p))
+			continue;
+		if (!portable_open(&o, p + 4, portable_u32(p)))
+			return false;
+		while (portable_next(&o, &c)) {
+		}
+		if (!portable_done(&o))
+			return false;
+	}
+	return p == end;
+}
+
+struct kset *kset_read(const void *data, size_t n)
+{
+	const uint8_t *p = data;
+	if (n < HEAD + 4 || n > UINT32_MAX || p[0] != MAGIC || p[1] != VERSION || !p[2] ||
+		p[2] > LEVELS_MAX || portable_u32(p + n - 4) != crc32(0, p, (uInt)(n - 4)) ||
+		!sound(p, p + n - 4))
+		return NULL;
+	struct kset *s = kset_new(p[2]);
+	s->packed = xrealloc(NULL, n);
+	memcpy(s->packed, p, n);
+	return s;
+}
+
+/* ---- from one form to another */
+
+/* Makes it roaring bitmaps. */
+static void loosen(struct kset *s)
+{
+	struct dense *d = s->dense;
+	for (int i = 0; s->packed && i < s->levels; i++) {
+		uint32_t size;
+		const char *p = (const char *)packed_level(s->packed, i, &size);
+		if (size)
+			s->at[i] = must(roaring_bitmap_portable_deserialize_safe(p, size));
+	}
+	for (int i = 0; d && i < s->levels; i++)
+		s->at[i] = must(dense_roaring(d, i));
+	if (d && d->nday)
+		s->today = must(dense_roaring(d, d->levels));
+	dense_free(d);
+	free(s->packed);
+	s->dense = NULL;
+	s->packed = NULL;
+}
+
 struct kset *kset_copy(const struct kset *s)
 {
 	struct kset *c = kset_new(s->levels);
 	for (int i = 0; i < s->levels; i++)
-		c->at[i] = s->at[i] ? must(roaring_bitmap_copy(s->at[i])) : NULL;
+		c->at[i] = copy_of(s->at[i]);
+	c->day = s->day;
+	c->today = copy_of(s->today);
+	c->dense = s->dense ? dense_copy(s->dense) : NULL;
+	if (s->packed) {
+		uint32_t size;
+		const uint8_t *last = packed_level(s->packed, s->levels - 1, &size);
+		size_t n = (size_t)(last + size - s->packed);
+		c->packed = xrealloc(NULL, n);
+		memcpy(c->packed, s->packed, n);
+	}
 	return c;
 }
 
-void kset_free(struct kset *s)
+/* s as roaring bitmaps; *own: what to free then. */
+static const struct kset *loose(const struct kset *s, struct kset **own)
 {
-	for (int i = 0; s && i < s->levels; i++)
+	*own = NULL;
+	if (!s->packed && !s->dense)
+		return s;
+	*own = kset_copy(s);
+	loosen(*own);
+	return *own;
+}
+
+/* How far level 1 reaches, in words of whole containers, and how many ids it has. */
+static void extent(const struct kset *s, uint32_t *words, uint64_t *ids)
+{
+	*words = 0;
+	*ids = kset_count(s, 1);
+	if (s->dense) {
+		*words = s->dense->n;
+	} else if (s->packed && *ids) {
+		uint32_t size;
+		struct portable o;
+		const uint8_t *p = packed_level(s->packed, 0, &size);
+		portable_open(&o, p, size);
+		*words = (portable_u16(o.heads + 4 * (size_t)(o.n - 1)) + 1) * CONTAINER_WORDS;
+	} else if (*ids) {
+		*words = ((roaring_bitmap_maximum(s->at[0]) >> 16) + 1) * CONTAINER_WORDS;
+	}
+}
+
+static void make_dense(struct kset *s, uint32_t words)
+{
+	struct dense *d = dense_new(s->levels, words, s->today != NULL);
+	for (int i = 0; i < s->levels; i++)
 		if (s->at[i])
-			roaring_bitmap_free(s->at[i]);
-	free(s);
+			dense_add_roaring(d, s->at[i], ADD_TIMES);
+	if (s->today)
+		dense_open_day(d, s->today);
+	for (int i = 0; i < s->levels; i++)
+		drop(&s->at[i]);
+	drop(&s->today);
+	s->dense = d;
+}
+
+/* Before so many ids come that reach so far: true, s is plain bits with room for them; false, it is
+ * roaring bitmaps, because bits would lie too thin. */
+static bool make_room(struct kset *s, uint32_t words, uint64_t ids)
+{
+	uint32_t have;
+	uint64_t mine;
+	if (s->dense && words <= s->dense->n)
+		return true;
+	extent(s, &have, &mine);
+	have = have > words ? have : words;
+	mine = mine > ids ? mine : ids;
+	if (have > mine * (s->dense ? KEEP_DENSE : 1)) {
+		loosen(s);
+		return false;
+	}
+	have += have / 4 / CONTAINER_WORDS * CONTAINER_WORDS; /* ids grow with time */
+	if (s->dense)
+		dense_resize(s->dense, have, false);
+	else
+		make_dense(s, have);
+	return true;
+}
+
+/* ---- seeing and merging */
+
+/* at[0] |= b, what was there already goes on to at[1], and so on. */
+static void carry(struct kset *s, const roaring_bitmap_t *b)
+{
+	roaring_bitmap_t *own = NULL;
+	for (int i = 0; i < s->levels && b; i++) {
+		roaring_bitmap_t *had = NULL;
+		if (!s->at[i]) {
+			s->at[i] = copy_of(b);
+		} else {
+			if (i + 1 < s->levels && roaring_bitmap_intersect(s->at[i], b))
+				had = must(roaring_bitmap_and(s->at[i], b));
+			roaring_bitmap_or_inplace(s->at[i], b);
+		}
+		drop(&own);
+		b = own = had;
+	}
+	drop(&own);
 }
 
 void kset_see(struct kset *s, uint32_t id, uint32_t n)
 {
+	if (s->packed)
+		loosen(s);
+	if (s->dense && make_room(s, ((id >> 16) + 1) * CONTAINER_WORDS, 1)) {
+		for (uint32_t i = 0; i < n && i < (uint32_t)s->levels; i++)
+			dense_add(s->dense, id, ADD_TIMES);
+		return;
+	}
 	for (int i = 0; i < s->levels && n; i++)
-		n -= roaring_bitmap_add_checked(level(s, i), id);
+		n -= roaring_bitmap_add_checked(bitmap(&s->at[i]), id);
+}
+
+static void add_dense(struct kset *into, const struct kset *from, enum adding how)
+{
+	int levels = how == ADD_TIMES ? from->levels : 1;
+	if (from->dense) {
+		dense_add_dense(into->dense, from->dense, how);
+		return;
+	}
+	for (int i = 0; i < levels; i++) {
+		uint32_t size;
+		const uint8_t *p = from->packed ? packed_level(from->packed, i, &size) : NULL;
+		if (p && size)
+			dense_add_portable(into->dense, p, size, how);
+		else if (from->at[i])
+			dense_add_roaring(into->dense, from->at[i], how);
+	}
+}
+
+static void add_loose(struct kset *into, const struct kset *from, enum adding how)
+{
+	if (how == ADD_TIMES) {
+		for (int i = 0; i < from->levels; i++)
+			carry(into, from->at[i]);
+	} else if (how == ADD_UNION) {
+		roaring_bitmap_or_inplace(bitmap(&into->at[0]), from->at[0]);
+	} else {
+		roaring_bitmap_t *fresh =
+			must(roaring_bitmap_andnot(from->at[0], bitmap(&into->today)));
+		roaring_bitmap_or_inplace(into->today, fresh);
+		carry(into, fresh);
+		drop(&fresh);
+	}
+}
+
+static void merge(struct kset *into, const struct kset *from, enum adding how)
+{
+	uint32_t words;
+	uint64_t ids;
+	extent(from, &words, &ids);
+	if (!ids)
+		return;
+	if (into->packed)
+		loosen(into);
+	if (make_room(into, words, ids)) {
+		add_dense(into, from, how);
+	} else {
+		struct kset *own;
+		add_loose(into, loose(from, &own), how);
+		kset_free(own);
+	}
 }
 
 void kset_merge(struct kset *into, const struct kset *from)
 {
-	for (int i = into->levels; i >= 1;
-		i--) { /* downwards: each needs the old levels below it */
-		for (int j = 1; j < i; j++) {
-			const roaring_bitmap_t *a = into->at[j - 1];
-			const roaring_bitmap_t *b =
-				i - j <= from->levels ? from->at[i - j - 1] : NULL;
-			if (!a || !b || !roaring_bitmap_intersect(a, b))
-				continue;
-			roaring_bitmap_t *both = must(roaring_bitmap_and(a, b));
-			add(into, i - 1, both);
-			roaring_bitmap_free(both);
-		}
-		if (i <= from->levels && from->at[i - 1])
-			add(into, i - 1, from->at[i - 1]);
-	}
+	merge(into, from, ADD_TIMES);
 }
 
 void kset_merge_same_day(struct kset *into, const struct kset *from)
 {
-	if (from->at[0])
-		add(into, 0, from->at[0]);
+	merge(into, from, ADD_UNION);
 }
+
+static void open_day(struct kset *s, int32_t day)
+{
+	if (s->packed)
+		loosen(s);
+	if (s->dense && s->dense->planes == s->levels)
+		dense_resize(s->dense, s->dense->n, true);
+	if (s->dense && s->day != day)
+		dense_close_day(s->dense);
+	if (!s->dense && s->today && s->day != day)
+		roaring_bitmap_clear(s->today);
+	if (!s->dense)
+		bitmap(&s->today);
+	s->day = day;
+}
+
+void kset_merge_day(struct kset *into, int32_t day, const struct kset *from)
+{
+	open_day(into, day);
+	merge(into, from, ADD_DAY);
+}
+
+void kset_see_day(struct kset *s, int32_t day, uint32_t id)
+{
+	open_day(s, day);
+	if (s->dense && make_room(s, ((id >> 16) + 1) * CONTAINER_WORDS, 1))
+		dense_add(s->dense, id, ADD_DAY);
+	else if (roaring_bitmap_add_checked(bitmap(&s->today), id))
+		kset_see(s, id, 1);
+}
+
+/* ---- asking */
 
 uint64_t kset_count(const struct kset *s, int lv)
 {
-	if (lv < 1 || lv > s->levels || !s->at[lv - 1])
+	uint64_t n = 0;
+	uint32_t size;
+	struct portable o;
+	if (lv < 1 || lv > s->levels)
 		return 0;
-	return roaring_bitmap_get_cardinality(s->at[lv - 1]);
+	if (s->dense)
+		return dense_count(s->dense, lv - 1);
+	if (!s->packed)
+		return s->at[lv - 1] ? roaring_bitmap_get_cardinality(s->at[lv - 1]) : 0;
+	const uint8_t *p = packed_level(s->packed, lv - 1, &size);
+	if (!size)
+		return 0;
+	portable_open(&o, p, size);
+	for (uint32_t i = 0; i < o.n; i++)
+		n += portable_u16(o.heads + 4 * (size_t)i + 2) + 1;
+	return n;
 }
 
 bool kset_equal(const struct kset *a, const struct kset *b, int levels)
 {
-	for (int i = 0; i < levels; i++) {
+	struct kset *own_a, *own_b;
+	bool same = true;
+	a = loose(a, &own_a);
+	b = loose(b, &own_b);
+	for (int i = 0; i < levels && same; i++) {
 		uint64_t na = kset_count(a, i + 1), nb = kset_count(b, i + 1);
-		if (na != nb || (na && !roaring_bitmap_equals(a->at[i], b->at[i])))
-			return false;
+		same = na == nb && (!na || roaring_bitmap_equals(a->at[i], b->at[i]));
 	}
-	return true;
+	kset_free(own_a);
+	kset_free(own_b);
+	return same;
 }
 
 struct kset *kset_top(const struct kset *s)
 {
-	struct kset *t = kset_new(1);
-	const roaring_bitmap_t *b = s->at[s->levels - 1];
-	t->at[0] = b ? must(roaring_bitmap_copy(b)) : NULL;
+	struct kset *t = kset_new(1), *own;
+	if (s->dense) {
+		t->dense = dense_level(s->dense, s->levels - 1, 0);
+		return t;
+	}
+	s = loose(s, &own);
+	t->at[0] = copy_of(s->at[s->levels - 1]);
+	kset_free(own);
 	return t;
+}
+
+/* Into a: both of one level, and of their own. */
+static void combine_dense(struct kset *a, const struct kset *b, enum kset_op op)
+{
+	uint64_t *x = a->dense->w;
+	const uint64_t *y = b->dense->w;
+	uint32_t n = a->dense->n, m = b->dense->n;
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t v = i < m ? y[i] : 0;
+		x[i] = op == KSET_AND ? x[i] & v : op == KSET_OR ? x[i] | v : x[i] & ~v;
+	}
+}
+
+static void combine_loose(struct kset *a, const struct kset *b, enum kset_op op)
+{
+	const roaring_bitmap_t *y = b->at[0];
+	roaring_bitmap_t *x = bitmap(&a->at[0]);
+	if (op == KSET_OR && y)
+		roaring_bitmap_or_inplace(x, y);
+	else if (op == KSET_MINUS && y)
+		roaring_bitmap_andnot_inplace(x, y);
+	else if (op == KSET_AND && y)
+		roaring_bitmap_and_inplace(x, y);
+	else if (op == KSET_AND)
+		roaring_bitmap_clear(x);
 }
 
 struct kset *kset_combine(const struct kset *a, const struct kset *b, enum kset_op op)
 {
-	struct kset *t = kset_new(1);
-	const roaring_bitmap_t *x = a->at[a->levels - 1], *y = b->at[b->levels - 1];
-	if (op == KSET_AND) {
-		t->at[0] = x && y ? must(roaring_bitmap_and(x, y)) : NULL;
-	} else if (op == KSET_OR) {
-		if (x && y)
-			t->at[0] = must(roaring_bitmap_or(x, y));
-		else if (x || y)
-			t->at[0] = must(roaring_bitmap_copy(x ? x : y));
-	} else if (x) {
-		t->at[0] = must(y ? roaring_bitmap_andnot(x, y) : roaring_bitmap_copy(x));
+	struct kset *x = kset_top(a), *y = kset_top(b);
+	uint32_t words, more_words;
+	uint64_t ids, more_ids;
+	extent(x, &words, &ids);
+	extent(y, &more_words, &more_ids);
+	words = words > more_words ? words : more_words;
+	ids += more_ids;
+	if ((x->dense || y->dense) && make_room(x, words, ids) && make_room(y, words, ids)) {
+		combine_dense(x, y, op);
+	} else {
+		loosen(x);
+		loosen(y);
+		combine_loose(x, y, op);
 	}
-	return t;
+	kset_free(y);
+	return x;
 }
 
 static void add_u32(struct buf *b, uint32_t v)
@@ -140,14 +447,10 @@ static void add_u32(struct buf *b, uint32_t v)
 	buf_add(b, p, 4);
 }
 
-static uint32_t get_u32(const uint8_t *p)
+void kset_write(const struct kset *set, struct buf *out)
 {
-	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
-/* magic, version, levels; per level its size and portable roaring; CRC-32 of all before. */
-void kset_write(const struct kset *s, struct buf *out)
-{
+	struct kset *own;
+	const struct kset *s = loose(set, &own);
 	int n = s->levels;
 	while (n > 1 && !kset_count(s, n))
 		n--;
@@ -166,34 +469,5 @@ void kset_write(const struct kset *s, struct buf *out)
 		out->len += roaring_bitmap_portable_serialize(s->at[i], out->p + out->len);
 	}
 	add_u32(out, (uint32_t)crc32(0, (const uint8_t *)out->p + start, (uInt)(out->len - start)));
-}
-
-struct kset *kset_read(const void *data, size_t n)
-{
-	const uint8_t *p = data;
-	if (n < HEAD + 4 || n > UINT32_MAX || p[0] != MAGIC || p[1] != VERSION || !p[2] ||
-		p[2] > LEVELS_MAX || get_u32(p + n - 4) != crc32(0, p, (uInt)(n - 4)))
-		return NULL;
-	const uint8_t *end = p + n - 4;
-	struct kset *s = kset_new(p[2]);
-	p += HEAD;
-	for (int i = 0; i < s->levels; i++) {
-		uint32_t size = end - p >= 4 ? get_u32(p) : UINT32_MAX;
-		p += 4;
-		if (size > end - p) {
-			kset_free(s);
-			return NULL;
-		}
-		if (size)
-			s->at[i] = roaring_bitmap_portable_deserialize_safe((const char *)p, size);
-		if (size && !s->at[i]) {
-			kset_free(s);
-			return NULL;
-		}
-		p += size;
-	}
-	if (p == end)
-		return s;
-	kset_free(s);
-	return NULL;
+	kset_free(own);
 }
