@@ -1,7 +1,7 @@
 /* cells_own.h — inside of the writer's cells.
  * Every change goes to the cached cell at once (an overflow must be known then) and into a list of
  * changes, by which a failed reaction is taken out again, newest first. Set rows are only listed.
- * Callers: cells.c, fold.c. */
+ * Callers: cells.c, daymarks.c, fold.c, mend.c. */
 #ifndef CX_KPI_CELLS_OWN_H
 #define CX_KPI_CELLS_OWN_H
 
@@ -12,15 +12,17 @@
 
 struct cell {
 	struct cell_at at;
-	int nslots;
-	bool exists; /* in the store, or will be with this batch */
+	struct cell_value value; /* its arrays and the group's text come behind the cell */
+	bool exists;             /* in the store, or will be with this batch */
 	bool dirty, hot;
 	bool damaged; /* in the store, where it is left alone */
-	int64_t v[];  /* then the group's text */
+	bool rest;    /* the group "…" */
 };
 
 enum change_kind {
 	CHANGE_ADD,   /* slot n by delta */
+	CHANGE_PUT,   /* value delta in histogram n, once more */
+	CHANGE_TAKE,  /* the same, once less */
 	CHANGE_SEE,   /* id delta in set n */
 	CHANGE_NEW,   /* the cell came to be */
 	CHANGE_IDENT, /* the dictionary grew */
@@ -40,8 +42,22 @@ struct day_groups {
 	int cube;
 	int32_t day;
 	int64_t n;
+	bool rest; /* there is a group "…": nothing new but in there */
 	bool warned;
 };
+
+struct day_mark { /* what the batch did to a day, beside its cells; see daymarks.c */
+	int cube;
+	int32_t day;
+	int64_t known_ms; /* INT64_MIN: learned nothing after its end */
+	bool spoilt;
+};
+/* The day learned something at known_ms, if that was after its end. */
+void cells_learned(struct cells *c, int cube, int32_t day, int64_t known_ms);
+int cells_write_marks(struct cells *c, struct cx_err *e);
+void cells_forget_marks(struct cells *c);
+/* The cache, nothing of which is dirty, forgets a day. */
+void cells_drop_day(struct cells *c, int cube, int32_t day);
 
 struct cells {
 	struct store *s;
@@ -52,6 +68,16 @@ struct cells {
 	struct pmap map;   /* of struct cell */
 	struct pmap days;  /* of struct day_groups */
 	struct cell *last; /* measures of one event mostly meet in one cell */
+	size_t nvalues;    /* of all histograms in the map */
+	struct pmap marks; /* of struct day_mark */
+	struct day_mark *last_mark;
+	int32_t end_day; /* the day whose end was asked for last, and it */
+	int64_t end_ms;
+	int64_t last_seq; /* of the events tallied so far */
+	int64_t known_ms; /* of the tally at hand */
+	int sign;         /* of the same */
+	bool late;    /* it is not the next event of the log: sign −1, or one that counts again */
+	bool mending; /* a day is walked in order of the log, by itself */
 	struct change *changes;
 	size_t nchanges, cap_changes;
 	struct set_seen *seen;

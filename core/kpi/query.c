@@ -15,7 +15,7 @@ struct reading {
 	struct buf group;
 	bool fresh;
 	struct targets t;
-	int64_t *v; /* a cell's integers */
+	struct cell_value value; /* a cell's */
 };
 
 static int read_cell(void *ctx, int32_t day, struct str group, const void *p, size_t n)
@@ -24,17 +24,17 @@ static int read_cell(void *ctx, int32_t day, struct str group, const void *p, si
 	struct answer *a = r->a;
 	const struct cube *c = a->k->cube;
 	struct cell_at at = {r->cube, day, group};
-	if (!cell_read(p, n, at, c->nslots, r->v))
+	if (!cell_read(p, n, at, &r->value))
 		return cell_damaged(c, at, a->e);
 	bool have = false;
 	for (int i = 0; i < a->k->nmeasures; i++) {
 		const struct measure *m = &a->k->measures[i];
-		if (m->slot < 0 || !cell_has(r->v, m))
+		if (m->slot < 0 || !cell_has(&r->value, m))
 			continue;
 		int rc = have ? CX_OK : answer_targets(a, day, group, &r->t);
 		have = true;
 		if (rc == CX_OK)
-			rc = answer_add(a, &r->t, m, r->v[m->slot]);
+			rc = answer_add(a, &r->t, m, r->value.v[m->slot]);
 		if (rc < 0)
 			return rc;
 	}
@@ -73,7 +73,9 @@ static int read_days(struct answer *a, int cube)
 		return CX_OK;
 	struct reading r = {.a = a, .cube = cube};
 	int rc = CX_OK;
-	r.v = xcalloc((size_t)a->k->cube->nslots, sizeof *r.v);
+	r.value.nslots = a->k->cube->nslots;
+	r.value.nhists = a->k->cube->nhists;
+	r.value.v = xcalloc((size_t)r.value.nslots, sizeof *r.value.v);
 	if (a->k->cube->nslots)
 		rc = store_cells(a->s, cube, a->w.first, a->w.last, read_cell, &r, a->e);
 	for (int i = 0; i < a->k->nmeasures && rc >= 0; i++) {
@@ -84,7 +86,7 @@ static int read_days(struct answer *a, int cube)
 			rc = store_sets(
 				a->s, cube, r.m->set, a->w.first, a->w.last, read_set, &r, a->e);
 	}
-	free(r.v);
+	free(r.value.v);
 	buf_free(&r.group);
 	return rc;
 }

@@ -225,9 +225,10 @@ static int check_cell(void *ctx, int32_t day, struct str group, const void *p, s
 	struct cell_at at = {v->c->id, day, group};
 	struct vcell *c = find(v, at, false);
 	int64_t *stored = arena_alloc(&v->scratch, (size_t)v->c->nslots * sizeof *stored + 1);
+	struct cell_value value = {v->c->nslots, v->c->nhists, stored, NULL};
 	if (c)
 		c->met = true;
-	if (!cell_read(p, n, at, v->c->nslots, stored)) {
+	if (!cell_read(p, n, at, &value)) {
 		tell(v, at, CX_T("danificada", "damaged"));
 	} else if (!c) {
 		tell(v, at, CX_T("não vem de nenhum evento", "comes from no event"));
