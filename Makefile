@@ -88,6 +88,7 @@ $(BUILD)/obj/%.o: core/%.c
 
 $(BUILD)/obj/lua/runtime.o: $(wildcard core/lua/runtime/*.lua)
 $(BUILD)/obj/store/migrate.o: $(wildcard core/store/schema/*.sql)
+$(BUILD)/unit/test_stats: tests/unit/stats_cases.lua
 
 $(LIB): $(filter-out $(BUILD)/obj/main.o,$(OBJ))
 	@rm -f $@

@@ -151,6 +151,19 @@ static int normal_quantile(lua_State *L)
 	return 1;
 }
 
+static int log_gamma(lua_State *L)
+{
+	int sign;
+	lua_pushnumber(L, lgamma_r(luaL_checknumber(L, 1), &sign));
+	return 1;
+}
+
+static int complementary_error(lua_State *L)
+{
+	lua_pushnumber(L, erfc(luaL_checknumber(L, 1)));
+	return 1;
+}
+
 static void push_conf(lua_State *L, const struct conf *c, const char *plugin)
 {
 	char section[80];
@@ -172,7 +185,8 @@ static void push_conf(lua_State *L, const struct conf *c, const char *plugin)
 void cx_push_common(lua_State *L, const char *currency)
 {
 	static const luaL_Reg functions[] = {{"closest", cx_closest}, {"day", day},
-		{"money", money}, {"normal_quantile", normal_quantile}, {NULL, NULL}};
+		{"money", money}, {"normal_quantile", normal_quantile}, {"lgamma", log_gamma},
+		{"erfc", complementary_error}, {NULL, NULL}};
 	luaL_newlib(L, functions);
 	lua_pushstring(L, currency);
 	lua_setfield(L, -2, "currency");

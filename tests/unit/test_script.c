@@ -185,8 +185,8 @@ static void mistakes(void **state)
 			"cx.kpi is not available in this version: a script has cx.blank, cx.day, "
 			"cx.money, cx.null, cx.script, cx.stats",
 			-1},
-		{"return cx.script { run = function(r) return cx.stats.welch end }",
-			"cx.stats.welch is not available in this version", 1},
+		{"return cx.script { run = function(r) return cx.stats.welsh end }",
+			"cx.stats.welsh does not exist, did you mean \"welch\"?", 1},
 		{"return cx.script { run = function(r) cx.stats.nps = 1 end }",
 			"cx.stats is read-only (nps)", 1},
 		{"return cx.script { run = function(r) local m = cx.money('1.999') end }",

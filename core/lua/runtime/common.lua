@@ -46,9 +46,7 @@ end
 local names = {}
 for name in next, stats do names[#names + 1] = name end
 sort(names)
-local LATER = { poisson = 1, nps_difference = 1, two_proportions = 1, welch = 1, xmr = 1, nelson = 1, decompose = 1 }
 local shown = read_only("cx.stats", stats, function(_, k)
-  if LATER[k] then error(format("cx.stats.%s is not available in this version", k), 2) end
   local best = type(k) == "string" and host.closest(k, names)
   error(format("cx.stats.%s does not exist%s", tostring(k), best and format(', did you mean "%s"?', best) or ""), 2)
 end)
