@@ -144,6 +144,15 @@ static void frame(const char *format, const char *currency, char before[8], char
 	}
 }
 
+/* Without the no-break space at its end: a symbol that stands after the number. */
+static const char *bare(char before[8])
+{
+	size_t n = strlen(before), space = strlen(NBSP);
+	if (n >= space && strcmp(before + n - space, NBSP) == 0)
+		before[n - space] = 0;
+	return before;
+}
+
 static int own_decimals(const char *format, int scale)
 {
 	if (strcmp(format, "money") == 0)
@@ -184,4 +193,105 @@ void number_text(char out[NUMBER_TEXT], double value, bool null, const char *for
 		x.negative = false;
 	}
 	snprintf(out, NUMBER_TEXT, "%s%s%.32s%s", x.negative ? MINUS : "", before, number, after);
+}
+
+void number_compact(char out[NUMBER_TEXT], double value, bool null, const char *format, int scale,
+	const char *currency)
+{
+	static const struct {
+		int power;
+		const char *pt, *en;
+	} steps[] = {{6, NBSP "mi", "M"}, {9, NBSP "bi", "B"}, {12, NBSP "tri", "T"}};
+	char before[8], after[20], number[LARGE * 2 + 24];
+	struct decimal x;
+	bool money = format && strcmp(format, "money") == 0;
+	bool other = format && (strcmp(format, "duration") == 0 || strcmp(format, "%") == 0);
+	int i = 2;
+	decimal_of(null || !isfinite(value) ? 0 : value, &x);
+	x.point -= money ? scale : 0;
+	if (x.point <= 6 || x.point > LARGE || other) {
+		number_text(out, value, null, format, -1, scale, currency);
+		return;
+	}
+	frame(format ? format : "number", currency, before, after);
+	while (i > 0 && x.point <= steps[i].power)
+		i--;
+	cut(&x, x.point - steps[i].power + 2);
+	if (i < 2 && x.point > steps[i + 1].power) /* 999,999 mi is 1,00 bi */
+		i++;
+	x.point -= steps[i].power;
+	plain(number, &x, 2, false);
+	snprintf(out, NUMBER_TEXT, "%s%s%.32s%s%s%s%s", x.negative ? MINUS : "",
+		cx_lang == CX_PT ? "" : before, number, CX_T(steps[i].pt, steps[i].en),
+		cx_lang == CX_PT && before[0] ? NBSP : "", cx_lang == CX_PT ? bare(before) : "",
+		after);
+}
+
+/* Puts a plus before a number that is neither negative nor shown as zero. */
+static void signed_text(char out[NUMBER_TEXT], const char *text)
+{
+	bool zero = strpbrk(text, "123456789") == NULL;
+	bool minus = strncmp(text, MINUS, strlen(MINUS)) == 0;
+	snprintf(out, NUMBER_TEXT, "%s%.60s", zero || minus ? "" : "+", text);
+}
+
+void number_change_text(char out[NUMBER_TEXT], double now, double before, const char *format,
+	int scale, const char *currency)
+{
+	char text[NUMBER_TEXT];
+	double change = now - before;
+	bool points = format && (strcmp(format, "%") == 0 || strcmp(format, "points") == 0);
+	if (!isfinite(change)) {
+		snprintf(out, NUMBER_TEXT, "—");
+		return;
+	}
+	if (points) {
+		number_text(text, change, false, "points", 1, 0, NULL);
+		struct decimal x;
+		decimal_of(change, &x);
+		cut(&x, x.point + 1);
+		bool one = x.point < 1 || (x.point == 1 && digit(&x, 0) < '2');
+		strcat(text, one ? NBSP "pt" : NBSP "pts");
+	} else if (format && strcmp(format, "money") == 0 && before > 0) {
+		number_text(text, change / before * 100, false, "%", 1, 0, NULL);
+	} else {
+		number_text(text, change, false, format, -1, scale, currency);
+	}
+	signed_text(out, text);
+}
+
+void number_count_text(char out[NUMBER_TEXT], double n)
+{
+	char text[NUMBER_TEXT];
+	number_text(text, n, false, "integer", -1, 0, NULL);
+	snprintf(out, NUMBER_TEXT, "n=%.60s", text);
+}
+
+void number_p_text(char out[NUMBER_TEXT], double p)
+{
+	char text[NUMBER_TEXT];
+	bool least = p < 0.001;
+	number_text(text, least ? 0.001 : p, false, "number", 3, 0, NULL);
+	snprintf(out, NUMBER_TEXT, "p%s%.60s", least ? "<" : "=", text);
+}
+
+static const char *ordinal(int64_t n)
+{
+	if (cx_lang == CX_PT)
+		return "º";
+	if (n % 100 >= 11 && n % 100 <= 13)
+		return "th";
+	return n % 10 == 1 ? "st" : n % 10 == 2 ? "nd" : n % 10 == 3 ? "rd" : "th";
+}
+
+void number_rank_text(char out[NUMBER_TEXT], int64_t best, int64_t worst)
+{
+	char a[NUMBER_TEXT], b[NUMBER_TEXT];
+	number_text(a, (double)best, false, "integer", -1, 0, NULL);
+	number_text(b, (double)worst, false, "integer", -1, 0, NULL);
+	if (best == worst)
+		snprintf(out, NUMBER_TEXT, "%.28s%s", a, ordinal(best));
+	else
+		snprintf(out, NUMBER_TEXT, CX_T("%.24s%s a %.24s%s", "%.24s%s to %.24s%s"), a,
+			ordinal(best), b, ordinal(worst));
 }
