@@ -6,10 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <zlib.h>
+
+#include "base/log.h"
 #include "base/varint.h"
 #include "store/impl.h"
 
-enum { RESERVE = 6 * VARINT_MAX };
+enum { RESERVE = 6 * VARINT_MAX, CRC = 4 };
 static const char fold_key[] = "set_fold";
 
 struct place {
@@ -53,8 +56,8 @@ static struct place place_of(const struct set_seen *v)
 	return (struct place){v->cube, v->set, v->day, v->group};
 }
 
-/* ---- a row of the log: cells, each cube, day, group, bytes, and so many bytes of set, id, n ----
- */
+/* ---- a row of the log: cells, each cube, day, group, bytes, and so many bytes of set, id, n; then
+ * a CRC-32 ---- */
 
 static void put(struct buf *b, uint64_t v)
 {
@@ -88,12 +91,19 @@ static void pack(const struct set_seen *v, size_t n, struct buf *out, struct buf
 	}
 }
 
+static uint32_t checksum(const void *p, size_t n)
+{
+	return (uint32_t)crc32_z(0, p, n);
+}
+
 int store_sets_add(struct store *s, const struct set_seen *v, size_t n, struct cx_err *e)
 {
 	struct buf out = {0}, entries = {0};
 	if (!n)
 		return CX_OK;
 	pack(v, n, &out, &entries);
+	uint32_t crc = checksum(out.p, out.len);
+	buf_add(&out, &crc, CRC);
 	int rc = st_run(s, ST_SET_LOG_ADD,
 		ARGS(ARG_INT("entries", (int64_t)n), ARG_BLOB("value", out.p, out.len)), e);
 	buf_free(&out);
@@ -110,6 +120,11 @@ struct unpacking {
 	struct arena *text;
 	struct set_seen **v;
 	size_t *n, *cap;
+	struct broken *broken; /* NULL: a broken row is an error */
+};
+struct broken { /* rows of the log */
+	int64_t *v;
+	size_t n;
 };
 
 static bool numbers(const uint8_t **p, const uint8_t *end, uint64_t *v, int n)
@@ -132,9 +147,21 @@ static void keep(struct unpacking *u, const struct set_seen *seen)
 	(*u->v)[(*u->n)++] = *seen;
 }
 
-static bool unpack(struct unpacking *u, int64_t row, const uint8_t *p, const uint8_t *end)
+static bool whole(const uint8_t *p, size_t n)
 {
+	uint32_t crc;
+	if (n < CRC)
+		return false;
+	memcpy(&crc, p + n - CRC, CRC);
+	return crc == checksum(p, n - CRC);
+}
+
+static bool unpack(struct unpacking *u, int64_t row, const uint8_t *p, size_t n)
+{
+	const uint8_t *end = p + n - CRC;
 	uint64_t v[3];
+	if (!whole(p, n))
+		return false;
 	while (p < end) {
 		struct set_seen seen = {0};
 		if (!numbers(&p, end, v, 3) || v[2] > (uint64_t)(end - p))
@@ -167,6 +194,19 @@ static bool unpack(struct unpacking *u, int64_t row, const uint8_t *p, const uin
 	return true;
 }
 
+static int broken_row(struct unpacking *u, int64_t row, struct cx_err *e)
+{
+	struct broken *b = u->broken;
+	if (!b)
+		return cx_fail(e, CX_E_STORE_FAILED, NULL,
+			CX_T("a linha %lld de set_log está danificada",
+				"row %lld of set_log is damaged"),
+			(long long)row);
+	b->v = xrealloc(b->v, (b->n + 1) * sizeof *b->v);
+	b->v[b->n++] = row;
+	return CX_OK;
+}
+
 /* All rows of the log up to one, through a sieve. */
 static int read_log(struct store *s, int64_t upto, struct unpacking *u, struct cx_err *e)
 {
@@ -177,14 +217,36 @@ static int read_log(struct store *s, int64_t upto, struct unpacking *u, struct c
 		return rc;
 	while ((rc = drv_step(st, e)) == 1) {
 		const uint8_t *p = drv_blob(st, 1, &n);
-		if (!unpack(u, drv_int(st, 0), p, p + n)) {
-			rc = cx_fail(e, CX_E_STORE_FAILED, NULL,
-				CX_T("uma linha de set_log está danificada",
-					"a row of set_log is damaged"));
+		size_t kept = *u->n;
+		if (unpack(u, drv_int(st, 0), p, n))
+			continue;
+		*u->n = kept;
+		rc = broken_row(u, drv_int(st, 0), e);
+		if (rc < 0)
 			break;
-		}
 	}
 	drv_end(st);
+	return rc;
+}
+
+/* What a broken row held nobody knows: it is dropped, and all days are counted again from the
+ * events, by which they are answered until then. No event is refused for it. */
+static int give_up(struct store *s, struct broken *b, struct cx_err *e)
+{
+	int rc = CX_OK;
+	for (size_t i = 0; i < b->n && rc == CX_OK; i++) {
+		log_error(CX_T("a linha %lld de set_log está danificada; todos os números são "
+			       "contados de novo dos eventos",
+				  "row %lld of set_log is damaged; all figures are counted again "
+				  "from the events"),
+			(long long)b->v[i]);
+		rc = st_run(s, ST_SET_LOG_LOSE, ARGS(ARG_INT("seq", b->v[i])), e);
+	}
+	if (b->n && rc == CX_OK)
+		rc = st_run(s, ST_DAYS_SPOIL, NULL, 0, e);
+	s->sets->unsafe |= b->n > 0;
+	free(b->v);
+	*b = (struct broken){0};
 	return rc;
 }
 
@@ -285,7 +347,7 @@ int store_sets(struct store *s, int cube, int set, int32_t first, int32_t last, 
 	struct drv_stmt *blobs;
 	struct reading r = {0};
 	struct fold done;
-	struct unpacking u = {cube, set, first, last, &done, &r.text, &r.v, &r.n, &r.cap};
+	struct unpacking u = {cube, set, first, last, &done, &r.text, &r.v, &r.n, &r.cap, NULL};
 	int rc = fold_read(s, &done, &r.text, e);
 	if (rc == CX_OK)
 		rc = read_log(s, INT64_MAX, &u, e);
@@ -329,18 +391,34 @@ void store_sets_undone(struct store *s, bool everything)
 		store_sets_free(s); /* read again at the next use */
 }
 
+/* How much there is; nothing of it is kept, but broken rows are found. */
 static int count(struct store *s, struct cx_err *e)
 {
 	int64_t n = 0;
 	int rc = st_int(s, ST_SET_LOG_COUNT, NULL, 0, &n, e);
 	if (rc < 0)
 		return rc;
-	s->sets = xcalloc(1, sizeof *s->sets);
-	s->sets->pending = (size_t)n;
-	s->sets->unsafe = true;
-	rc = fold_read(s, &s->sets->f, &s->sets->text, e);
+	struct sets *t = s->sets = xcalloc(1, sizeof *s->sets);
+	struct broken broken = {0};
+	struct unpacking u = {-1, -1, 1, 0, &t->f, &t->text, &t->v, &t->n, &t->cap, &broken};
+	t->pending = (size_t)n;
+	t->unsafe = true;
+	rc = fold_read(s, &t->f, &t->text, e);
+	if (rc == CX_OK)
+		rc = read_log(s, INT64_MAX, &u, e);
+	if (rc == CX_OK)
+		rc = give_up(s, &broken, e);
+	free(broken.v);
 	if (rc < 0)
 		store_sets_free(s);
+	return rc;
+}
+
+/* All of the round is in the blobs. */
+static int end(struct store *s, struct cx_err *e)
+{
+	int rc = st_run(s, ST_SET_LOG_DROP, ARGS(ARG_INT("upto", s->sets->f.upto)), e);
+	s->sets->f = (struct fold){0};
 	return rc;
 }
 
@@ -352,12 +430,23 @@ static int begin(struct store *s, struct cx_err *e)
 	int rc = last ? 1 : st_int(s, ST_SET_LOG_LAST, NULL, 0, &last, e);
 	if (rc <= 0)
 		return rc;
-	struct unpacking u = {-1, -1, INT32_MIN, INT32_MAX, &t->f, &t->text, &t->v, &t->n, &t->cap};
+	struct broken broken = {0};
+	struct unpacking u = {
+		-1, -1, INT32_MIN, INT32_MAX, &t->f, &t->text, &t->v, &t->n, &t->cap, &broken};
 	t->f.upto = last;
 	rc = read_log(s, last, &u, e);
 	if (rc == CX_OK)
-		t->n = tidy(t->v, t->n);
-	return rc;
+		rc = give_up(s, &broken, e);
+	free(broken.v);
+	if (rc != CX_OK)
+		return rc;
+	t->n = tidy(t->v, t->n);
+	if (t->n)
+		return CX_OK;
+	t->unsafe = true; /* nothing was left to fold */
+	t->pending = 0;
+	rc = end(s, e);
+	return rc == CX_OK ? fold_write(s, &t->f, e) : rc;
 }
 
 int store_set_due(struct store *s, size_t many, struct set_due *due, struct cx_err *e)
@@ -409,10 +498,8 @@ int store_sets_settle(struct store *s, struct cx_err *e)
 	int rc = CX_OK;
 	if (!t || !t->moved)
 		return CX_OK;
-	if (t->at == t->n) {
-		rc = st_run(s, ST_SET_LOG_DROP, ARGS(ARG_INT("upto", t->f.upto)), e);
-		t->f = (struct fold){0};
-	}
+	if (t->at == t->n)
+		rc = end(s, e);
 	if (rc == CX_OK)
 		rc = fold_write(s, &t->f, e);
 	if (rc == CX_OK && !t->f.upto)
