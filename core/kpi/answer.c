@@ -22,10 +22,14 @@ static bool same_group(const void *item, const void *key)
 	return str_same(((const struct answer_group *)item)->key, *(const struct str *)key);
 }
 
+struct answer_group *answer_group_find(const struct answer *a, struct str key)
+{
+	return pmap_find(&a->map, hash_bytes(key.p, key.n, 0), same_group, &key);
+}
+
 int answer_group_of(struct answer *a, struct str key, struct answer_group **out)
 {
-	uint32_t h = hash_bytes(key.p, key.n, 0);
-	*out = pmap_find(&a->map, h, same_group, &key);
+	*out = answer_group_find(a, key);
 	if (*out)
 		return CX_OK;
 	size_t nm = (size_t)a->k->nmeasures;
@@ -41,7 +45,7 @@ int answer_group_of(struct answer *a, struct str key, struct answer_group **out)
 			xrealloc(a->groups, (size_t)a->cap_groups * sizeof(struct answer_group *));
 	}
 	a->groups[a->ngroups++] = g;
-	pmap_add(&a->map, h, g);
+	pmap_add(&a->map, hash_bytes(key.p, key.n, 0), g);
 	*out = g;
 	if ((int64_t)a->ngroups * (a->nbuckets ? a->nbuckets : 1) <= SERIES_MAX)
 		return CX_OK;
@@ -95,7 +99,7 @@ static int memo_for(struct answer *a, struct str group, struct memo **out)
 	return CX_OK;
 }
 
-static int bucket_of(struct answer *a, int32_t day)
+int answer_bucket(struct answer *a, int32_t day)
 {
 	const struct bucket *v = a->buckets;
 	int b = a->bucket, n = a->nbuckets;
@@ -126,7 +130,7 @@ int answer_targets(struct answer *a, int32_t day, struct str group, struct targe
 		*t = (struct targets){a->total, g ? g->total : NULL};
 		return CX_OK;
 	}
-	int b = bucket_of(a, day);
+	int b = answer_bucket(a, day);
 	if (b < 0)
 		return cx_fail(
 			a->e, CX_E_INTERNAL, NULL, "kpi %s: day %d has no bucket", a->k->id, day);
@@ -145,10 +149,47 @@ static int add(struct answer *a, struct figure *f, const struct measure *m, int6
 		a->k->id, m->name);
 }
 
-int answer_add(struct answer *a, const struct targets *t, const struct measure *m, int64_t delta)
+/* The smallest accumulator of a measure, NULL if the filters leave it out. */
+static struct figure *smallest(
+	const struct answer *a, const struct targets *t, const struct measure *m)
 {
 	struct figure *v = t->group ? t->group : t->all;
-	return v ? add(a, v + (m - a->k->measures), m, delta) : CX_OK;
+	return v ? v + (m - a->k->measures) : NULL;
+}
+
+int answer_add(struct answer *a, const struct targets *t, const struct measure *m, int64_t delta)
+{
+	struct figure *f = smallest(a, t, m);
+	return f ? add(a, f, m, delta) : CX_OK;
+}
+
+static struct hist *hist_of(struct figure *f)
+{
+	if (!f->hist)
+		f->hist = xcalloc(1, sizeof *f->hist);
+	return f->hist;
+}
+
+static int too_many_values(struct answer *a, const struct measure *m)
+{
+	return cx_fail(a->e, CX_E_NUMBER_RANGE, m->name,
+		CX_T("KPI %s: o histograma %s tem mais de %d valores diferentes; declare bucket",
+			"KPI %s: the histogram %s has more than %d different values; declare a "
+			"bucket"),
+		a->k->id, m->name, HIST_VALUES_MAX);
+}
+
+int answer_put(struct answer *a, const struct targets *t, const struct measure *m, int64_t value)
+{
+	struct figure *f = smallest(a, t, m);
+	return !f || hist_add(hist_of(f), value, 1) ? CX_OK : too_many_values(a, m);
+}
+
+int answer_spread(
+	struct answer *a, const struct targets *t, const struct measure *m, const struct hist *h)
+{
+	struct figure *f = smallest(a, t, m);
+	return !f || hist_merge(hist_of(f), h) ? CX_OK : too_many_values(a, m);
 }
 
 static bool by_days(const struct measure *m)
@@ -216,6 +257,20 @@ void answer_merge(
 	}
 }
 
+/* into += from; its day is closed. */
+static int take_one(
+	struct answer *a, const struct measure *m, struct figure *into, const struct figure *from)
+{
+	int rc = add(a, into, m, from->i);
+	if (rc == CX_OK && from->hist && !hist_merge(hist_of(into), from->hist))
+		rc = too_many_values(a, m);
+	if (from->set && into->set)
+		kset_merge(into->set, from->set);
+	else if (from->set)
+		into->set = kset_copy(from->set);
+	return rc;
+}
+
 /* into += from, all measures or those that are not by days. */
 static int take(struct answer *a, struct figure *into, struct figure *from, bool days_too)
 {
@@ -225,13 +280,34 @@ static int take(struct answer *a, struct figure *into, struct figure *from, bool
 		if (by_days(m) && !days_too)
 			continue;
 		close_day(&from[i], m);
-		rc = add(a, &into[i], m, from[i].i);
-		if (from[i].set && into[i].set)
-			kset_merge(into[i].set, from[i].set);
-		else if (from[i].set)
-			into[i].set = kset_copy(from[i].set);
+		rc = take_one(a, m, &into[i], &from[i]);
 	}
 	return rc;
+}
+
+int answer_carry(struct answer *a, const struct answer *from)
+{
+	struct answer_group *g;
+	int rc = CX_OK;
+	for (int i = 0; i < from->ngroups && rc >= 0; i++) {
+		rc = answer_group_of(a, from->groups[i]->key, &g);
+		if (rc >= 0)
+			rc = take(a, g->total, from->groups[i]->total, true);
+	}
+	for (int i = 0; i < a->k->nmeasures && rc >= 0; i++) {
+		const struct measure *m = &a->k->measures[i];
+		if (by_days(m) || !a->q->nby) /* others come from the groups */
+			rc = take_one(a, m, &a->total[i], &from->total[i]);
+	}
+	return rc;
+}
+
+void answer_left_out(struct answer *a, int32_t day)
+{
+	int b = answer_bucket(a, day);
+	a->partial = true;
+	if (b >= 0)
+		a->partial_in[b] = true;
 }
 
 static void close_days(const struct kpi *k, struct figure *v)

@@ -27,15 +27,15 @@ struct kpi_view { /* tests of lua/ make one of measured alone */
 	struct answer *a; /* the query's own, also for a moved window */
 	struct answer_group *group;
 	int bucket;
-	const struct kpi_view *from; /* the view it was moved from, and how; NULL: not moved */
+	struct kpi_view *from; /* the view it was moved from, and how; NULL: not moved */
 	struct move move;
 	struct kpi_view *next; /* of those moved from the first, which closes them */
 };
-struct lens { /* the answer over a moved window, or a bucket of one over several */
+struct lens { /* to the answer over a moved window, or to a bucket of one over several */
 	struct span span;
+	int asked; /* the bucket of the query that was moved here, -1 the whole window */
 	struct answer *a;
 	int bucket;
-	int asked; /* the bucket of the query that was moved here, -1 the whole window */
 };
 struct answer_group {
 	struct str key;          /* of the asked dimensions */
@@ -51,6 +51,7 @@ struct answer {
 	const struct kpi_meta *meta;
 	struct cx_err *e;
 	struct pooling *pooling; /* pool.h: groups counted as one; NULL: none */
+	int cube;                /* store_cube_id; -1: nothing was ever counted */
 	struct arena arena;      /* lives as long as the answer */
 	struct window w;
 	struct bucket *buckets;
@@ -63,13 +64,9 @@ struct answer {
 	bool seen;               /* something was counted, also outside the filters: from … to */
 	int32_t seen_first, seen_last;
 	bool partial, *partial_in; /* an event of a scanned piece was excluded; by buckets */
-	/* Groups that are to be one, under the key of group_rest(); NULL: none. Set before
-	 * answer_open(). */
-	bool (*pool)(const void *ctx, struct str key);
-	const void *pool_ctx;
 	struct standing *standing; /* of scans, as is the dictionary */
 	struct dictionary *dictionary;
-	struct answer **moved; /* over moved windows; lenses: by span */
+	struct moved **moved; /* lens.c: answers over moved windows; lenses: the ways to them */
 	int nmoved, cap_moved;
 	struct pmap lenses;
 };
@@ -82,35 +79,50 @@ int answer_targets(struct answer *a, int32_t day, struct str group, struct targe
 int answer_add(struct answer *a, const struct targets *t, const struct measure *m, int64_t delta);
 /* histogram: one scanned event; a cell */
 int answer_put(struct answer *a, const struct targets *t, const struct measure *m, int64_t value);
-int answer_spread(struct answer *a, const struct targets *t, const struct measure *m,
-	const struct hist *h);
+int answer_spread(
+	struct answer *a, const struct targets *t, const struct measure *m, const struct hist *h);
 void answer_see(
 	const struct targets *t, const struct measure *m, int32_t day, uint32_t id, uint32_t n);
 void answer_merge(
 	const struct targets *t, const struct measure *m, int32_t day, const struct kset *set);
 int answer_close(struct answer *a); /* all days are in */
+/* Adds the figures of the window from the beginning of time up to where a's begins, at the start of
+ * a day; before anything is read. */
+int answer_carry(struct answer *a, const struct answer *from);
+int answer_bucket(struct answer *a, int32_t day);    /* -1: none */
+void answer_left_out(struct answer *a, int32_t day); /* an event of a scanned piece */
 
 /* The group of a key of the asked dimensions; if it is new, with figures of nothing. */
 int answer_group_of(struct answer *a, struct str key, struct answer_group **out);
+struct answer_group *answer_group_find(const struct answer *a, struct str key); /* NULL: none */
 
 /* From a's s, k, q, host, meta, e and pooling: reads the window, so that all figures are there. */
 int answer_open(struct answer *a);
+/* The two halves of it: the window and its buckets (unless a->buckets are given), and what is in
+ * them. */
+int answer_begin(struct answer *a);
+int answer_read(struct answer *a);
 void answer_free(struct answer *a);
+/* Was an event left out of a bucket (-1: the window), or of a window that formulas moved it to? */
+int answer_partial(struct answer *a, int bucket, bool *yes);
 /* view.c: one figure as a formula sees it. g NULL: all; bucket -1: the whole window. A formula that
  * moves the window may find groups that only the other window has: they are appended to a->groups,
  * with figures of nothing. */
 struct kpi_view *view_open(struct answer *a, struct answer_group *g, int bucket);
 void view_close(struct kpi_view *v);
 
-/* The figures of one measure after another; NULL where the window or group has none. */
-const struct figure *answer_figures(
-	const struct answer *a, const struct answer_group *g, int bucket);
-/* lens.c: the answer over the window that a view was moved to; *out NULL: an empty one. Its groups
- * are a's too. */
-int lens_find(const struct kpi_view *v, const struct lens **out, struct cx_err *e);
+/* lens.c: where the window or bucket of a view lies. */
+struct span lens_span(const struct kpi_view *v, int bucket);
+/* The answer over the window that a view was moved to; *out NULL: an empty one. Its groups become
+ * the query's. */
+int lens_find(const struct kpi_view *v, const struct lens **out);
+int lenses_partial(struct answer *a, int asked, bool *yes);
 void lenses_free(struct answer *a);
 
-int answer_scan(struct answer *a); /* edges.c: the pieces of a->w that no cell answers */
+/* edges.c: the pieces of a->w that no cell answers. */
+int answer_scan(struct answer *a);
+/* Widens d to all days of some scanned ones that have events. */
+int answer_reach(struct answer *a, const struct days *scanned, struct days *d);
 int answer_json(struct answer *a, struct buf *json);
 
 #endif

@@ -1,12 +1,25 @@
 #include "base/buf.h"
 #include "kpi/answer.h"
+#include "kpi/standing.h"
 
 struct scan { /* of the events of one type, placed by one time */
 	struct answer *a;
-	struct dictionary *dictionary;
 	const struct measure *first; /* the first measure of this type and placement */
 	struct arena event, scratch;
 	bool crashes; /* some events are left out because a plugin crashed on them */
+	/* Where the cells of day dayno have a group "…", what they have no row for is counted in it
+	 * here too. */
+	struct str rest;
+	bool some, has_rest;
+	int32_t dayno;
+	struct pmap rows;
+	struct arena day;
+	struct buf value;
+};
+
+struct row {
+	struct str group;
+	bool there;
 };
 
 static bool together(const struct measure *x, const struct measure *y)
@@ -20,14 +33,76 @@ static int sink_where(void *ctx, const struct measure *m, struct event *ev, stru
 	return s->a->host->where(s->a->host->ctx, m, ev, e);
 }
 
+static bool same_row(const void *item, const void *key)
+{
+	return str_same(((const struct row *)item)->group, *(const struct str *)key);
+}
+
+/* 1 the cells have this row, 0 not. */
+static int has_row(struct scan *s, struct str group)
+{
+	buf_clear(&s->value);
+	return store_cell_get(s->a->s, s->a->cube, s->dayno, group, &s->value, s->a->e);
+}
+
+/* Which group of cells an event of the day is counted in. */
+static int row_of(struct scan *s, int32_t day, struct str *group)
+{
+	int ndims = s->a->k->nby;
+	if (!ndims || s->a->cube < 0)
+		return CX_OK;
+	if (!s->some || day != s->dayno) {
+		s->some = true;
+		s->dayno = day;
+		pmap_free(&s->rows);
+		arena_reset(&s->day);
+		s->rest = group_rest(ndims, &s->day);
+		int rc = has_row(s, s->rest);
+		if (rc < 0)
+			return rc;
+		s->has_rest = rc == 1;
+	}
+	if (!s->has_rest)
+		return CX_OK;
+	uint32_t h = hash_bytes(group->p, group->n, 0);
+	struct row *row = pmap_find(&s->rows, h, same_row, group);
+	if (!row) {
+		int rc = has_row(s, *group);
+		if (rc < 0)
+			return rc;
+		row = arena_alloc(&s->day, sizeof *row);
+		*row = (struct row){arena_str(&s->day, group->p, group->n), rc == 1};
+		pmap_add(&s->rows, h, row);
+	}
+	if (!row->there)
+		*group = s->rest;
+	return CX_OK;
+}
+
+static int targets(struct scan *s, int32_t day, struct str group, struct targets *t)
+{
+	int rc = row_of(s, day, &group);
+	return rc < 0 ? rc : answer_targets(s->a, day, group, t);
+}
+
 static int sink_add(void *ctx, const struct measure *m, int32_t day, struct str group,
 	int64_t delta, int n, struct cx_err *e)
 {
 	struct scan *s = ctx;
 	struct targets t;
 	(void)n, (void)e;
-	int rc = answer_targets(s->a, day, group, &t);
+	int rc = targets(s, day, group, &t);
 	return rc < 0 ? rc : answer_add(s->a, &t, m, delta);
+}
+
+static int sink_put(void *ctx, const struct measure *m, int32_t day, struct str group,
+	int64_t value, int n, struct cx_err *e)
+{
+	struct scan *s = ctx;
+	struct targets t;
+	(void)n, (void)e;
+	int rc = targets(s, day, group, &t);
+	return rc < 0 ? rc : answer_put(s->a, &t, m, value);
 }
 
 static int sink_see(void *ctx, const struct measure *m, int32_t day, struct str group, uint32_t id,
@@ -36,7 +111,7 @@ static int sink_see(void *ctx, const struct measure *m, int32_t day, struct str 
 	struct scan *s = ctx;
 	struct targets t;
 	(void)e;
-	int rc = answer_targets(s->a, day, group, &t);
+	int rc = targets(s, day, group, &t);
 	if (rc == CX_OK)
 		answer_see(&t, m, day, id, 1);
 	return rc;
@@ -46,16 +121,26 @@ static int sink_intern(void *ctx, struct str text, uint32_t *id, struct cx_err *
 {
 	struct scan *s = ctx;
 	bool added;
-	return dictionary_id(s->dictionary, text, false, id, &added, e);
+	return dictionary_id(s->a->dictionary, text, false, id, &added, e);
 }
 
 static int sink_exclude(void *ctx, const struct measure *m, int32_t day, const struct event *ev,
 	const char *reason, struct cx_err *e)
 {
 	struct scan *s = ctx;
-	(void)m, (void)day, (void)ev, (void)reason, (void)e;
-	s->a->partial = true;
+	(void)m, (void)ev, (void)reason, (void)e;
+	answer_left_out(s->a, day);
 	return CX_OK;
+}
+
+/* 0 the plugin crashed on it, so that it is left out here as it is of the cells; 1 not. */
+static int sound(struct scan *s, const struct measure *m, const struct event *ev)
+{
+	int64_t ms;
+	int rc = s->crashes ? store_crashed(s->a->s, s->a->k->id, m->name, ev->seq, s->a->e) : 0;
+	if (rc == 1 && tally_instant(m, ev, &ms))
+		answer_left_out(s->a, tz_day(ms));
+	return rc < 0 ? rc : !rc;
 }
 
 static int scan_event(void *ctx, struct event *ev)
@@ -64,22 +149,27 @@ static int scan_event(void *ctx, struct event *ev)
 	const struct tally_sink sink = {.ctx = s,
 		.where = sink_where,
 		.add = sink_add,
+		.put = sink_put,
 		.see = sink_see,
 		.intern = sink_intern,
 		.exclude = sink_exclude};
 	const struct kpi *k = s->a->k;
 	bool missing;
+	if (ev->recorded_ms >= s->a->q->known_ms)
+		return 0;
 	arena_reset(&s->event);
 	ev->type = s->first->type;
 	event_reload(ev, s->a->meta->company_currency, &s->event, &missing);
 	for (const struct measure *m = s->first; m < k->measures + k->nmeasures; m++) {
 		if (!together(m, s->first))
 			continue;
-		int rc = s->crashes ? store_crashed(s->a->s, k->id, m->name, ev->seq, s->a->e) : 0;
+		int rc = standing_event(s->a->standing, m, ev, s->a->e);
+		if (rc == 1)
+			rc = sound(s, m, ev);
 		if (rc < 0)
 			return rc;
-		if (rc == 1)
-			continue; /* left out of the whole days too */
+		if (rc == 0)
+			continue;
 		arena_reset(&s->scratch);
 		rc = tally_measure(m, ev, 1, &sink, &s->scratch, s->a->e);
 		if (rc < 0)
@@ -108,9 +198,15 @@ static bool scanned_before(const struct kpi *k, int i)
 	return false;
 }
 
-int edge_scan(struct answer *a, const struct edge *edge)
+int answer_scan(struct answer *a)
 {
-	struct scan s = {.a = a, .dictionary = dictionary_new(a->s)};
+	struct scan s = {.a = a};
+	if (!a->w.npieces)
+		return CX_OK;
+	if (!a->dictionary)
+		a->dictionary = dictionary_new(a->s);
+	if (!a->standing)
+		a->standing = standing_new(a->s, a->q->known_ms);
 	int rc = store_crashed(a->s, NULL, NULL, 0, a->e);
 	s.crashes = rc == 1;
 	for (int i = 0; i < a->k->nmeasures && rc >= 0; i++) {
@@ -120,12 +216,70 @@ int edge_scan(struct answer *a, const struct edge *edge)
 		if (scanned_before(a->k, i))
 			continue;
 		rc = slot_of(a, s.first, &slot, &none);
-		if (rc >= 0 && !none)
-			rc = store_events_placed(a->s, s.first->type_name, slot, edge->from_ms,
-				edge->to_ms, scan_event, &s, a->e);
+		for (int j = 0; j < a->w.npieces && rc >= 0 && !none; j++)
+			rc = store_events_placed(a->s, s.first->type_name, slot,
+				a->w.pieces[j].from_ms, a->w.pieces[j].to_ms, scan_event, &s, a->e);
 	}
-	dictionary_free(s.dictionary);
+	pmap_free(&s.rows);
+	buf_free(&s.value);
+	arena_free(&s.day);
 	arena_free(&s.event);
 	arena_free(&s.scratch);
 	return rc;
+}
+
+struct reach { /* how far the events of a piece lie beyond some days */
+	struct days *d;
+	const struct measure *m;
+	const char *currency;
+	struct arena arena;
+};
+
+static int reach_event(void *ctx, struct event *ev)
+{
+	struct reach *r = ctx;
+	int64_t ms;
+	bool missing;
+	arena_reset(&r->arena);
+	ev->type = r->m->type;
+	event_reload(ev, r->currency, &r->arena, &missing);
+	if (!tally_instant(r->m, ev, &ms))
+		return 0;
+	int32_t day = tz_day(ms);
+	if (day < r->d->first)
+		r->d->first = day;
+	if (day > r->d->last)
+		r->d->last = day;
+	return 0;
+}
+
+static int reach_piece(struct answer *a, int64_t from_ms, int64_t to_ms, struct days *d)
+{
+	struct reach r = {.d = d, .currency = a->meta->company_currency};
+	int rc = CX_OK;
+	for (int i = 0; i < a->k->nmeasures && rc >= 0 && from_ms < to_ms; i++) {
+		int slot;
+		bool none;
+		r.m = &a->k->measures[i];
+		if (scanned_before(a->k, i))
+			continue;
+		rc = slot_of(a, r.m, &slot, &none);
+		if (rc >= 0 && !none)
+			rc = store_events_placed(
+				a->s, r.m->type_name, slot, from_ms, to_ms, reach_event, &r, a->e);
+	}
+	arena_free(&r.arena);
+	return rc;
+}
+
+int answer_reach(struct answer *a, const struct days *scanned, struct days *d)
+{
+	struct days known = *d;
+	int64_t from = scanned->first == INT32_MIN ? INT64_MIN : tz_day_start(scanned->first);
+	int64_t to = scanned->last == INT32_MAX ? INT64_MAX : tz_day_start(scanned->last + 1);
+	if (known.first > known.last)
+		return reach_piece(a, from, to, d);
+	int64_t begin = tz_day_start(known.first), end = tz_day_start(known.last + 1);
+	int rc = reach_piece(a, from, to < begin ? to : begin, d);
+	return rc < 0 ? rc : reach_piece(a, from > end ? from : end, to, d);
 }

@@ -6,35 +6,54 @@
 #include "base/tz.h"
 #include "kpi/answer.h"
 #include "kpi/cellvalue.h"
+#include "kpi/standing.h"
 
 struct reading {
 	struct answer *a;
-	int cube;
-	const struct measure *m; /* of sets */
-	int32_t day;             /* what targets were made for */
+	int set;     /* of sets */
+	int32_t day; /* what targets were made for */
 	struct buf group;
-	bool fresh;
+	bool fresh, skip; /* skip: the day is scanned */
 	struct targets t;
-	struct cell_value value; /* a cell's */
+	struct cell_value v;
 };
+
+/* Day by day: is this one scanned? */
+static bool skipped(struct reading *r, int32_t day)
+{
+	if (!r->fresh || r->day != day)
+		r->skip = window_scanned(&r->a->w, day);
+	return r->skip;
+}
+
+static int read_measure(struct reading *r, const struct measure *m)
+{
+	if (m->hist >= 0)
+		return answer_spread(r->a, &r->t, m, &r->v.h[m->hist]);
+	return answer_add(r->a, &r->t, m, r->v.v[m->slot]);
+}
 
 static int read_cell(void *ctx, int32_t day, struct str group, const void *p, size_t n)
 {
 	struct reading *r = ctx;
 	struct answer *a = r->a;
 	const struct cube *c = a->k->cube;
-	struct cell_at at = {r->cube, day, group};
-	if (!cell_read(p, n, at, &r->value))
+	struct cell_at at = {a->cube, day, group};
+	bool skip = skipped(r, day), have = false;
+	r->day = day;
+	r->fresh = true;
+	if (skip)
+		return CX_OK;
+	if (!cell_read(p, n, at, &r->v))
 		return cell_damaged(c, at, a->e);
-	bool have = false;
 	for (int i = 0; i < a->k->nmeasures; i++) {
 		const struct measure *m = &a->k->measures[i];
-		if (m->slot < 0 || !cell_has(&r->value, m))
+		if (m->kind == MEASURE_DISTINCT || !cell_has(&r->v, m))
 			continue;
 		int rc = have ? CX_OK : answer_targets(a, day, group, &r->t);
 		have = true;
 		if (rc == CX_OK)
-			rc = answer_add(a, &r->t, m, r->value.v[m->slot]);
+			rc = read_measure(r, m);
 		if (rc < 0)
 			return rc;
 	}
@@ -45,9 +64,11 @@ static int read_set(void *ctx, int32_t day, struct str group, const void *blob, 
 	uint32_t id, uint32_t count)
 {
 	struct reading *r = ctx;
+	struct answer *a = r->a;
 	struct str was = {r->group.p, (uint32_t)r->group.len};
 	if (!r->fresh || r->day != day || !str_same(was, group)) {
-		int rc = answer_targets(r->a, day, group, &r->t);
+		bool skip = skipped(r, day);
+		int rc = skip ? CX_OK : answer_targets(a, day, group, &r->t);
 		if (rc < 0)
 			return rc;
 		buf_clear(&r->group);
@@ -55,55 +76,111 @@ static int read_set(void *ctx, int32_t day, struct str group, const void *blob, 
 		r->day = day;
 		r->fresh = true;
 	}
-	if (!blob) {
-		answer_see(&r->t, r->m, day, id, count);
+	if (r->skip || !r->t.all)
 		return CX_OK;
+	struct kset *set = blob ? kset_read(blob, n) : NULL;
+	if (blob && !set)
+		return cell_damaged(a->k->cube, (struct cell_at){a->cube, day, group}, a->e);
+	for (int i = 0; i < a->k->nmeasures; i++) {
+		const struct measure *m = &a->k->measures[i];
+		if (m->set != r->set)
+			continue;
+		if (blob)
+			answer_merge(&r->t, m, day, set);
+		else
+			answer_see(&r->t, m, day, id, count);
 	}
-	struct kset *set = kset_read(blob, n);
-	if (!set)
-		return cell_damaged(r->a->k->cube, (struct cell_at){r->cube, day, group}, r->a->e);
-	answer_merge(&r->t, r->m, day, set);
 	kset_free(set);
 	return CX_OK;
 }
 
-static int read_days(struct answer *a, int cube)
+/* Measures that differ in their options alone may share a set: it is read once. */
+static bool read_before(const struct kpi *k, int i)
 {
-	if (cube < 0 || a->w.first > a->w.last)
+	for (int j = 0; j < i; j++)
+		if (k->measures[j].set == k->measures[i].set)
+			return true;
+	return false;
+}
+
+static int read_days(struct answer *a)
+{
+	if (a->cube < 0 || a->w.first > a->w.last)
 		return CX_OK;
-	struct reading r = {.a = a, .cube = cube};
+	const struct cube *c = a->k->cube;
+	struct reading r = {.a = a};
 	int rc = CX_OK;
-	r.value.nslots = a->k->cube->nslots;
-	r.value.nhists = a->k->cube->nhists;
-	r.value.v = xcalloc((size_t)r.value.nslots, sizeof *r.value.v);
-	if (a->k->cube->nslots)
-		rc = store_cells(a->s, cube, a->w.first, a->w.last, read_cell, &r, a->e);
+	r.v = (struct cell_value){c->nslots, c->nhists,
+		xcalloc((size_t)c->nslots + 1, sizeof *r.v.v),
+		xcalloc((size_t)c->nhists + 1, sizeof *r.v.h)};
+	if (c->nslots || c->nhists)
+		rc = store_cells(a->s, a->cube, a->w.first, a->w.last, read_cell, &r, a->e);
 	for (int i = 0; i < a->k->nmeasures && rc >= 0; i++) {
-		r.m = &a->k->measures[i];
+		r.set = a->k->measures[i].set;
 		r.fresh = false;
 		a->bucket = 0;
-		if (r.m->set >= 0)
+		if (r.set >= 0 && !read_before(a->k, i))
 			rc = store_sets(
-				a->s, cube, r.m->set, a->w.first, a->w.last, read_set, &r, a->e);
+				a->s, a->cube, r.set, a->w.first, a->w.last, read_set, &r, a->e);
 	}
-	free(r.value.v);
+	for (int i = 0; i < c->nhists; i++)
+		hist_free(&r.v.h[i]);
+	free(r.v.h);
+	free(r.v.v);
 	buf_free(&r.group);
 	return rc;
 }
 
-/* The days a series goes over; false: none. */
-static int series_days(struct answer *a, int cube, int32_t *lo, int32_t *hi)
+static int scan_day(void *ctx, int32_t day)
+{
+	window_scan(ctx, day, day);
+	return 0;
+}
+
+/* The whole days that no cell answers: spoilt ones, and as known at some time those that learned
+ * something since, as all did that had not ended yet. */
+static int find_scanned(struct answer *a)
+{
+	struct window *w = &a->w;
+	int rc = CX_OK;
+	if (w->first <= w->last && a->cube >= 0)
+		rc = store_spoilt_days(a->s, a->cube, w->first, w->last, scan_day, w, a->e);
+	if (rc >= 0 && w->first <= w->last && a->q->known_ms != INT64_MAX) {
+		int32_t then = tz_day(a->q->known_ms);
+		int32_t upto = then - 1 < w->last ? then - 1 : w->last;
+		if (a->cube >= 0 && w->first <= upto)
+			rc = store_known_days(
+				a->s, a->cube, w->first, upto, a->q->known_ms, scan_day, w, a->e);
+		if (then <= w->last)
+			window_scan(w, then > w->first ? then : w->first, w->last);
+	}
+	window_settle(w);
+	return rc;
+}
+
+/* The days a series goes over; 0: none. Where the window is open: from the first day that anything
+ * can be found on to the last; reply.c leaves out what is empty at the ends. */
+static int series_days(struct answer *a, struct days *d)
 {
 	const struct kpi_query *q = a->q;
-	int32_t first = 0, last = 0;
-	int rc = 1;
-	if (!q->has_from || !q->has_to)
-		rc = cube < 0 ? 0 : store_cell_days(a->s, cube, &first, &last, a->e);
-	if (rc <= 0)
-		return rc;
-	*lo = q->has_from ? tz_day(q->from_ms) : first;
-	*hi = q->has_to ? tz_day(q->to_ms - 1) : last;
-	return *lo <= *hi;
+	const struct window *w = &a->w;
+	struct days open = {INT32_MAX, INT32_MIN};
+	int rc = 0;
+	if (!q->has_from || !q->has_to) {
+		if (a->cube >= 0)
+			rc = store_cell_days(a->s, a->cube, &open.first, &open.last, a->e);
+		for (int i = 0; i < w->nscanned && rc >= 0; i++)
+			rc = answer_reach(a, &w->scanned[i], &open);
+		if (rc < 0)
+			return rc;
+	}
+	d->first = q->has_from ? tz_day(q->from_ms) : open.first;
+	d->last = q->has_to ? tz_day(q->to_ms - 1) : open.last;
+	if (q->has_from && w->before && d->last < d->first)
+		d->last = d->first; /* what the edge day has */
+	if (q->has_to && w->after && d->first > d->last)
+		d->first = d->last;
+	return d->first <= d->last;
 }
 
 static int too_many(struct answer *a)
@@ -114,26 +191,38 @@ static int too_many(struct answer *a)
 		SERIES_MAX);
 }
 
-static int begin(struct answer *a, int cube)
+static int begin_series(struct answer *a)
 {
-	int32_t lo, hi;
-	size_t nm = (size_t)a->k->nmeasures;
+	struct days d;
+	int rc = a->buckets ? 0 : series_days(a, &d);
+	if (rc < 0)
+		return rc;
+	if (rc && window_buckets(a->q, d.first, d.last, &a->buckets, &a->nbuckets) < 0)
+		return too_many(a);
+	size_t n = (size_t)a->nbuckets;
+	a->series = xcalloc(n * (size_t)a->k->nmeasures, sizeof *a->series);
+	a->partial_in = xcalloc(n + 1, sizeof *a->partial_in);
+	return CX_OK;
+}
+
+int answer_begin(struct answer *a)
+{
+	int rc = CX_OK;
+	a->cube = a->k->cube->id;
+	if (a->cube < 0)
+		rc = store_cube_id(a->s, a->k->plugin, a->k->cube->dims, &a->cube, a->e);
 	window_of(a->q, &a->w);
-	a->total = xcalloc(nm, sizeof *a->total);
-	if (a->q->every != EVERY_NONE) {
-		int rc = series_days(a, cube, &lo, &hi);
-		if (rc < 0)
-			return rc;
-		if (rc && window_buckets(a->q, lo, hi, &a->buckets, &a->nbuckets) < 0)
-			return too_many(a);
-		a->series = xcalloc((size_t)a->nbuckets * nm, sizeof *a->series);
-	}
+	a->total = xcalloc((size_t)a->k->nmeasures, sizeof *a->total);
+	if (rc >= 0)
+		rc = find_scanned(a);
+	if (rc >= 0 && (a->buckets || a->q->every != EVERY_NONE))
+		rc = begin_series(a);
 	for (int i = 0; i < a->q->nwhere; i++) {
 		struct str text = {a->q->where[i].text, (uint32_t)strlen(a->q->where[i].text)};
 		a->where[i][0] = a->q->where[i].null ? STR("null") : text;
 		a->where[i][1] = a->q->where[i].null ? STR("null") : group_quote(text, &a->arena);
 	}
-	return CX_OK;
+	return rc;
 }
 
 static void figures_free(struct figure *v, size_t n)
@@ -141,6 +230,9 @@ static void figures_free(struct figure *v, size_t n)
 	for (size_t i = 0; v && i < n; i++) {
 		kset_free(v[i].set);
 		kset_free(v[i].day);
+		if (v[i].hist)
+			hist_free(v[i].hist);
+		free(v[i].hist);
 	}
 	free(v);
 }
@@ -154,27 +246,66 @@ void answer_free(struct answer *a)
 		figures_free(a->groups[i]->total, nm);
 		figures_free(a->groups[i]->series, nb * nm);
 	}
+	lenses_free(a);
+	standing_free(a->standing);
+	dictionary_free(a->dictionary);
+	window_free(&a->w);
 	free(a->groups);
 	free(a->buckets);
+	free(a->partial_in);
 	pmap_free(&a->memo);
 	pmap_free(&a->map);
 	arena_free(&a->arena);
 }
 
+int answer_read(struct answer *a)
+{
+	int rc = read_days(a);
+	if (rc >= 0)
+		rc = answer_scan(a);
+	return rc < 0 ? rc : answer_close(a);
+}
+
 int answer_open(struct answer *a)
 {
-	int cube = a->k->cube->id;
-	int rc = cube >= 0 ? CX_OK
-			   : store_cube_id(a->s, a->k->plugin, a->k->cube->dims, &cube, a->e);
-	if (rc >= 0)
-		rc = begin(a, cube);
-	if (rc >= 0 && a->w.before)
-		rc = edge_scan(a, &a->w.edges[0]);
-	if (rc >= 0)
-		rc = read_days(a, cube);
-	if (rc >= 0 && a->w.after)
-		rc = edge_scan(a, &a->w.edges[1]);
-	return rc < 0 ? rc : answer_close(a);
+	int rc = answer_begin(a);
+	return rc < 0 ? rc : answer_read(a);
+}
+
+/* Exclusions on whole days that cells answer. */
+static int left_out(struct answer *a, int32_t first, int32_t last, bool *yes)
+{
+	const struct window *w = &a->w;
+	int64_t from = first > w->first ? first : w->first;
+	last = last < w->last ? last : w->last;
+	for (int i = 0; i <= w->nscanned && !*yes && from <= last; i++) {
+		int64_t n = 0, upto = last;
+		if (i < w->nscanned && w->scanned[i].first <= upto)
+			upto = (int64_t)w->scanned[i].first - 1;
+		if (from <= upto) {
+			int rc = store_excluded(
+				a->s, a->k->id, (int32_t)from, (int32_t)upto, &n, a->e);
+			if (rc < 0)
+				return rc;
+			*yes = n > 0;
+		}
+		if (i < w->nscanned && from <= w->scanned[i].last)
+			from = (int64_t)w->scanned[i].last + 1;
+	}
+	return CX_OK;
+}
+
+int answer_partial(struct answer *a, int bucket, bool *yes)
+{
+	int32_t first = INT32_MIN, last = INT32_MAX;
+	*yes = bucket < 0 ? a->partial : a->partial_in[bucket];
+	if (bucket >= 0) {
+		first = a->buckets[bucket].first;
+		if (bucket + 1 < a->nbuckets)
+			last = a->buckets[bucket + 1].first - 1;
+	}
+	int rc = *yes ? CX_OK : left_out(a, first, last, yes);
+	return *yes || rc < 0 ? rc : lenses_partial(a, bucket, yes);
 }
 
 int kpi_query_run(struct store *s, const struct kpi *k, const struct kpi_query *q,

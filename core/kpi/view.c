@@ -12,32 +12,97 @@ static const struct figure *figures(
 	return bucket < 0 ? total : series + (ptrdiff_t)bucket * a->k->nmeasures;
 }
 
-struct kpi_view *view_open(struct answer *a, struct answer_group *g, int bucket)
+/* f NULL: figures of nothing. */
+static const struct kpi_measured *measured(const struct kpi *k, const struct figure *f)
 {
-	const struct kpi *k = a->k;
-	const struct figure *f = figures(a, g, bucket);
-	struct kpi_view *view = xcalloc(1, sizeof *view);
+	static struct hist nothing;
 	struct kpi_measured *v = xcalloc((size_t)k->nmeasures, sizeof *v);
 	for (int i = 0; i < k->nmeasures; i++) {
-		v[i].i = f[i].i;
-		if (k->measures[i].kind != MEASURE_DISTINCT)
-			continue;
-		v[i].set = f[i].set ? kset_top(f[i].set) : kset_new(1);
-		v[i].i = (int64_t)kset_count(v[i].set, 1);
+		const struct measure *m = &k->measures[i];
+		v[i].i = f ? f[i].i : 0;
+		if (m->kind == MEASURE_DISTINCT) {
+			v[i].set = f && f[i].set ? kset_top(f[i].set) : kset_new(1);
+			v[i].i = (int64_t)kset_count(v[i].set, 1);
+		} else if (m->kind == MEASURE_HISTOGRAM) {
+			v[i].hist = f && f[i].hist ? f[i].hist : &nothing;
+			v[i].i = v[i].hist->total;
+		}
 	}
-	*view = (struct kpi_view){v, a};
-	return view;
+	return v;
 }
 
-void view_close(struct kpi_view *view)
+struct kpi_view *view_open(struct answer *a, struct answer_group *g, int bucket)
 {
-	for (int i = 0; i < view->a->k->nmeasures; i++)
-		kset_free(view->measured[i].set);
-	free((void *)(uintptr_t)view->measured);
-	free(view);
+	struct kpi_view *v = xcalloc(1, sizeof *v);
+	*v = (struct kpi_view){.measured = measured(a->k, figures(a, g, bucket)),
+		.a = a,
+		.group = g,
+		.bucket = bucket};
+	return v;
+}
+
+void view_close(struct kpi_view *v)
+{
+	while (v) {
+		struct kpi_view *next = v->next;
+		for (int i = 0; i < v->a->k->nmeasures; i++)
+			kset_free(v->measured[i].set);
+		free((void *)(uintptr_t)v->measured);
+		free(v);
+		v = next;
+	}
 }
 
 const struct kpi_measured *kpi_view_measured(const struct kpi_view *v)
 {
 	return v->measured;
+}
+
+static const struct figure *lens_figures(const struct lens *l, const struct answer_group *g)
+{
+	if (!l)
+		return NULL;
+	if (!g)
+		return figures(l->a, NULL, l->bucket);
+	g = answer_group_find(l->a, g->key);
+	return g ? figures(l->a, g, l->bucket) : NULL;
+}
+
+static int view_move(struct kpi_view *v, struct move move, struct kpi_view **out, struct cx_err *e)
+{
+	const struct lens *l;
+	struct kpi_view *first = v;
+	if (!v->a)
+		return 0;
+	struct span span = lens_span(v, v->bucket);
+	if (!span_move(&span, &move))
+		return 0;
+	struct kpi_view *moved = xcalloc(1, sizeof *moved);
+	*moved = (struct kpi_view){
+		.a = v->a, .group = v->group, .bucket = v->bucket, .from = v, .move = move};
+	int rc = lens_find(moved, &l);
+	if (rc < 0) {
+		if (e && e != v->a->e)
+			*e = *v->a->e;
+		free(moved);
+		return rc;
+	}
+	moved->measured = measured(v->a->k, lens_figures(l, v->group));
+	while (first->from)
+		first = first->from;
+	moved->next = first->next;
+	first->next = moved;
+	*out = moved;
+	return 1;
+}
+
+int kpi_view_shift(
+	struct kpi_view *v, struct duration d, int sign, struct kpi_view **out, struct cx_err *e)
+{
+	return view_move(v, (struct move){.d = d, .sign = sign}, out, e);
+}
+
+int kpi_view_before(struct kpi_view *v, struct kpi_view **out, struct cx_err *e)
+{
+	return view_move(v, (struct move){.before = true}, out, e);
 }

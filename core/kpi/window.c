@@ -30,6 +30,111 @@ void window_of(const struct kpi_query *q, struct window *w)
 	}
 }
 
+void window_free(struct window *w)
+{
+	free(w->scanned);
+	free(w->pieces);
+	*w = (struct window){0};
+}
+
+void window_scan(struct window *w, int32_t first, int32_t last)
+{
+	struct days *end = w->scanned + w->nscanned;
+	if (w->nscanned && end[-1].last < first && end[-1].last + 1 == first) {
+		end[-1].last = last;
+		return;
+	}
+	if (w->nscanned == w->cap_scanned) {
+		w->cap_scanned = w->cap_scanned ? w->cap_scanned * 2 : 16;
+		w->scanned = xrealloc(w->scanned, (size_t)w->cap_scanned * sizeof *w->scanned);
+	}
+	w->scanned[w->nscanned++] = (struct days){first, last};
+}
+
+static int by_first(const void *x, const void *y)
+{
+	const struct days *a = x, *b = y;
+	return (a->first > b->first) - (a->first < b->first);
+}
+
+static void add_piece(struct window *w, int64_t from_ms, int64_t to_ms)
+{
+	if (w->npieces && w->pieces[w->npieces - 1].to_ms == from_ms)
+		w->pieces[w->npieces - 1].to_ms = to_ms;
+	else
+		w->pieces[w->npieces++] = (struct edge){from_ms, to_ms};
+}
+
+void window_settle(struct window *w)
+{
+	int n = 0;
+	if (w->nscanned)
+		qsort(w->scanned, (size_t)w->nscanned, sizeof *w->scanned, by_first);
+	for (int i = 0; i < w->nscanned; i++) {
+		struct days d = w->scanned[i];
+		if (n && d.first <= (int64_t)w->scanned[n - 1].last + 1) {
+			if (d.last > w->scanned[n - 1].last)
+				w->scanned[n - 1].last = d.last;
+		} else {
+			w->scanned[n++] = d;
+		}
+	}
+	w->nscanned = n;
+	free(w->pieces);
+	w->pieces = xcalloc((size_t)n + 2, sizeof *w->pieces);
+	w->npieces = 0;
+	if (w->before)
+		add_piece(w, w->edges[0].from_ms, w->edges[0].to_ms);
+	for (int i = 0; i < n; i++) {
+		struct days d = w->scanned[i];
+		add_piece(w, d.first == INT32_MIN ? INT64_MIN : tz_day_start(d.first),
+			d.last == INT32_MAX ? INT64_MAX : tz_day_start(d.last + 1));
+	}
+	if (w->after)
+		add_piece(w, w->edges[1].from_ms, w->edges[1].to_ms);
+}
+
+bool window_scanned(const struct window *w, int32_t day)
+{
+	int lo = 0, hi = w->nscanned; /* the first one that ends at day or later */
+	while (lo < hi) {
+		int mid = lo + (hi - lo) / 2;
+		if (w->scanned[mid].last < day)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < w->nscanned && w->scanned[lo].first <= day;
+}
+
+/* An instant moved, kept within the calendar. The first instant of a day, which is not midnight
+ * where the clock skips it, stays one. */
+static int64_t moved(int64_t ms, const struct move *m)
+{
+	int32_t day = tz_day(ms);
+	int64_t out = duration_add(ms, m->d, m->sign);
+	if (!m->d.ms && ms == tz_day_start(day))
+		out = tz_day_start(
+			civil_add_months(day, m->sign * m->d.months) + m->sign * m->d.days);
+	return out < TZ_MS_MIN ? TZ_MS_MIN : out > TZ_MS_MAX ? TZ_MS_MAX : out;
+}
+
+bool span_move(struct span *s, const struct move *m)
+{
+	if (m->before) {
+		*s = (struct span){
+			.has_to = true, .ended = true, .empty = !s->has_from, .to_ms = s->from_ms};
+		return true;
+	}
+	if (!s->has_from && !s->ended)
+		return false;
+	if (s->has_from)
+		s->from_ms = moved(s->from_ms, m);
+	if (s->has_to && !s->empty)
+		s->to_ms = moved(s->to_ms, m);
+	return true;
+}
+
 static int32_t bucket_start(enum every every, int32_t day)
 {
 	int y, m, d;
