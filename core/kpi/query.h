@@ -50,9 +50,10 @@ struct kpi_measured {      /* one merged measure, parallel to kpi->measures */
  * measures over other windows. Views live until the formula, interval or compare call ends. */
 struct kpi_view;
 const struct kpi_measured *kpi_view_measured(const struct kpi_view *v);
-/* Over the window moved by sign × d (calendar units keep the wall clock, both ends clamped at month
- * end; an open end stays open), or all time before it. 1: *out; 0 no data: the window has no
- * `from` to be moved (a view of before() moves by its end); before() of such a window is empty. */
+/* Over the window moved by sign × d (calendar units keep the wall clock, and the first instant of a
+ * day; both ends clamped at month end; an open end stays open), or all time before it. 1: *out; 0
+ * no data: the window has no `from` to be moved (a view of before() moves by its end); before() of
+ * such a window is empty. */
 int kpi_view_shift(
 	struct kpi_view *v, struct duration d, int sign, struct kpi_view **out, struct cx_err *e);
 int kpi_view_before(struct kpi_view *v, struct kpi_view **out, struct cx_err *e);
