@@ -222,6 +222,7 @@ static void batch(struct front *f, const struct batch_done *b)
 	s->commits[i]++;
 	s->commit_us += b->commit_us;
 	s->writable = true;
+	stream_wake(&f->http, b->last_seq);
 }
 
 static void ready(struct front *f, struct lane *l, const struct ready *r)
@@ -234,6 +235,7 @@ static void ready(struct front *f, struct lane *l, const struct ready *r)
 	f->ready = *r;
 	f->status.batch.last_seq = r->last_seq;
 	f->status.writable = true;
+	stream_wake(&f->http, r->last_seq);
 	start_readers(f);
 	if (!f->announced)
 		announce(f);

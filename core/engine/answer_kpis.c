@@ -4,8 +4,6 @@
 #include "base/log.h"
 #include "engine/answers.h"
 
-enum { PARAMS = 40, VALUE = 512 };
-
 /* The texts of a title table or a plain title, in the caller's language. */
 static void title(struct buf *b, const struct kpi *k)
 {
@@ -65,49 +63,6 @@ int answer_kpis(struct engine *eng, struct buf *b, struct cx_err *e)
 	jw_knull(b, "next");
 	jw_obj_end(b);
 	return CX_OK;
-}
-
-/* A caller bound to a unit asks about that unit only. */
-static int bind_unit(const struct engine *eng, const char *id, const char *unit,
-	struct kpi_param *params, int *n, char value[VALUE], struct cx_err *e)
-{
-	const struct kpi *k = plugin_set_kpi(&eng->set, id, NULL);
-	if (!k || !unit[0])
-		return CX_OK;
-	if (kpi_dim(k, "unit") < 0)
-		return cx_fail(e, CX_E_FORBIDDEN, NULL,
-			CX_T("este KPI não se divide por unidade, e esta credencial só vê a "
-			     "unidade %s",
-				"this KPI has no unit dimension, and this token sees unit %s only"),
-			unit);
-	snprintf(value, VALUE, "unit:%s", unit);
-	params[(*n)++] = (struct kpi_param){"where", value};
-	return CX_OK;
-}
-
-int answer_kpi(struct engine *eng, const struct frame *f, struct buf *b, struct cx_err *e)
-{
-	static char names[PARAMS][32], values[PARAMS][VALUE];
-	struct kpi_param params[PARAMS + 1];
-	const char *query = meta_get(f->meta, f->head.meta_len, "query");
-	const char *id = meta_get(f->meta, f->head.meta_len, "id");
-	char bound[VALUE];
-	int n = 0;
-	for (; query_name(query, n, names[n], sizeof names[n]); n++) {
-		int seen = 0, wrong = 0;
-		for (int i = 0; i < n; i++)
-			seen += strcmp(names[i], names[n]) == 0;
-		const char *v = query_get(query, names[n], seen, values[n], VALUE, &wrong);
-		if (wrong || !v || n == PARAMS - 1)
-			return cx_fail(e, CX_E_BAD_QUERY, names[n],
-				CX_T("%s: valor longo demais, mal codificado, ou parâmetros demais",
-					"%s: value too long, badly encoded, or too many "
-					"parameters"),
-				names[n]);
-		params[n] = (struct kpi_param){names[n], v};
-	}
-	int rc = bind_unit(eng, id ? id : "", f->head.caller.unit, params, &n, bound, e);
-	return rc < 0 ? rc : engine_kpi(eng, id ? id : "", params, n, f->head.now_ms, b, e);
 }
 
 static const char *state_name(enum plugin_state s)

@@ -36,6 +36,8 @@ int engine_where(void *ctx, const struct measure *m, struct event *ev, struct cx
 int engine_where_told(struct engine *eng, const struct measure *m, struct event *ev,
 	struct lua_fail *f, struct cx_err *e); /* f: filled where it raised */
 void engine_kpi_host(struct engine *eng, struct kpi_host *host);
+void engine_kpi_meta(const struct engine *eng, const struct plugin *owner, struct kpi_meta *meta);
+int engine_no_kpi(const char *id, struct cx_err *e); /* 404 */
 /* A query by name/value pairs, whoever asks; the snapshot is the caller's. */
 int engine_kpi(struct engine *eng, const char *id, const struct kpi_param *params, int n,
 	int64_t now_ms, struct buf *json, struct cx_err *e);

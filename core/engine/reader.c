@@ -11,8 +11,11 @@ static int answer(struct engine *eng, const struct frame *f, struct buf *b, stru
 {
 	switch (f->head.route) {
 	case ROUTE_EVENTS_GET: return answer_events(eng, f, b, e);
+	case ROUTE_STREAM_GET: return answer_stream(eng, f, b, e);
 	case ROUTE_KPIS_GET: return answer_kpis(eng, b, e);
 	case ROUTE_KPI_GET: return answer_kpi(eng, f, b, e);
+	case ROUTE_KPI_EXPLAIN: return answer_explain(eng, f, b, e);
+	case ROUTE_KPI_CONTROL: return answer_control(eng, f, b, e);
 	case ROUTE_IMPORTS_GET: return answer_imports(eng, b, e);
 	case ROUTE_PLUGINS_GET: return answer_plugins(eng, b, e);
 	case ROUTE_TOKENS_GET: return access_list(eng, b, e);

@@ -28,7 +28,10 @@ void answer_write(struct buf *out, const struct answer *a)
 		ADD(out, "application/problem+json");
 	else
 		ADD(out, "application/json");
-	if (a->status != 204) {
+	if (a->stream) {
+		if (!a->http10)
+			ADD(out, "\r\nTransfer-Encoding: chunked");
+	} else if (a->status != 204) {
 		ADD(out, "\r\nContent-Length: ");
 		add_number(out, a->n);
 	}

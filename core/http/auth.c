@@ -196,3 +196,16 @@ int auth_origin(const struct msg *m, struct cx_err *e)
 			    CX_T("pedidos vindos de outro site não são aceitos",
 				    "requests from another site are not accepted"));
 }
+
+bool auth_still(const struct auth *a, const struct caller *c, int64_t now_ms)
+{
+	if (!c->token[0] || !a->generation)
+		return true;
+	for (uint32_t i = 0; i < a->ntokens; i++) {
+		const struct token_row *t = &a->tokens[i];
+		if (strcmp(t->name, c->token) == 0)
+			return t->level == c->level && strcmp(t->unit, c->unit) == 0 &&
+			       (!t->expires_ms || t->expires_ms > now_ms);
+	}
+	return false;
+}

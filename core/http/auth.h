@@ -35,6 +35,9 @@ struct auth_seen {
 int auth_token(const struct auth *a, const struct msg *m, int64_t now_ms, struct auth_seen *seen,
 	struct caller *c, struct cx_err *e);
 
+/* Is the token the caller came with still one? (by uid: true) */
+bool auth_still(const struct auth *a, const struct caller *c, int64_t now_ms);
+
 int auth_host(const struct auth *a, const struct msg *m, struct cx_err *e); /* TCP only */
 int auth_origin(const struct msg *m, struct cx_err *e);
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/tz.h"
+#include "http/stream.h"
 
 enum { OUT_MAX = 1024 * 1024, KEEP = 64 * 1024, OWN_PLACES = 4, LINGER_MS = 1000 };
 
@@ -46,6 +47,8 @@ void conn_close(struct conn *c)
 		struct request *r = c->first;
 		if (r->submitted && !r->done)
 			h->host.forget(h->host.ctx, r);
+		if (r->stream)
+			stream_free(r->stream);
 		h->outstanding -= !r->done;
 		request_pop(c);
 	}

@@ -65,6 +65,7 @@ int request_plan(struct conn *c);      /* at the head; fills plan, route, caller
 size_t request_body_max(const struct conn *c, bool *drop);
 bool request_must_wait(const struct conn *c);              /* for the answers of another engine */
 void request_take(struct conn *c);                         /* the message is whole */
+void request_end_stream(struct request *r);                /* the answer without end has ended */
 void request_fail(struct conn *c, const struct cx_err *e); /* an answer, then the end */
 
 #endif

@@ -13,6 +13,7 @@
 #include "http/auth.h"
 
 struct conn;
+struct stream;
 
 struct request { /* a place in its connection's line of answers */
 	struct request *next;
@@ -22,7 +23,8 @@ struct request { /* a place in its connection's line of answers */
 	uint64_t job; /* for host: its number, */
 	int lane;     /* and where it went */
 	bool submitted, done, head_only, keep_alive, http10;
-	struct buf answer; /* while an earlier one is missing */
+	struct buf answer;     /* while an earlier one is missing */
+	struct stream *stream; /* of a route that never ends */
 };
 
 struct http_host {
@@ -50,6 +52,10 @@ struct http {
 	int nconns, outstanding; /* outstanding: requests without an answer yet */
 	size_t body_held;        /* bytes of bodies that are still arriving */
 	struct request *spare;
+	struct stream *streams;
+	uv_timer_t gather; /* commits, before streams are told of them */
+	int64_t last_seq;  /* committed */
+	int nstreams;
 	char *read_buf;
 	/* counters */
 	uint64_t answers[ROUTE_COUNT + 1][6], accepted, over_limit, bytes_in, bytes_out;
@@ -64,6 +70,11 @@ void http_free(struct http *h);       /* after the loop has ended */
 
 void http_flush(struct http *h); /* once per turn: goes on reading where possible, writes */
 void http_tick(struct http *h);  /* deadlines; every 100 ms or so */
+
+/* stream.c: a batch was committed; deadlines; the end (what is open is ended in order). */
+void stream_wake(struct http *h, int64_t last_seq);
+void stream_tick(struct http *h);
+void stream_stop(struct http *h);
 
 /* json belongs to the caller; status ≥ 400 is problem+json. */
 void http_answer(struct request *r, int status, const char *json, size_t n);

@@ -172,14 +172,19 @@ int http_open(struct http *h, uv_loop_t *loop, const struct conf *c, struct http
 	int rc = open_local(h, e);
 	if (rc == CX_OK)
 		rc = open_tcp(h, e);
-	if (rc != CX_OK)
+	if (rc != CX_OK) {
 		stop_listening(h);
-	return rc;
+		return rc;
+	}
+	uv_timer_init(loop, &h->gather);
+	h->gather.data = h;
+	return CX_OK;
 }
 
 void http_stop(struct http *h)
 {
 	h->stopping = true;
+	stream_stop(h);
 	stop_listening(
 		h); /* idle connections end at the next tick: requests on their way get a 503 */
 }
@@ -197,6 +202,9 @@ void http_close(struct http *h)
 	stop_listening(h);
 	while (h->conns)
 		conn_close(h->conns);
+	if (h->gather.data)
+		uv_close((uv_handle_t *)&h->gather, NULL);
+	h->gather.data = NULL;
 }
 
 void http_free(struct http *h)
@@ -230,4 +238,5 @@ void http_tick(struct http *h)
 		next = c->next;
 		conn_tick(c, now);
 	}
+	stream_tick(h);
 }

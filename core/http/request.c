@@ -8,6 +8,7 @@
 #include "base/problem.h"
 #include "base/tz.h"
 #include "http/answer.h"
+#include "http/stream.h"
 #include "base/route.h"
 
 static const size_t small_body = 64 * 1024;
@@ -113,6 +114,8 @@ static int describe(struct conn *c, const char *query, size_t query_n)
 		return twice(c, "content-type");
 	if ((v = msg_field(&c->msg, "content-type", &n)) != NULL)
 		content_type(c, v, n);
+	if ((v = msg_field(&c->msg, "last-event-id", &n)) != NULL)
+		meta_add(&c->meta, "last-event-id", v, n);
 	if ((v = msg_field(&c->msg, "content-encoding", &n)) != NULL &&
 		!(n == 8 && strncasecmp(v, "identity", 8) == 0))
 		return cx_fail(&c->err, CX_E_UNSUPPORTED_MEDIA_TYPE, "content-encoding", "%s",
@@ -259,6 +262,8 @@ static void finish(struct request *r, int status, const char *type, const char *
 		.head_only = r->head_only,
 		.keep_alive = r->keep_alive,
 		.http10 = r->http10};
+	if (r->stream)
+		stream_free(r->stream);
 	int class = status / 100;
 	answer_write(r == c->first ? &c->out : &r->answer, &a);
 	c->http->answers[r->route][class >= 1 && class <= 5 ? class : 0]++;
@@ -277,6 +282,19 @@ static void finish(struct request *r, int status, const char *type, const char *
 	conn_dirty(c);
 }
 
+void request_end_stream(struct request *r)
+{
+	struct conn *c = r->conn;
+	stream_free(r->stream);
+	c->http->answers[r->route][2]++;
+	c->http->outstanding--;
+	c->jobs--;
+	c->closing = true;
+	r->done = true;
+	request_pop(c);
+	conn_dirty(c);
+}
+
 static void finish_error(struct request *r, const struct cx_err *e)
 {
 	struct buf body = {0};
@@ -287,12 +305,18 @@ static void finish_error(struct request *r, const struct cx_err *e)
 
 void http_answer(struct request *r, int status, const char *json, size_t n)
 {
+	if (r->stream && (status == 200 || r->stream->begun)) {
+		stream_page(r->stream, status, json, n);
+		return;
+	}
 	finish(r, status, NULL, json, n);
 }
 
 void http_refuse(struct request *r, int code, const char *pt, const char *en)
 {
 	struct cx_err e;
+	if (r->stream && stream_refused(r->stream))
+		return;
 	cx_lang = (enum cx_lang)r->caller.lang;
 	cx_fail(&e, code, NULL, "%s", CX_T(pt, en));
 	finish_error(r, &e);
@@ -333,6 +357,11 @@ void request_take(struct conn *c)
 		finish_error(r, &c->err);
 	} else if (routes[c->route].who == WHO_FRONT) {
 		own(c, r);
+	} else if (c->route == ROUTE_STREAM_GET && !r->head_only) {
+		r->submitted = true;
+		c->jobs++;
+		c->jobs_who = WHO_READER;
+		stream_open(c, r);
 	} else {
 		struct job_head h = {.meta_len = (uint32_t)c->meta.len,
 			.body_len = (uint32_t)m->body.len,

@@ -126,6 +126,7 @@ static void requests(const struct http *h, struct buf *b)
 	one(b, "http_requests_waiting", "gauge", "Requests without an answer yet.",
 		(uint64_t)h->outstanding);
 	one(b, "http_connections", "gauge", "Open connections.", (uint64_t)h->nconns);
+	one(b, "http_streams", "gauge", "Open event streams.", (uint64_t)h->nstreams);
 	one(b, "http_connections_total", "counter", "Connections accepted.", h->accepted);
 	one(b, "http_connections_refused_total", "counter",
 		"Connections refused because there were too many.", h->over_limit);

@@ -198,11 +198,12 @@ static int write_table(struct writer *w, int index)
 {
 	lua_State *L = w->L;
 	lua_Integer top = 0, list = 0, named = 0;
-	if (lua_getmetatable(L, index)) {
+	bool empty_list = false;
+	if (lua_getmetatable(L, index)) { /* our own: a reply of report.lua, and lists */
 		lua_pushliteral(L, "__name");
-		bool reply = lua_rawget(L, -2) == LUA_TSTRING &&
-			     strcmp(lua_tostring(L, -1), "cx.kpi") == 0; /* of report.lua */
-		if (!reply)
+		const char *name = lua_rawget(L, -2) == LUA_TSTRING ? lua_tostring(L, -1) : "";
+		empty_list = strcmp(name, "cx.list") == 0;
+		if (!empty_list && strcmp(name, "cx.kpi") != 0)
 			return complain(w, CX_T("tabelas com metatable não são dados",
 						   "a table with a metatable is no data"));
 		lua_pop(L, 2);
@@ -224,7 +225,7 @@ static int write_table(struct writer *w, int index)
 	}
 	if (list != top)
 		return complain(w, CX_T("a lista tem buracos", "the list has holes"));
-	return list ? write_array(w, index, list) : write_object(w, index);
+	return list || empty_list ? write_array(w, index, list) : write_object(w, index);
 }
 
 static int write_plain(struct writer *w, int index)

@@ -1,0 +1,76 @@
+#include "lua/chart.h"
+
+#include <lauxlib.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "kpi/number.h"
+#include "lua/hostcall.h"
+
+enum { BUDGET_MS = 1000 };
+
+struct work { /* of the call under way */
+	const struct buf *reply;
+	const char *options;
+	struct buf *json;
+};
+
+static int host_text(lua_State *L)
+{
+	char out[NUMBER_TEXT];
+	number_text(out, lua_tonumber(L, 1), !lua_isnumber(L, 1), luaL_optstring(L, 2, "number"),
+		-1, (int)luaL_optinteger(L, 3, 2), luaL_optstring(L, 4, ""));
+	lua_pushstring(L, out);
+	return 1;
+}
+
+/* control table, work → the chart as JSON in work->json */
+static int run(lua_State *L)
+{
+	struct work *w = lua_touserdata(L, 2);
+	struct cx_err e;
+	lua_getfield(L, 1, "control");
+	lua_push_json(L, w->reply->p, w->reply->len);
+	lua_push_json(L, w->options, strlen(w->options));
+	lua_call(L, 2, 1);
+	if (lua_to_json(L, -1, w->json, &e) < 0)
+		return luaL_error(L, "%s", e.msg);
+	return 0;
+}
+
+static struct isolate *open_isolate(const struct conf *c, struct lua_fail *f)
+{
+	static const char *const chunks[] = {"stats", "common", "control", NULL};
+	static const luaL_Reg functions[] = {{"text", host_text}, {NULL, NULL}};
+	const struct isolate_limits limits = {.memory = (size_t)c->lua_memory,
+		.load_ms = BUDGET_MS,
+		.handler_ms = BUDGET_MS,
+		.formula_ms = BUDGET_MS,
+		.script_ms = BUDGET_MS};
+	struct isolate *iso = isolate_new("cx", "cx/", &limits, NULL);
+	lua_State *L = isolate_state(iso);
+	cx_push_common(L, c->company_currency);
+	hostcall_functions(L, functions, NULL);
+	if (isolate_runtime(iso, chunks, 0, BUDGET_MS, f) == 0)
+		return iso;
+	isolate_free(iso);
+	return NULL;
+}
+
+int control_chart(const struct conf *c, const struct buf *reply, const char *options,
+	struct buf *json, struct lua_fail *f)
+{
+	static struct isolate *iso; /* until the process ends */
+	struct work w = {reply, options, json};
+	if (iso && isolate_spoiled(iso)) {
+		isolate_free(iso);
+		iso = NULL;
+	}
+	if (!iso && !(iso = open_isolate(c, f)))
+		return -1;
+	lua_State *L = isolate_state(iso);
+	lua_pushcfunction(L, run);
+	isolate_push_globals(iso);
+	lua_pushlightuserdata(L, &w);
+	return isolate_call(iso, 2, 0, BUDGET_MS, "control", f);
+}
