@@ -65,6 +65,20 @@ void engine_kpi_host(struct engine *eng, struct kpi_host *host)
 		.company_currency = eng->conf->company_currency};
 }
 
+void engine_kpi_meta(const struct engine *eng, const struct plugin *owner, struct kpi_meta *meta)
+{
+	*meta = (struct kpi_meta){
+		owner->version, eng->conf->company_currency, eng->conf->kpi_min_n};
+}
+
+int engine_no_kpi(const char *id, struct cx_err *e)
+{
+	return cx_fail(e, CX_E_NOT_FOUND, "id",
+		CX_T("não existe o KPI \"%s\"; GET /v1/kpis lista todos",
+			"there is no KPI \"%s\"; GET /v1/kpis lists them all"),
+		id);
+}
+
 int engine_kpi(struct engine *eng, const char *id, const struct kpi_param *params, int n,
 	int64_t now_ms, struct buf *json, struct cx_err *e)
 {
@@ -73,14 +87,12 @@ int engine_kpi(struct engine *eng, const char *id, const struct kpi_param *param
 	struct kpi_host host;
 	const struct kpi *k = plugin_set_kpi(&eng->set, id, &owner);
 	if (!k)
-		return cx_fail(e, CX_E_NOT_FOUND, "id",
-			CX_T("não existe o KPI \"%s\"; GET /v1/kpis lista todos",
-				"there is no KPI \"%s\"; GET /v1/kpis lists them all"),
-			id);
+		return engine_no_kpi(id, e);
 	int rc = kpi_query_parse(&q, k, params, n, now_ms, e);
 	if (rc < 0)
 		return rc;
 	engine_kpi_host(eng, &host);
-	struct kpi_meta meta = {owner->version, eng->conf->company_currency, eng->conf->kpi_min_n};
+	struct kpi_meta meta;
+	engine_kpi_meta(eng, owner, &meta);
 	return kpi_query_run(eng->store, k, &q, &host, &meta, json, e);
 }
