@@ -49,6 +49,18 @@ int engine_load_plugins(struct engine *eng, enum generation from, struct cx_err 
 	return plugin_set_load(&eng->set, eng->conf, v, n, eng->off, eng->noff, eng->blame);
 }
 
+static int bind_measure(struct engine *eng, struct measure *m, struct cx_err *e)
+{
+	int rc = CX_OK;
+	m->at_slot = m->choice = -1;
+	if (m->at >= 0)
+		rc = store_place_slot(eng->store, m->type_name, m->at_name, &m->at_slot, e);
+	if (rc >= 0 && m->choose != CHOOSE_ALL)
+		rc = store_choice_rule(eng->store, m->type_name, m->key_name, m->rank_name,
+			m->choose == CHOOSE_LATEST, &m->choice, e);
+	return rc;
+}
+
 int engine_bind(struct engine *eng, struct cx_err *e)
 {
 	for (int i = 0; i < eng->set.n; i++) {
@@ -57,13 +69,8 @@ int engine_bind(struct engine *eng, struct cx_err *e)
 				 ? kpi_cubes_bind(eng->store, p->cubes, p->ncubes, e)
 				 : CX_OK;
 		for (int k = 0; k < p->nkpis && rc >= 0; k++)
-			for (int j = 0; j < p->kpis[k]->nmeasures && rc >= 0; j++) {
-				struct measure *m = &p->kpis[k]->measures[j];
-				m->at_slot = -1;
-				if (m->at >= 0)
-					rc = store_place_slot(eng->store, m->type_name, m->at_name,
-						&m->at_slot, e);
-			}
+			for (int j = 0; j < p->kpis[k]->nmeasures && rc >= 0; j++)
+				rc = bind_measure(eng, &p->kpis[k]->measures[j], e);
 		if (rc < 0)
 			return rc;
 	}

@@ -25,8 +25,7 @@ static int read_args(struct import_run *r, int argc, char **argv)
 		else if (strcmp(argv[i], "--json") == 0)
 			r->json = true;
 		else if (strcmp(argv[i], "--update") == 0)
-			return usage(CX_T("--update (correções) não existe nesta versão",
-				"--update (corrections) is not available in this version"));
+			r->update = true;
 		else if (argv[i][0] == '-')
 			return usage(CX_T("opção desconhecida", "unknown option"));
 		else if (!r->name)
@@ -34,8 +33,8 @@ static int read_args(struct import_run *r, int argc, char **argv)
 		else if (!r->dir)
 			r->dir = argv[i];
 		else
-			return usage(CX_T("cxd import NOME [PASTA] [--live]",
-				"cxd import NAME [DIR] [--live]"));
+			return usage(CX_T("cxd import NOME [PASTA] [--live] [--update]",
+				"cxd import NAME [DIR] [--live] [--update]"));
 	}
 	if (!r->name)
 		return usage(CX_T("falta o nome da importação", "the importer's name is missing"));

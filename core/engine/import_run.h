@@ -32,7 +32,7 @@ struct import_run {
 	struct import im;
 	struct scratch *scratch;
 	const char *name, *dir;
-	bool live, json, tty;
+	bool live, update, json, tty;
 	struct cx_err e;
 	/* rows */
 	struct origin at;     /* of what is being mapped */
@@ -50,7 +50,7 @@ struct import_run {
 	struct json_doc doc;
 	struct arena a;
 	/* counts */
-	int64_t mapped, accepted, duplicates, refused, changed;
+	int64_t mapped, accepted, corrected, duplicates, refused, changed;
 	int64_t began_us, shown_us;
 	/* telling */
 	const char *phase;

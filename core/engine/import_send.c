@@ -69,6 +69,7 @@ static int read_result(struct import_run *r, const struct frame *f)
 			f->head.status, detail);
 	}
 	r->accepted += number(r, "accepted");
+	r->corrected += number(r, "corrected");
 	r->duplicates += number(r, "duplicates");
 	read_rejected(r, &r->sent[at]);
 	memmove(&r->sent[at], &r->sent[at + 1], sizeof *r->sent * (size_t)(r->nsent - at - 1));
@@ -122,7 +123,8 @@ static int send_batch(struct import_run *r)
 	h.key >>= 1;
 	random_bytes(&h.seed, sizeof h.seed);
 	ulid_make(h.now_ms, h.ulid);
-	const char *pairs[] = {"content-type", "application/x-ndjson", "name", r->name};
+	const char *pairs[] = {"content-type", "application/x-ndjson", "name", r->name, "query",
+		r->update ? "update=1" : ""};
 	for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
 		buf_add(&meta, pairs[i], strlen(pairs[i]) + 1);
 	h.meta_len = (uint32_t)meta.len;

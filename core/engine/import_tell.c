@@ -145,7 +145,8 @@ static void counts_json(struct import_run *r, int64_t us)
 	jw_obj(&b);
 	jw_kstr(&b, "import", r->name);
 	jw_kint(&b, "events", r->accepted + r->duplicates + r->refused);
-	jw_kint(&b, "new", r->accepted);
+	jw_kint(&b, "new", r->accepted - r->corrected);
+	jw_kint(&b, "corrected", r->corrected);
 	jw_kint(&b, "already_there", r->duplicates);
 	jw_kint(&b, "refused", r->refused);
 	jw_kint(&b, "changed", r->changed);
@@ -157,12 +158,16 @@ static void counts_json(struct import_run *r, int64_t us)
 
 static void counts(struct import_run *r, int64_t us)
 {
-	char all[32], in[32], there[32], refused[32], rate[32];
+	char all[32], in[32], there[32], refused[32], corrected[64] = "", rate[32];
 	int64_t n = r->accepted + r->duplicates + r->refused;
-	printf("%s: %s %s, %s %s, %s %s, %s %s (%s/s)\n", r->name, grouped(all, n),
-		CX_N(n, CX_T("evento", "event"), CX_T("eventos", "events")),
-		grouped(in, r->accepted),
-		CX_N(r->accepted, CX_T("novo", "new"), CX_T("novos", "new")),
+	int64_t fresh = r->accepted - r->corrected;
+	if (r->update)
+		snprintf(corrected, sizeof corrected, "%s %s, ", grouped(in, r->corrected),
+			CX_N(r->corrected, CX_T("corrigido", "corrected"),
+				CX_T("corrigidos", "corrected")));
+	printf("%s: %s %s, %s %s, %s%s %s, %s %s (%s/s)\n", r->name, grouped(all, n),
+		CX_N(n, CX_T("evento", "event"), CX_T("eventos", "events")), grouped(in, fresh),
+		CX_N(fresh, CX_T("novo", "new"), CX_T("novos", "new")), corrected,
 		grouped(there, r->duplicates),
 		CX_N(r->duplicates, CX_T("já estava", "already there"),
 			CX_T("já estavam", "already there")),
@@ -171,9 +176,9 @@ static void counts(struct import_run *r, int64_t us)
 		grouped(rate, per_second(n, us)));
 	if (r->changed)
 		printf(CX_T("%s: %s dos recusados já estavam, com outro conteúdo: as linhas "
-			    "mudaram\n",
+			    "mudaram (--update as envia como correções)\n",
 			       "%s: %s of the refused were there with other content: the rows have "
-			       "changed\n"),
+			       "changed (--update sends them as corrections)\n"),
 			r->name, grouped(refused, r->changed));
 	else if (!r->accepted && !r->refused && r->duplicates)
 		printf(CX_T("%s: tudo já estava lá; nada mudou\n",

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "base/tz.h"
+#include "kpi/count.h"
+#include "kpi/group.h"
 
 enum { MAX_NODES = 65536 };
 
@@ -42,6 +44,7 @@ void ingest_job_begin(struct ingest *in, const struct job_head *head, bool past,
 {
 	in->head = head;
 	in->past = past;
+	in->update = false;
 	in->began = began;
 	in->random = head->seed;
 	in->store_failed = false;
@@ -77,6 +80,19 @@ bool ingest_left_out(const struct ingest *in, const char *plugin)
 	const struct job_head *h = in->head;
 	return h->flags & JOB_NO_PLUGIN && (h->off_item == in->item || h->off_item == UINT32_MAX) &&
 	       (strcmp(h->off, plugin) == 0 || strcmp(h->off, "*") == 0);
+}
+
+struct event_origin ingest_origin(const struct ingest *in, const struct ingest_source *src)
+{
+	return (struct event_origin){
+		.now_ms = in->head->now_ms,
+		.caller = &in->head->caller,
+		.ulid = in->head->ulid,
+		.item = in->item,
+		.structured = src->structured,
+		.import = in->past,
+		.max_bytes = (uint32_t)in->eng->conf->limits_event,
+	};
 }
 
 /* What to say of a (source, id) that is there already; 0 if it is not. */
@@ -131,11 +147,17 @@ static void derive_failed(void *ctx, const char *handler, const struct lua_fail 
 	l->last = &x->next;
 }
 
-static int measure_failed(struct ingest *in, const struct measure *m, const struct event *ev)
+/* Did the where-function that just ran raise? */
+static int measure_failed(void *ctx, const struct measure *m, const struct event *ev)
 {
+	struct ingest *in = ctx;
 	char handler[200];
+	if (!in->measure_failed)
+		return 0;
+	in->measure_failed = false;
 	snprintf(handler, sizeof handler, "kpi %s: measure %s", m->kpi->id, m->name);
-	return ingest_failed(in, ev, m->kpi->plugin, handler, &in->measure_fail);
+	int rc = ingest_failed(in, ev, m->kpi->plugin, handler, &in->measure_fail);
+	return rc < 0 ? rc : 1;
 }
 
 static int place(struct ingest *in, const struct type_plan *plan, const struct event *ev)
@@ -150,28 +172,19 @@ static int place(struct ingest *in, const struct type_plan *plan, const struct e
 	return CX_OK;
 }
 
+/* plan NULL: an unknown type, of which only the family is kept. */
 static int tally(struct ingest *in, const struct type_plan *plan, struct event *ev)
 {
 	struct cx_err e;
-	for (int i = 0; i < plan->nmeasures; i++) {
-		const struct measure *m = plan->measures[i].m;
-		const char *plugin = plan->measures[i].plugin->name;
-		int rc;
-		if (!ingest_left_out(in, plugin)) {
-			in->measure_failed = false;
-			rc = cells_tally(in->cells, m, ev, 1, ev->recorded_ms, &e);
-			if (rc >= 0 && in->measure_failed && measure_failed(in, m, ev) < 0)
-				return in->errs.v[0].code;
-		} else {
-			int64_t at = ev->time_ms;
-			tally_instant(m, ev, &at);
-			rc = store_exclude(in->eng->store, plugin, m->kpi->id, m->name, tz_day(at),
-				ev->seq, STORE_CRASHED, &e);
-		}
-		if (rc < 0)
-			return ingest_lost(in, &e);
-	}
-	return CX_OK;
+	int n = plan ? plan->nmeasures : 0;
+	struct counted *v = arena_alloc(&in->arena, sizeof *v * (size_t)(n + 1));
+	const struct count_host host = {in, in->eng->conf->company_currency, measure_failed};
+	for (int i = 0; i < n; i++)
+		v[i] = (struct counted){
+			plan->measures[i].m, ingest_left_out(in, plan->measures[i].plugin->name)};
+	in->measure_failed = false;
+	int rc = count_event(in->cells, v, n, ev, &host, &e);
+	return rc >= 0 || in->store_failed ? rc : ingest_lost(in, &e);
 }
 
 static int insert(struct ingest *in, struct event *ev, enum outcome *out)
@@ -190,8 +203,37 @@ static int insert(struct ingest *in, struct event *ev, enum outcome *out)
 	return CX_OK;
 }
 
+/* The event that ev's whole family stands for. */
+static int find_root(struct ingest *in, struct event *ev)
+{
+	struct event old = {0};
+	struct cx_err e;
+	if (!ev->corrects.p)
+		return CX_OK;
+	int found =
+		store_event_find(in->eng->store, ev->source, ev->corrects, &old, &in->arena, &e);
+	if (found < 0)
+		return ingest_lost(in, &e);
+	if (!found)
+		return cx_errs_add(&in->errs, CX_E_INVALID_FIELD, "corrects",
+			CX_T("corrects: não existe o evento %.*s de %.*s",
+				"corrects: there is no event %.*s of %.*s"),
+			(int)ev->corrects.n, ev->corrects.p, (int)ev->source.n, ev->source.p);
+	if (!str_same(old.type_name, ev->type_name))
+		return cx_errs_add(&in->errs, CX_E_INVALID_FIELD, "corrects",
+			CX_T("corrects: o evento %.*s é do tipo %.*s; a correção deve ser do mesmo",
+				"corrects: event %.*s is of the type %.*s; so must be its "
+				"correction"),
+			(int)ev->corrects.n, ev->corrects.p, (int)old.type_name.n, old.type_name.p);
+	ev->root = old.root ? old.root : old.seq;
+	return CX_OK;
+}
+
 int ingest_store(struct ingest *in, struct event *ev, enum outcome *out)
 {
+	int rc = find_root(in, ev);
+	if (rc < 0)
+		return rc;
 	const struct type_plan *plan =
 		ev->type ? plugin_set_type(&in->eng->set, ev->type_name) : NULL;
 	struct failures derived = {.in = in, .last = &derived.first};
@@ -204,9 +246,11 @@ int ingest_store(struct ingest *in, struct event *ev, enum outcome *out)
 		}
 		ev->derived = event_derived_json(ev, &in->arena);
 	}
-	int rc = insert(in, ev, out);
-	if (rc != CX_OK || !plan)
+	rc = insert(in, ev, out);
+	if (rc != CX_OK)
 		return rc < 0 ? rc : CX_OK;
+	if (!plan)
+		return ev->root ? tally(in, NULL, ev) : CX_OK;
 	for (const struct failure *x = derived.first; x; x = x->next)
 		if (ingest_failed(in, ev, plan->owner->name, x->handler, &x->fail) < 0)
 			return in->errs.v[0].code;
@@ -236,15 +280,7 @@ static int find_type(struct ingest *in, struct event *ev)
 static int read_event(struct ingest *in, const struct ingest_source *src, struct event *ev)
 {
 	const struct conf *c = in->eng->conf;
-	struct event_origin o = {
-		.now_ms = in->head->now_ms,
-		.caller = &in->head->caller,
-		.ulid = in->head->ulid,
-		.item = in->item,
-		.structured = src->structured,
-		.import = in->past,
-		.max_bytes = (uint32_t)c->limits_event,
-	};
+	struct event_origin o = ingest_origin(in, src);
 	struct cx_err e;
 	bool empty = src->binary && src->body_len == 0;
 	if (!empty && json_scan(&in->doc, src->body, src->body_len, (int)c->limits_depth, MAX_NODES,
@@ -274,7 +310,10 @@ int ingest_item(struct ingest *in, const struct ingest_source *src, uint32_t ite
 	if (in->eng->blame)
 		in->eng->blame->item = item;
 	*ev = (struct event){0};
+	in->corrected = false;
 	int rc = read_event(in, src, ev);
+	if (rc >= 0 && in->update)
+		rc = ingest_update(in, src, ev);
 	if (rc >= 0) {
 		rc = find_type(in, ev);
 		if (rc < 0) { /* a retry of what is stored is answered before today's schema */

@@ -34,11 +34,13 @@ struct ingest {
 	/* of the job that runs */
 	const struct job_head *head;
 	bool past;     /* imported history: tx.past */
+	bool update;   /* an event that is there with other content becomes a correction */
 	int64_t began; /* the next seq when this run of the job began: what the same job stored
 			* before it came from a run that died */
 	uint32_t item;
 	uint64_t random;     /* state of tx:random */
 	struct cx_errs errs; /* why an event was refused */
+	bool corrected;      /* the event at hand became one */
 	bool store_failed;   /* errs.v[0] is the store's: the batch is lost */
 	struct buf warnings; /* JSON objects of the event at hand, comma separated */
 
@@ -82,6 +84,12 @@ void ingest_rewind(struct ingest *in, struct ingest_mark m); /* also forgets the
 int ingest_react(struct ingest *in, const struct type_plan *plan, struct event *ev);
 /* Stores an event that is complete but for its seq; also for emitted ones. */
 int ingest_store(struct ingest *in, struct event *ev, enum outcome *out);
+struct event_origin ingest_origin(const struct ingest *in, const struct ingest_source *src);
+/* emit.c: an event that a reaction to cause emits. */
+int ingest_emit(struct ingest *in, struct event *cause, struct str json, struct cx_err *e);
+/* update.c: with in->update, turns ev into the next correction of what is there of it, or into the
+ * one that is there already. The job's document is scanned anew. */
+int ingest_update(struct ingest *in, const struct ingest_source *src, struct event *ev);
 /* A failed derive, measure or reaction: a row, and a warning in the receipt. */
 int ingest_failed(struct ingest *in, const struct event *ev, const char *plugin,
 	const char *handler, const struct lua_fail *f);

@@ -69,111 +69,6 @@ static void path_text(const struct ingest *in, char *out, size_t cap)
 	}
 }
 
-/* An emitted event's id is its cause's and a position: counted over all reactions to the cause, and
- * past ids that somebody else has given to an event of the same source. A cause reacts once, so
- * nothing here is a retry. */
-static int free_position(struct ingest *in, const struct event *cause, struct cx_err *e)
-{
-	int *last = &in->emitted[in->depth], found = 1;
-	while (found > 0) {
-		struct buf id = {0};
-		struct event old = {0};
-		buf_add(&id, cause->id.p, cause->id.n);
-		buf_printf(&id, "/%d", ++*last);
-		found = store_event_find(in->eng->store, cause->source,
-			(struct str){id.p, (uint32_t)id.len}, &old, &in->arena, e);
-		buf_free(&id);
-	}
-	return found < 0 ? found : *last;
-}
-
-static void attribute(
-	struct buf *b, const struct json_doc *d, const char *name, struct str fallback)
-{
-	uint32_t at = json_get(d, 0, name);
-	if (at) {
-		struct str raw = json_raw(d, at);
-		jw_key(b, name);
-		jw_raw(b, raw.p, raw.n);
-	} else if (fallback.p) {
-		jw_key(b, name);
-		jw_strn(b, fallback.p, fallback.n);
-	}
-}
-
-/* The emitted table as a whole event: what it does not say it takes from its cause. */
-static int complete(struct ingest *in, struct event *cause, int position, struct str json,
-	struct buf *b, struct cx_err *e)
-{
-	struct json_doc d = {0};
-	int rc = json_scan(&d, json.p, json.n, (int)in->eng->conf->limits_depth, 65536, e);
-	if (rc >= 0 && !json_get(&d, 0, "type"))
-		rc = cx_fail(e, CX_E_MISSING_FIELD, "type",
-			CX_T("tx:emit precisa de type", "tx:emit needs a type"));
-	if (rc >= 0) {
-		jw_obj(b);
-		jw_key(b, "id");
-		struct buf id = {0};
-		buf_add(&id, cause->id.p, cause->id.n);
-		buf_printf(&id, "/%d", position);
-		jw_strn(b, id.p, id.len);
-		buf_free(&id);
-		jw_key(b, "source");
-		jw_strn(b, cause->source.p, cause->source.n);
-		attribute(b, &d, "type", (struct str){0});
-		attribute(b, &d, "time", cause->time);
-		attribute(b, &d, "subject", cause->subject);
-		attribute(b, &d, "unit", cause->unit);
-		attribute(b, &d, "actor", cause->actor);
-		attribute(b, &d, "data", (struct str){0});
-		jw_obj_end(b);
-	}
-	json_doc_free(&d);
-	return rc;
-}
-
-static int store_emitted(
-	struct ingest *in, struct event *cause, const struct buf *json, struct cx_err *e)
-{
-	static const struct caller nobody = {.level = LEVEL_ADMIN, .uid = UINT32_MAX};
-	struct json_doc d = {0};
-	struct event ev = {0};
-	enum outcome out;
-	struct cx_errs keep = in->errs;
-	struct event_origin o = {.now_ms = in->head->now_ms,
-		.caller = &nobody,
-		.ulid = in->head->ulid,
-		.max_bytes = (uint32_t)in->eng->conf->limits_event};
-	in->errs.n = 0;
-	in->path[++in->depth] = &ev;
-	in->emitted[in->depth] = 0;
-	int rc = json_scan(&d, json->p, json->len, (int)in->eng->conf->limits_depth, 65536, e);
-	if (rc >= 0) {
-		rc = event_envelope(&ev, &d, 0, &o, &in->arena, &in->errs);
-		ev.recorded_ms = cause->recorded_ms;
-		const struct type_plan *plan = plugin_set_type(&in->eng->set, ev.type_name);
-		if (rc >= 0 && !plan)
-			rc = cx_errs_add(&in->errs, CX_E_UNKNOWN_TYPE, "type",
-				CX_T("nenhum plugin declara o tipo \"%.*s\"",
-					"no plugin declares the type \"%.*s\""),
-				(int)ev.type_name.n, ev.type_name.p);
-		if (rc >= 0) {
-			ev.type = plan->type;
-			rc = event_fields(
-				&ev, in->eng->conf->company_currency, &in->arena, &in->errs);
-		}
-		if (rc >= 0)
-			rc = ingest_store(in, &ev, &out);
-		if (rc < 0)
-			*e = in->errs.v[0];
-	}
-	in->depth--;
-	if (!in->store_failed)
-		in->errs = keep;
-	json_doc_free(&d);
-	return rc;
-}
-
 static int emit(void *ctx, struct event *cause, struct str json, struct cx_err *e)
 {
 	struct reaction *r = ctx;
@@ -194,15 +89,7 @@ static int emit(void *ctx, struct event *cause, struct str json, struct cx_err *
 		return e->code;
 	}
 	int rc = begin_write(r, e);
-	if (rc < 0)
-		return rc;
-	struct buf whole = {0};
-	int position = free_position(in, cause, e);
-	rc = position < 0 ? ingest_lost(in, e) : complete(in, cause, position, json, &whole, e);
-	if (rc >= 0)
-		rc = store_emitted(in, cause, &whole, e);
-	buf_free(&whole);
-	return rc;
+	return rc < 0 ? rc : ingest_emit(in, cause, json, e);
 }
 
 static void plugin_log(void *ctx, const char *plugin, int level, const char *text)

@@ -106,7 +106,7 @@ int post_single(struct ingest *in, const struct frame *f, struct buf *reply, int
 struct tally { /* of a batch so far; copied before a step, so that the step can be undone */
 	uint32_t next;
 	bool id_made; /* of some event: sent again, it would be another one */
-	int64_t accepted, duplicates, first_seq, last_seq;
+	int64_t accepted, corrected, duplicates, first_seq, last_seq;
 	size_t rejected_len, receipts_len;
 };
 
@@ -114,7 +114,7 @@ struct post_batch {
 	char import[80]; /* "import:NAME": what the store remembers of it; "" = none */
 	bool finished;
 	struct job_head head;
-	bool structured, lines, past, receipts;
+	bool structured, lines, past, update, receipts;
 	struct buf body;
 	struct json_items items;
 	struct tally now, before;
@@ -154,6 +154,8 @@ struct post_batch *post_batch_new(
 	b->structured = !b->lines;
 	b->past = f->head.route == ROUTE_IMPORT_POST;
 	b->receipts = want && strcmp(want, "1") == 0;
+	want = query_get(query, "update", 0, flag, sizeof flag, &bad);
+	b->update = want && strcmp(want, "1") == 0;
 	if (b->past) {
 		const char *name = meta_get(f->meta, f->head.meta_len, "name");
 		const char *end = query_get(query, "finished", 0, flag, sizeof flag, &bad);
@@ -203,6 +205,7 @@ static void accept(
 {
 	if (out == INGEST_STORED) {
 		b->now.accepted++;
+		b->now.corrected += in->corrected;
 		if (!b->now.first_seq)
 			b->now.first_seq = ev->seq;
 		b->now.last_seq = ev->seq;
@@ -243,6 +246,7 @@ int post_batch_step(struct ingest *in, struct post_batch *b, uint32_t max, bool 
 	if (!b->began)
 		b->began = in->next_seq;
 	ingest_job_begin(in, &b->head, b->past, b->began);
+	in->update = b->update;
 	if (b->import[0] && b->now.next == 0 && remember(in, b) < 0)
 		return in->errs.v[0].code;
 	for (uint32_t i = 0; i < max && b->now.next < b->items.n; i++, b->now.next++) {
@@ -274,6 +278,8 @@ void post_batch_reply(struct post_batch *b, struct buf *reply, int *status)
 {
 	jw_obj(reply);
 	jw_kint(reply, "accepted", b->now.accepted);
+	if (b->update)
+		jw_kint(reply, "corrected", b->now.corrected);
 	jw_kint(reply, "duplicates", b->now.duplicates);
 	jw_key(reply, "rejected");
 	jw_arr(reply);

@@ -6,12 +6,16 @@
 
 #include "base/log.h"
 #include "base/tz.h"
+#include "engine/choices.h"
+#include "kpi/count.h"
 
 enum { SLICE = 4000 };
 
 struct rebuild {
 	struct ingest *in;
 	bool *changed; /* parallel to the set's plugins */
+	struct choices *choices;
+	struct standing *standing; /* second walk; NULL: the first, which only gathers candidates */
 	int slice;
 	uint64_t done;
 	struct cx_err *e;
@@ -65,27 +69,36 @@ static void derive_missing(struct rebuild *r, struct plugin *owner, struct event
 	r->late[r->nlate++].derived = arena_str(&r->late_text, text.p, text.n);
 }
 
-static int count_again(struct rebuild *r, const struct type_plan *plan, struct event *ev)
+static int places(struct rebuild *r, const struct type_plan *plan, const struct event *ev)
 {
-	bool missing = false;
-	ev->type = plan->type;
-	event_reload(ev, r->in->eng->conf->company_currency, &r->arena, &missing);
-	if (missing && wants(r, plan->owner))
-		derive_missing(r, plan->owner, ev);
 	for (int i = 0; i < plan->nat; i++) {
 		struct value v = ev->fields[plan->at_fields[i]];
 		if (v.kind == VALUE_INT && store_place_add(r->in->eng->store, plan->at_slots[i],
 						   v.i, ev->seq, r->e) < 0)
 			return r->e->code;
 	}
-	for (int i = 0; i < plan->nmeasures; i++)
-		if (wants(r, plan->measures[i].plugin)) {
-			int rc = cells_tally(
-				r->in->cells, plan->measures[i].m, ev, 1, ev->recorded_ms, r->e);
-			if (rc < 0)
-				return rc;
-		}
-	return 0;
+	return CX_OK;
+}
+
+static int one(struct rebuild *r, const struct type_plan *plan, struct event *ev)
+{
+	bool missing = false;
+	int n = 0;
+	ev->type = plan->type;
+	event_reload(ev, r->in->eng->conf->company_currency, &r->arena, &missing);
+	if (missing && wants(r, plan->owner))
+		derive_missing(r, plan->owner, ev);
+	struct counted *v = arena_alloc(&r->arena, sizeof *v * (size_t)(plan->nmeasures + 1));
+	for (int i = 0; i < plan->nmeasures; i++) {
+		const struct measure *m = plan->measures[i].m;
+		if (r->standing ? wants(r, plan->measures[i].plugin)
+				: choices_missing(r->choices, m))
+			v[n++] = (struct counted){.m = m};
+	}
+	if (!r->standing)
+		return count_candidates(r->in->cells, v, n, ev, r->e);
+	int rc = places(r, plan, ev);
+	return rc < 0 ? rc : count_again(r->in->cells, r->standing, v, n, ev, r->e);
 }
 
 static int each(void *ctx, struct event *ev)
@@ -94,7 +107,7 @@ static int each(void *ctx, struct event *ev)
 	const struct type_plan *plan = plugin_set_type(&r->in->eng->set, ev->type_name);
 	arena_reset(&r->arena);
 	r->done++;
-	int rc = plan ? count_again(r, plan, ev) : 0;
+	int rc = plan ? one(r, plan, ev) : 0;
 	return rc < 0 ? rc : ++r->slice == SLICE;
 }
 
@@ -197,7 +210,25 @@ static int mark_done(struct rebuild *r)
 		if (r->changed[i])
 			rc = store_figures_set(
 				eng->store, eng->set.v[i]->name, eng->set.v[i]->identity, r->e);
+	if (rc >= 0)
+		rc = choices_keep(r->choices, r->e);
 	return rc < 0 ? rc : store_commit(eng->store, r->e);
+}
+
+static int walks(struct rebuild *r, int n)
+{
+	int64_t from = clock_mono_us();
+	int rc = CX_OK;
+	log_info("counting the figures of %d plugin(s) again from %lld events", n,
+		(long long)r->in->next_seq - 1);
+	if (choices_missing(r->choices, NULL))
+		rc = walk(r);
+	r->standing = standing_new(r->in->eng->store, INT64_MAX);
+	if (rc >= 0)
+		rc = walk(r);
+	log_info("figures counted again from %llu events in %lld ms", (unsigned long long)r->done,
+		(long long)(clock_mono_us() - from) / 1000);
+	return rc;
 }
 
 int rebuild_changed(struct ingest *in, struct cx_err *e)
@@ -206,18 +237,16 @@ int rebuild_changed(struct ingest *in, struct cx_err *e)
 	int n = 0;
 	*r = (struct rebuild){.in = in, .e = e};
 	r->changed = xcalloc((size_t)in->eng->set.n, sizeof *r->changed);
-	int64_t from = clock_mono_us();
 	blame_phase(in->eng->blame, BLAME_REBUILD);
 	int rc = find_changed(r, &n);
-	if (rc >= 0 && n && in->next_seq > 1) {
-		log_info("counting the figures of %d plugin(s) again from %lld events", n,
-			(long long)in->next_seq - 1);
-		rc = walk(r);
-		log_info("figures counted again from %llu events in %lld ms",
-			(unsigned long long)r->done, (long long)(clock_mono_us() - from) / 1000);
-	}
-	if (rc >= 0 && n)
+	if (rc >= 0)
+		rc = choices_open(in->eng, &r->choices, e);
+	if (rc >= 0 && n && in->next_seq > 1)
+		rc = walks(r, n);
+	if (rc >= 0)
 		rc = mark_done(r);
+	choices_free(r->choices);
+	standing_free(r->standing);
 	arena_free(&r->arena);
 	arena_free(&r->late_text);
 	free(r->changed);

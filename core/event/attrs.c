@@ -223,10 +223,6 @@ static void check_modes(struct attrs *in, struct cx_errs *errs)
 		missing(in, A_ID, errs);
 	if (!in->sent[A_TYPE])
 		missing(in, A_TYPE, errs);
-	if (usable(in, A_CORRECTS))
-		attrs_wrong(in, A_CORRECTS, errs, "%s",
-			CX_T("correções não existem nesta versão",
-				"corrections are not available in this version"));
 	if (usable(in, A_DATA_BASE64))
 		attrs_wrong(in, A_DATA_BASE64, errs, "%s",
 			CX_T("só se aceita JSON, em \"data\"",
@@ -250,6 +246,7 @@ int attrs_take(struct event *ev, struct attrs *in, const struct event_origin *o,
 	ev->subject = take_name(in, A_SUBJECT, errs);
 	ev->unit = take_name(in, A_UNIT, errs);
 	ev->actor = take_name(in, A_ACTOR, errs);
+	ev->corrects = take_name(in, A_CORRECTS, errs);
 	take_sequence(ev, in, errs);
 	take_time(ev, in, o, a, errs);
 	take_recordedtime(ev, in, o, errs);

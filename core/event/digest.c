@@ -22,6 +22,7 @@ void attrs_digest(struct event *ev, const struct attrs *in)
 {
 	static struct buf b; /* kept from event to event */
 	static const bool counts[A_COUNT] = {[A_ACTOR] = true,
+		[A_CORRECTS] = true,
 		[A_DATASCHEMA] = true,
 		[A_ID] = true,
 		[A_SEQUENCE] = true,

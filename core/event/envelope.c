@@ -28,7 +28,7 @@ static void attribute(
 		attrs_wrong(in, id, errs, "%s", CX_T("texto com U+0000", "text with U+0000"));
 	} else if (id == A_SEQUENCE && n->type == JSON_INTEGER) {
 		in->v[id] = json_raw(d, node);
-	} else if (id != A_CORRECTS && id != A_DATA_BASE64) { /* refused whatever they are */
+	} else if (id != A_DATA_BASE64) { /* refused whatever it is */
 		attrs_wrong(in, id, errs, "%s", CX_T("deve ser um texto", "must be a string"));
 	}
 }

@@ -17,15 +17,16 @@ struct counted {
 struct count_host {
 	void *ctx;
 	const char *company_currency; /* to read events back */
-	/* A where-function raised on ev (also one that is taken out); NULL: nobody asks. */
+	/* Asked after each tally: did m's where-function raise on ev (perhaps one that is taken
+	 * out)? 1 yes, 0 no, or what went wrong with telling it. NULL: nobody knows. */
 	int (*failed)(void *ctx, const struct measure *m, const struct event *ev);
 };
-/* All measures of ev's type, shared ones too. Also writes the family (store_correction_add) and the
- * candidates of every choice among them. */
+/* All measures of ev's type, shared ones too; n 0: none. Also writes the family
+ * (store_correction_add) and the candidates of every choice among them. */
 int count_event(struct cells *c, const struct counted *v, int n, struct event *ev,
 	const struct count_host *host, struct cx_err *e);
-/* Rebuild, first walk (only if some measure has a choice): the candidates of ev. Second: count it.
- */
+/* Rebuild, first walk (only if some choice has to be made up for): the candidates of ev. Second:
+ * count it. */
 int count_candidates(
 	struct cells *c, const struct counted *v, int n, struct event *ev, struct cx_err *e);
 int count_again(struct cells *c, struct standing *now, const struct counted *v, int n,

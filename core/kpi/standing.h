@@ -22,5 +22,22 @@ void standing_free(struct standing *st);
 /* 1 it stands, 0 not. ev has its fields (event_reload). */
 int standing_event(
 	struct standing *st, const struct measure *m, const struct event *ev, struct cx_err *e);
+/* The same as known now, and when ev last came to stand or ceased to: to mark its day with. */
+int standing_since(struct standing *st, const struct measure *m, const struct event *ev,
+	int64_t *known_ms, struct cx_err *e);
+
+/* ---- what count.h needs besides ---- */
+/* ev's key and rank under a choice; false: it has no key. The text may lie in a. */
+bool standing_key(const struct measure *m, const struct event *ev, struct arena *a, struct str *key,
+	int64_t *rank);
+/* Does x beat y, both of one key? */
+bool standing_beats(enum choose choose, const struct candidate *x, const struct candidate *y);
+struct best {
+	struct candidate c; /* seq 0: none stands; id and source copied to the arena */
+	int64_t known_ms;   /* when the better ones, which do not stand, last changed */
+};
+/* The one of a key that stands, as known at known_ms. */
+int standing_best(struct store *s, const struct measure *m, uint32_t ident, int64_t known_ms,
+	struct arena *a, struct best *b, struct cx_err *e);
 
 #endif

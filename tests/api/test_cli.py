@@ -374,10 +374,6 @@ def test_import_generated(either):
     assert out == "" and "made" in err
 
 
-def test_update_is_one_clear_error(quiet):
-    assert "--update" in quiet.cli("import", "till", quiet.folder / "csv", "--update", code=2)[1]
-
-
 @pytest.mark.parametrize("text, line", [
     ("id,who,shop,at,score\na,b,c\n", 2), ('id,who,shop,at,score\na,b,c,d,"e\n', 2), ('id,who,shop,at,score\na,b,c,d,1\na,"b"x,c,d,1\n', 3),
     ("", 1), ("id,who,,at,score\n", 1), ("id,who,shop,at,score\na,b,c,d,1\n\nx,y\n", 4),

@@ -134,7 +134,7 @@ static void refusals(void **state)
 	refused("{\"type\":\"a\",\"score\":1}", CX_E_UNKNOWN_FIELD, "score");
 	refused("{\"type\":\"a\",\"seq\":1}", CX_E_UNKNOWN_FIELD, "seq");
 	refused("{\"type\":\"a\",\"specversion\":\"0.3\"}", CX_E_INVALID_FIELD, "specversion");
-	refused("{\"type\":\"a\",\"corrects\":\"x\"}", CX_E_INVALID_FIELD, "corrects");
+	refused("{\"type\":\"a\",\"corrects\":7}", CX_E_INVALID_FIELD, "corrects");
 	refused("{\"type\":\"a\",\"data_base64\":\"x\"}", CX_E_INVALID_FIELD, "data_base64");
 	refused("{\"type\":\"a\",\"recordedtime\":\"2026-01-01T00:00:00Z\"}", CX_E_INVALID_FIELD,
 		"recordedtime");
