@@ -15,8 +15,9 @@ import tempfile
 import time
 from pathlib import Path
 
+import reading
 import services
-from services import HERE, ROOT, WORK, Cxd, Peer, load
+from services import HERE, ROOT, WORK, Cxd, Figures, Peer, load
 
 README = HERE / "README.md"
 MARKS = ("<!-- results: begin -->", "<!-- results: end -->")
@@ -110,6 +111,24 @@ def batches(cxd, options):
         + table(got, base, "form")
 
 
+def cost_of_figures(where, sockets, options):
+    """The same events into a company without KPIs, and into one with the seven."""
+    bare = Figures(where, sockets, options, ["facts"])
+    full = Figures(where, sockets, options, ["facts", "figures"])
+    out = []
+    for form, asked in (("single events, 64 connections", {"connections": 64}),
+                        ("batches of 1000, 4 connections",
+                         {"connections": 4, "mode": "batch", "batch": 1000})):
+        print(f"cost of figures: {form}", file=sys.stderr)
+        got = rounds([(s.name, s, asked) for s in (bare, full)], options)
+        rate, cpu = ([statistics.median(r[key] for r in got[s.name]) for s in (bare, full)]
+                     for key in ("events_per_s", "cpu_us"))
+        out += ["", f"What the seven KPIs cost, {form}: {rate[0] / rate[1]:.2f}× the time and "
+                f"{cpu[1] / cpu[0]:.2f}× the CPU of the same events without KPIs (asked for: at "
+                "most 2×).", ""] + table(got, bare.name)
+    return out
+
+
 def machine():
     cpu = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo")
                 if line.startswith("model name")), platform.machine())
@@ -130,7 +149,10 @@ def main():
     p.add_argument("--connections", type=lambda s: [int(x) for x in s.split(",")],
                    default=[1, 8, 64], metavar="1,8,64")
     p.add_argument("--tcp", action="store_true", help="loopback TCP instead of the Unix socket")
-    p.add_argument("--only", choices=["cxd", "peer", "batches"], help="a part of it")
+    p.add_argument("--only", choices=["cxd", "peer", "batches", "reading", "figures"],
+                   help="a part of it")
+    p.add_argument("--events", type=int, default=10_000_000, help="that figures are read over")
+    p.add_argument("--questions", type=int, default=9, help="rounds of reading")
     p.add_argument("--cxd", type=Path, default=ROOT / "build" / "cxd", help="another build of it")
     p.add_argument("--write", action="store_true", help="put the results into README.md")
     p.add_argument("--json", type=Path, help="keep every single result here")
@@ -139,6 +161,7 @@ def main():
     WORK.mkdir(parents=True, exist_ok=True)
     options.loadgen = services.build_loadgen()
     options.record = []
+    options.people = max(options.events // 5, 20)
     where = Path(tempfile.mkdtemp(prefix="run-", dir=WORK))
     sockets = Path(tempfile.mkdtemp(prefix="cxd-bench-"))     # short: a socket's path is ≤ 107 bytes
     out = [f"Measured {time.strftime('%Y-%m-%d %H:%M')} on {machine()}; "
@@ -158,10 +181,14 @@ def main():
                                     Peer(where, sockets, options, batch=False)]
             if why:
                 out += ["", f"Fastify + better-sqlite3 skipped: {why}"]
-        if ours + peers and options.only != "batches":
+        if ours + peers and options.only in (None, "cxd", "peer"):
             out += singles(ours + peers, options)
-        if ours:
+        if ours and options.only in (None, "cxd", "batches"):
             out += batches(ours[0], options)
+        if ours and options.only in (None, "figures"):
+            out += cost_of_figures(where, sockets, options)
+        if ours and options.only in (None, "reading"):
+            out += reading.report(where, sockets, options)
     finally:
         shutil.rmtree(where, ignore_errors=True)
         shutil.rmtree(sockets, ignore_errors=True)

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -43,6 +44,7 @@ def family(pid):
 
 class Service:
     """A server with a store of its own, emptied at every start."""
+    templates = HERE / "events.ndjson"
 
     def __init__(self, where, sockets, options):
         self.folder = where / self.key
@@ -134,27 +136,29 @@ class Cxd(Service):
         binary = self.options.cxd
         return None if binary.exists() else f"{binary} is not there: make build"
 
+    @property
+    def conf(self):
+        return self.folder / "cxd.ini"
+
+    def settings(self):
+        """Of its own: sections of the conf."""
+        return {"company": {"name": "Bench"},
+                "plugins": {"path": ROOT / "plugins", "enable": "demo"}}
+
     def command(self):
-        conf = self.folder / "cxd.ini"
-        conf.write_text(f"""[company]
-name = Bench
-[server]
-data = {self.folder / 'data'}
-socket = {self.socket}
-tcp = {f'127.0.0.1:{self.port}' if self.port else 'off'}
-[plugins]
-path = {ROOT / 'plugins'}
-enable = demo
-[log]
-level = warn
-""")
-        return [str(self.options.cxd.resolve()), "--conf", str(conf), "serve"]
+        sections = {"server": {"data": self.folder / "data", "socket": self.socket,
+                               "tcp": f"127.0.0.1:{self.port}" if self.port else "off"},
+                    "log": {"level": "warn"}, **self.settings()}
+        self.conf.write_text("".join(
+            f"[{name}]\n" + "".join(f"{k} = {v}\n" for k, v in values.items())
+            for name, values in sections.items()))
+        return [str(self.options.cxd.resolve()), "--conf", str(self.conf), "serve"]
 
     def target(self):
         if not self.port:
             return super().target()
-        made = subprocess.run([str(self.options.cxd.resolve()), "--conf", str(self.folder / "cxd.ini"),
-                               "token", "add", "bench", "--level", "integrator"],
+        made = subprocess.run([str(self.options.cxd.resolve()), "--conf", str(self.conf), "token",
+                               "add", "bench", "--level", "integrator"],
                               capture_output=True, text=True, check=True)
         token = next(w for w in made.stdout.split() if w.startswith("cxd_"))
         return [*super().target(), "--token", token]
@@ -163,6 +167,24 @@ level = warn
         """As the figures tell it: orders and answers."""
         orders, nps = self.ask("/v1/kpis/orders")[1], self.ask("/v1/kpis/nps")[1]
         return orders["measures"]["orders"] + nps["measures"]["answers"]
+
+
+class Figures(Cxd):
+    """The facts of plugins/facts, with the seven KPIs of plugins/figures or without."""
+    templates = HERE / "figures.ndjson"
+
+    def __init__(self, where, sockets, options, plugins):
+        self.key, self.plugins = plugins[-1], plugins
+        self.name = "cxd, seven KPIs" if "figures" in plugins else "cxd, no KPI"
+        super().__init__(where, sockets, options)
+
+    def settings(self):
+        return {"company": {"name": "Bench"},
+                "plugins": {"path": HERE / "plugins", "enable": ", ".join(self.plugins)}}
+
+    def kept(self):
+        with sqlite3.connect(f"file:{self.folder / 'data' / 'cxd.db'}?mode=ro", uri=True) as db:
+            return db.execute("select count(*) from event").fetchone()[0]
 
 
 class Peer(Service):
@@ -192,9 +214,10 @@ def install_peer():
         return "node or npm is not installed"
     folder = WORK / "peer"
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("package.json", "package-lock.json", "server.js"):
+    for name in ("package.json", "package-lock.json", "server.js", "reading.js"):
         shutil.copyfile(HERE / "peer" / name, folder / name)
-    check = ["node", "-e", "require('fastify'); new (require('better-sqlite3'))(':memory:')"]
+    check = ["node", "-e", "require('fastify'); require('@duckdb/node-api');"
+             "new (require('better-sqlite3'))(':memory:')"]
     if subprocess.run(check, cwd=folder, capture_output=True).returncode == 0:
         return None
     try:
@@ -205,7 +228,7 @@ def install_peer():
     if r.returncode:
         return "npm ci: " + (r.stderr.strip().splitlines() or ["failed"])[-1]
     r = subprocess.run(check, cwd=folder, capture_output=True, text=True)
-    return None if r.returncode == 0 else "better-sqlite3 does not load: " + r.stderr.strip()[-200:]
+    return None if r.returncode == 0 else "what npm installed does not load: " + r.stderr.strip()[-200:]
 
 
 def build_loadgen():
@@ -218,7 +241,7 @@ def build_loadgen():
 
 
 def load(service, options, connections=1, depth=1, mode="single", batch=100):
-    command = [str(options.loadgen), *service.target(), "--templates", str(HERE / "events.ndjson"),
+    command = [str(options.loadgen), *service.target(), "--templates", str(service.templates),
                "--connections", str(connections), "--depth", str(depth), "--mode", mode,
                "--seconds", str(options.seconds), "--warmup", str(options.warmup)]
     if mode != "single":
