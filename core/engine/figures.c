@@ -56,12 +56,24 @@ static int interval(void *ctx, const struct kpi *k, struct kpi_view *v, struct k
 	return CX_OK;
 }
 
+static int compare(void *ctx, const struct kpi *k, struct kpi_view *now, struct kpi_view *before,
+	struct kpi_change *out, struct cx_err *e)
+{
+	struct engine *eng = ctx;
+	struct lua_fail f;
+	struct plugin *p = plugin_set_find(&eng->set, k->plugin);
+	if (plugin_compare(p, k, now, before, out, &f) < 0)
+		return raise(&f, e);
+	return CX_OK;
+}
+
 void engine_kpi_host(struct engine *eng, struct kpi_host *host)
 {
 	*host = (struct kpi_host){.ctx = eng,
 		.where = engine_where,
 		.formula = formula,
 		.interval = interval,
+		.compare = compare,
 		.company_currency = eng->conf->company_currency};
 }
 

@@ -1,6 +1,6 @@
 /* bind.h — what lua/plugin.h keeps to itself: a plugin's run-time state, and the pieces it is made
  * of: define.c (declarations), resolve.c (names between plugins), event_bind.c (`e`), tx_bind.c
- * (`tx`), formula_bind.c (`m`), cx_bind.c (functions behind cx).
+ * (`tx`), formula_bind.c and hist_bind.c (`m`), cx_bind.c (functions behind cx).
  * Flow:   every run of plugin code is one isolate_call() of dispatch() (plugin.c), which pushes
  *         the function and what it may see. A slot per nesting level says which event, tx and
  *         measures are alive; a value that outlives its call finds its slot moved on and says so.
@@ -38,7 +38,6 @@ struct slot {
 	uint8_t derived[RUN_DERIVES]; /* enum derive_state */
 	struct tx *tx;
 	const struct kpi *kpi; /* formula, interval */
-	const struct kpi_measured *measured;
 };
 
 struct plugin_run {
@@ -97,10 +96,14 @@ int event_derive_one(lua_State *L, struct plugin_run *run, int slot, int i);
  * exceeded. */
 bool event_probe(struct plugin *p, const struct measure *m, int *field, struct lua_fail *f);
 
-/* tx_bind.c, formula_bind.c */
+/* tx_bind.c, formula_bind.c, hist_bind.c */
 void tx_bind_setup(lua_State *L);
 void tx_push(lua_State *L, struct plugin_run *run, int slot);
 void formula_bind_setup(lua_State *L);
-void formula_push(lua_State *L, struct plugin_run *run, int slot);
+void formula_push(lua_State *L, struct plugin_run *run, int slot, struct kpi_view *view);
+bool call_alive(const struct plugin_run *run, int slot, uint64_t gen); /* is it still this call? */
+void hist_bind_setup(lua_State *L);
+void hist_push(lua_State *L, struct plugin_run *run, int slot, const struct hist *hist,
+	const char *measure);
 
 #endif

@@ -119,6 +119,22 @@ void budget_leave(struct isolate *iso, const struct budget_frame *was)
 	iso->overdue = 0;
 }
 
+void budget_pause(struct isolate *iso, struct budget_pause *was)
+{
+	*was = (struct budget_pause){iso->deadline_us, cpu_us()};
+	iso->deadline_us = INT64_MAX;
+	blame_phase(iso->blame, BLAME_BATCH);
+}
+
+void budget_resume(struct isolate *iso, const struct budget_pause *was)
+{
+	int64_t end = was->deadline_us;
+	iso->deadline_us = end == INT64_MAX ? end : end + cpu_us() - was->since_us;
+	iso->overdue = 0;
+	blame_lua(iso->blame, iso->name, iso->handler,
+		iso->budget_ms > 0 ? (uint32_t)iso->budget_ms : 0);
+}
+
 void budget_soft(struct isolate *iso)
 {
 	iso->over_soft = true;

@@ -29,6 +29,12 @@ void budget_leave(struct isolate *iso, const struct budget_frame *was);
 
 /* The budget begins anew (a generator's, with every event). */
 void budget_restart(struct isolate *iso);
+/* Around work in C that is not the call's to pay for; calls inside have budgets of their own. */
+struct budget_pause {
+	int64_t deadline_us, since_us;
+};
+void budget_pause(struct isolate *iso, struct budget_pause *was);
+void budget_resume(struct isolate *iso, const struct budget_pause *was);
 /* The allocator passed the soft limit: look at it at the next instruction. */
 void budget_soft(struct isolate *iso);
 /* Long past the deadline, so no hook has come through: memory is refused then, which ends loops

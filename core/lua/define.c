@@ -356,7 +356,7 @@ static int setup(lua_State *L)
 static int prepare(struct plugin_run *run, struct isolate *iso, struct lua_fail *f)
 {
 	static const char *const chunks[] = {
-		"stats", "common", "fields", "version", "declare", NULL};
+		"stats", "common", "fields", "version", "compare", "declare", NULL};
 	lua_State *L = isolate_state(iso);
 	lua_settop(L, 0);
 	lua_pushcfunction(L, setup);

@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -10,7 +11,7 @@ void fail_clear(struct lua_fail *f)
 {
 	f->file[0] = f->msg[0] = f->traceback[0] = 0;
 	f->line = 0;
-	f->budget = f->memory = false;
+	f->budget = f->memory = f->no_data = false;
 }
 
 /* A log line forged with control characters stays one line. */
@@ -180,6 +181,42 @@ static const char *error_text(lua_State *L, size_t *n)
 	return lua_pcall(L, 1, 1, 0) == LUA_OK ? lua_tolstring(L, -1, n) : NULL;
 }
 
+/* The error value of "no data": one userdata per state, made when first needed. */
+static const char no_data_key;
+
+static int no_data_text(lua_State *L)
+{
+	lua_pushliteral(L, "no data");
+	return 1;
+}
+
+int fail_no_data(lua_State *L)
+{
+	if (lua_rawgetp(L, LUA_REGISTRYINDEX, &no_data_key) != LUA_TUSERDATA) {
+		lua_newuserdatauv(L, 0, 0);
+		lua_createtable(L, 0, 2);
+		lua_pushcfunction(L, no_data_text);
+		lua_setfield(L, -2, "__tostring");
+		lua_pushboolean(L, 0);
+		lua_setfield(L, -2, "__metatable");
+		lua_setmetatable(L, -2);
+		lua_pushvalue(L, -1);
+		lua_rawsetp(L, LUA_REGISTRYINDEX, &no_data_key);
+	}
+	lua_error(L);
+	abort(); /* lua_error does not return */
+}
+
+static bool is_no_data(lua_State *L)
+{
+	if (lua_type(L, 1) != LUA_TUSERDATA)
+		return false;
+	bool same = lua_rawgetp(L, LUA_REGISTRYINDEX, &no_data_key) == LUA_TUSERDATA &&
+		    lua_rawequal(L, 1, -1);
+	lua_pop(L, 1);
+	return same;
+}
+
 int fail_handler(lua_State *L)
 {
 	struct isolate *iso = isolate_of(L);
@@ -198,6 +235,8 @@ int fail_handler(lua_State *L)
 	}
 	if (!iso->killed)
 		fail_here(iso, L, s, n);
+	if (!iso->killed)
+		iso->fail.no_data = is_no_data(L);
 	lua_settop(L, 1);
 	return 1;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lua/bind.h"
+#include "lua/budget.h"
 
 #define M_NAME   "cx.measures"
 #define SET_NAME "cx.set"
@@ -11,6 +12,7 @@ struct m_ud {
 	struct plugin_run *run;
 	int slot;
 	uint64_t gen;
+	struct kpi_view *view;
 };
 
 struct set_ud {
@@ -22,7 +24,7 @@ struct set_ud {
 	char name[64]; /* of the measure, or "a & b" */
 };
 
-static bool alive(const struct plugin_run *run, int at, uint64_t gen)
+bool call_alive(const struct plugin_run *run, int at, uint64_t gen)
 {
 	return run->slots[at].live && run->slots[at].call_gen == gen;
 }
@@ -36,35 +38,92 @@ static struct set_ud *new_set(lua_State *L, struct plugin_run *run, int at, cons
 	return s;
 }
 
-static int later(lua_State *L)
+/* ---- m ---- */
+
+static struct m_ud *check_m(lua_State *L)
 {
-	return luaL_error(
-		L, "m:%s is not available in this version", lua_tostring(L, lua_upvalueindex(1)));
+	struct m_ud *u = luaL_checkudata(L, 1, M_NAME);
+	if (!call_alive(u->run, u->slot, u->gen))
+		luaL_error(L, "m is over: measures can be read until the formula returns");
+	return u;
+}
+
+static void push_m(lua_State *L, const struct m_ud *like, struct kpi_view *view)
+{
+	struct m_ud *u = lua_newuserdatauv(L, sizeof *u, 0);
+	*u = *like;
+	u->view = view;
+	luaL_setmetatable(L, M_NAME);
+}
+
+/* "-12mo", "+30d" */
+static void check_move(lua_State *L, struct duration *d, int *sign)
+{
+	size_t n = 0;
+	const char *s = lua_type(L, 2) == LUA_TSTRING ? lua_tolstring(L, 2, &n) : "";
+	*sign = *s == '-' ? -1 : 1;
+	size_t skip = *s == '-' || *s == '+';
+	if (!duration_parse(s + skip, n - skip, d))
+		luaL_error(L, "m:shift needs a duration as \"-12mo\" or \"+30d\"");
+}
+
+/* What the moved window costs in C is no time of the plugin's. */
+static int moved(lua_State *L, bool before)
+{
+	struct m_ud *u = check_m(L);
+	struct isolate *iso = isolate_of(L);
+	struct kpi_view *view = NULL;
+	struct cx_err e = {0};
+	struct duration d = {0};
+	struct budget_pause pause;
+	int sign = 1, rc;
+	if (!before)
+		check_move(L, &d, &sign);
+	budget_pause(iso, &pause);
+	rc = before ? kpi_view_before(u->view, &view, &e)
+		    : kpi_view_shift(u->view, d, sign, &view, &e);
+	budget_resume(iso, &pause);
+	if (rc < 0)
+		return luaL_error(L, "%s", e.msg[0] ? e.msg : cx_err_title(e.code));
+	if (rc == 0)
+		return fail_no_data(L);
+	push_m(L, u, view);
+	return 1;
+}
+
+static int m_shift(lua_State *L)
+{
+	return moved(L, false);
+}
+
+static int m_before(lua_State *L)
+{
+	return moved(L, true);
+}
+
+static void push_measured(
+	lua_State *L, const struct m_ud *u, const struct measure *m, const struct kpi_measured *v)
+{
+	if (m->kind == MEASURE_HISTOGRAM)
+		hist_push(L, u->run, u->slot, v->hist, m->name);
+	else if (m->kind == MEASURE_DISTINCT)
+		new_set(L, u->run, u->slot, m->name)->set = v->set;
+	else
+		lua_pushinteger(L, v->i);
 }
 
 static int m_index(lua_State *L)
 {
-	struct m_ud *u = luaL_checkudata(L, 1, M_NAME);
+	struct m_ud *u = check_m(L);
 	const char *key = luaL_checkstring(L, 2);
-	if (!alive(u->run, u->slot, u->gen))
-		return luaL_error(L, "m is over: measures can be read until the formula returns");
-	const struct slot *s = &u->run->slots[u->slot];
-	const struct kpi *k = s->kpi;
-	for (int i = 0; i < k->nmeasures; i++) {
-		const struct measure *m = &k->measures[i];
-		if (strcmp(m->name, key) != 0)
-			continue;
-		if (m->kind != MEASURE_DISTINCT) {
-			lua_pushinteger(L, s->measured[i].i);
+	const struct kpi *k = u->run->slots[u->slot].kpi;
+	for (int i = 0; i < k->nmeasures; i++)
+		if (strcmp(k->measures[i].name, key) == 0) {
+			push_measured(L, u, &k->measures[i], &kpi_view_measured(u->view)[i]);
 			return 1;
 		}
-		struct set_ud *set = new_set(L, u->run, u->slot, m->name);
-		set->set = s->measured[i].set;
-		return 1;
-	}
 	if (strcmp(key, "shift") == 0 || strcmp(key, "before") == 0) {
-		lua_pushvalue(L, 2);
-		lua_pushcclosure(L, later, 1);
+		lua_pushcfunction(L, *key == 's' ? m_shift : m_before);
 		return 1;
 	}
 	struct nearest n = {.word = key};
@@ -84,7 +143,7 @@ static int m_newindex(lua_State *L)
 static struct set_ud *check_set(lua_State *L, int index)
 {
 	struct set_ud *s = luaL_testudata(L, index, SET_NAME);
-	if (s && !alive(s->run, s->slot, s->gen))
+	if (s && !call_alive(s->run, s->slot, s->gen))
 		luaL_error(
 			L, "set \"%s\" is over: it can be used until the formula returns", s->name);
 	return s;
@@ -167,11 +226,10 @@ void formula_bind_setup(lua_State *L)
 	lua_pushboolean(L, 0);
 	lua_setfield(L, -2, "__metatable");
 	lua_pop(L, 2);
+	hist_bind_setup(L);
 }
 
-void formula_push(lua_State *L, struct plugin_run *run, int at)
+void formula_push(lua_State *L, struct plugin_run *run, int at, struct kpi_view *view)
 {
-	struct m_ud *u = lua_newuserdatauv(L, sizeof *u, 0);
-	*u = (struct m_ud){run, at, run->slots[at].call_gen};
-	luaL_setmetatable(L, M_NAME);
+	push_m(L, &(struct m_ud){run, at, run->slots[at].call_gen, NULL}, view);
 }

@@ -39,6 +39,8 @@ void fail_text(char *out, size_t cap, const char *s, size_t n); /* escaped, cut 
 /* Fills iso->fail for what happens at L now: position of the nearest plugin code, traceback. */
 void fail_here(struct isolate *iso, lua_State *L, const char *msg, size_t n);
 int fail_handler(lua_State *L); /* message handler of every entry */
+/* Raises "no data": an entry that ends with it says so in lua_fail. */
+int fail_no_data(lua_State *L) __attribute__((noreturn));
 /* After a failed lua_pcall of an entry: takes the error off the stack into *f. */
 void fail_take(struct isolate *iso, int status, struct lua_fail *f);
 

@@ -26,6 +26,7 @@ struct lua_fail {       /* what went wrong in plugin code, for people and for ro
 	char msg[512]; /* without the position */
 	char traceback[2048];
 	bool budget, memory;
+	bool no_data; /* it ended for want of data (fail_no_data), which is no mistake */
 };
 
 struct isolate;

@@ -137,14 +137,16 @@ const struct kpi *plugin_set_kpi(
 
 /* ---- calls ---- */
 
-enum what { CALL_WHERE, CALL_DERIVE, CALL_REACT, CALL_FORMULA, CALL_INTERVAL };
+enum what { CALL_WHERE, CALL_DERIVE, CALL_REACT, CALL_FORMULA, CALL_INTERVAL, CALL_COMPARE };
 struct call {
 	struct plugin_run *run;
 	enum what what;
 	int slot, handle;
 	bool yes, null;
 	double value;
+	struct kpi_view *view, *before; /* before: compare */
 	struct kpi_interval *interval;
+	struct kpi_change *change;
 };
 
 static void take_number(lua_State *L, struct call *c)
@@ -157,29 +159,51 @@ static void take_number(lua_State *L, struct call *c)
 	} else {
 		luaL_error(L, "the formula must return a number or nil, it returned %s",
 			luaL_testudata(L, -1, "cx.set") ? "a set (use # for its size)"
-							: luaL_typename(L, -1));
+			: luaL_testudata(L, -1, "cx.histogram")
+				? "a histogram (use #, :at(p) or :mean())"
+				: luaL_typename(L, -1));
 	}
 }
 
 static void take_interval(lua_State *L, struct call *c)
 {
-	c->null = lua_isnil(L, -1);
-	if (c->null)
+	struct kpi_interval *i = c->interval;
+	c->null = true;
+	if (lua_isnil(L, -1))
 		return;
 	if (!lua_istable(L, -1))
 		luaL_error(L, "interval must return { low =, high = } or nil, it returned %s",
 			luaL_typename(L, -1));
 	int low = lua_getfield(L, -1, "low"), high = lua_getfield(L, -2, "high");
-	if (low != LUA_TNUMBER || high != LUA_TNUMBER)
-		luaL_error(L, "interval must return low and high as numbers");
-	struct kpi_interval *i = c->interval;
 	i->low = lua_tonumber(L, -2);
 	i->high = lua_tonumber(L, -1);
-	c->null = !isfinite(i->low) || !isfinite(i->high);
-	if (lua_getfield(L, -3, "method") == LUA_TSTRING)
-		snprintf(i->method, sizeof i->method, "%s", lua_tostring(L, -1));
-	i->has_n = lua_getfield(L, -4, "n") == LUA_TNUMBER;
+	i->has_n = lua_getfield(L, -3, "n") == LUA_TNUMBER && isfinite(lua_tonumber(L, -1));
 	i->n = i->has_n ? lua_tonumber(L, -1) : 0;
+	if (low == LUA_TNIL && high == LUA_TNIL && i->has_n)
+		return; /* too few for an interval, as cx.stats.mean says of one value */
+	if (low != LUA_TNUMBER || high != LUA_TNUMBER)
+		luaL_error(L, "interval must return low and high as numbers");
+	c->null = !isfinite(i->low) || !isfinite(i->high);
+	if (lua_getfield(L, -4, "method") == LUA_TSTRING)
+		snprintf(i->method, sizeof i->method, "%s", lua_tostring(L, -1));
+}
+
+/* The interval's function is on top: it is asked for both windows, then runtime/compare.lua. */
+static void compare(lua_State *L, struct call *c)
+{
+	int interval = lua_gettop(L);
+	lua_getfield(L, interval - 1, "compare");
+	for (int i = 0; i < 2; i++) {
+		lua_pushvalue(L, interval);
+		formula_push(L, c->run, c->slot, i ? c->before : c->view);
+		lua_call(L, 1, 1);
+	}
+	lua_call(L, 2, 2);
+	c->change->has_p = lua_type(L, -2) == LUA_TNUMBER;
+	if (!c->change->has_p)
+		return;
+	c->change->p = lua_tonumber(L, -2);
+	snprintf(c->change->test, sizeof c->change->test, "%s", luaL_checkstring(L, -1));
 }
 
 static int dispatch(lua_State *L)
@@ -201,8 +225,9 @@ static int dispatch(lua_State *L)
 		tx_push(L, run, c->slot);
 		lua_call(L, 2, 0);
 		break;
+	case CALL_COMPARE: compare(L, c); break;
 	default:
-		formula_push(L, run, c->slot);
+		formula_push(L, run, c->slot, c->view);
 		lua_call(L, 1, 1);
 		if (c->what == CALL_FORMULA)
 			take_number(L, c);
@@ -353,22 +378,23 @@ int plugin_derive(struct plugin *p, struct event *ev,
 	return rc;
 }
 
-static int call_measured(struct plugin *p, struct call *c, const struct kpi *k, struct kpi_view *v,
-	struct lua_fail *f)
+/* no data: c->null as it is, which says so. */
+static int call_measured(struct plugin *p, struct call *c, const struct kpi *k, struct lua_fail *f)
 {
 	struct slot *s = begin(p, NULL, USE_MEASURE, c, f);
 	if (!s)
 		return -1;
 	s->kpi = k;
-	s->measured = kpi_view_measured(v);
-	return call(p, c, c->handle, p->limits.formula_ms, k->file, k->line, f);
+	c->null = true;
+	int rc = call(p, c, c->handle, p->limits.formula_ms, k->file, k->line, f);
+	return rc < 0 && f->no_data ? 0 : rc;
 }
 
 int plugin_formula(struct plugin *p, const struct kpi *k, struct kpi_view *v, double *value,
 	bool *null, struct lua_fail *f)
 {
-	struct call c = {.what = CALL_FORMULA, .handle = k->formula};
-	int rc = call_measured(p, &c, k, v, f);
+	struct call c = {.what = CALL_FORMULA, .handle = k->formula, .view = v};
+	int rc = call_measured(p, &c, k, f);
 	*null = rc < 0 || c.null;
 	*value = *null ? 0 : c.value;
 	return rc;
@@ -377,13 +403,25 @@ int plugin_formula(struct plugin *p, const struct kpi *k, struct kpi_view *v, do
 int plugin_interval(struct plugin *p, const struct kpi *k, struct kpi_view *v,
 	struct kpi_interval *out, struct lua_fail *f)
 {
-	struct call c = {.what = CALL_INTERVAL, .handle = k->interval, .interval = out};
+	struct call c = {.what = CALL_INTERVAL, .handle = k->interval, .view = v, .interval = out};
 	*out = (struct kpi_interval){.none = true};
 	if (!k->interval)
 		return 0;
-	int rc = call_measured(p, &c, k, v, f);
+	int rc = call_measured(p, &c, k, f);
 	out->none = rc < 0 || c.null;
 	return rc;
+}
+
+int plugin_compare(struct plugin *p, const struct kpi *k, struct kpi_view *now,
+	struct kpi_view *before, struct kpi_change *out, struct lua_fail *f)
+{
+	struct call c = {.what = CALL_COMPARE,
+		.handle = k->interval,
+		.view = now,
+		.before = before,
+		.change = out};
+	*out = (struct kpi_change){0};
+	return k->interval ? call_measured(p, &c, k, f) : 0;
 }
 
 int plugin_react(struct plugin *p, const struct plugin_on *on, struct event *ev, struct tx *tx,

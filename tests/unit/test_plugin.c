@@ -302,10 +302,8 @@ static void test_formula_errors(void **state)
 		"the formula must return a number or nil, it returned a set (use # for its size)");
 	assert_string_equal(formula_raises("return m.whom"),
 		"kpi \"k\" has no measure \"whom\", did you mean \"who\"?");
-	assert_string_equal(formula_raises("local b = m:shift('-12mo').who return #b"),
-		"m:shift is not available in this version");
-	assert_string_equal(formula_raises("return #m:before().who"),
-		"m:before is not available in this version");
+	assert_string_equal(formula_raises("local b = m:shift('12 months') return #b.who"),
+		"m:shift needs a duration as \"-12mo\" or \"+30d\"");
 	assert_string_equal(formula_raises("return 'x'"),
 		"the formula must return a number or nil, it returned string");
 }

@@ -6,7 +6,7 @@
 -- Owns:   copies of everything a plugin passed in: changing a table after declaring changes nothing.
 -- Errors: mistakes are collected, loading goes on; after loading the same call raises.
 -- Every library function is captured here: plugin code may do to its globals what it likes.
-local host, _, common, c, satisfies = ...
+local host, _, common, c, satisfies, compare = ...
 local type, next, error, select, tostring, setmetatable = type, next, error, select, tostring, setmetatable
 local math_type, format, match, find, sort = math.type, string.format, string.match, string.find, table.sort
 local position, report, only_loading, options = c.position, c.report, c.only_loading, c.options
@@ -486,6 +486,7 @@ local function finish(complete)
   local all = { plugin = plugin, events = list(events), kpis = list(kpis), ons = ons, imports = list(imports),
     labels = labels, config = config_text() }
   number_functions(all)
+  handles.compare = compare -- of runtime/compare.lua, for KPIs' intervals
   return all, handles, c.close()
 end
 

@@ -215,8 +215,8 @@ end
 -- Am. Stat. 37), of a formula's histogram, or as given by {mean, sd, n}; no data: nil.
 local function moments(name, x)
   if type(x) == "userdata" then
-    local n = #x
-    return n, n > 0 and x:mean() or nil, n > 1 and x:variance() or nil
+    local mean, variance, n = x.mean, x.variance, #x -- what is no histogram says so here
+    return n, n > 0 and mean(x) or nil, n > 1 and variance(x) or nil
   elseif type(x) == "table" and x.n ~= nil then
     local n, sd = x.n, x.sd
     if type(n) ~= "number" or n > 0 and type(x.mean) ~= "number" or n > 1 and (type(sd) ~= "number" or sd < 0) then
@@ -265,8 +265,8 @@ function stats.quantile(x, p)
     error("cx.stats.quantile: p must be between 0 and 1", 2)
   end
   if type(x) == "userdata" then
-    if #x == 0 then return nil end
-    return x:at(p)
+    local at, n = x.at, #x
+    return n > 0 and at(x, p) or nil
   end
   x = numbers("quantile", x, 3)
   if #x == 0 then return nil end
