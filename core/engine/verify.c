@@ -4,11 +4,13 @@
 #include <string.h>
 
 #include "engine/reader.h"
+#include "kpi/verify.h"
 
 struct verify {
 	bool json;
 	struct buf b;
 	int n;
+	int64_t cubes, choices, spoilt; /* checked, and days that are still to be counted again */
 };
 
 static void differs(void *ctx, const struct cube *c, const char *what)
@@ -16,8 +18,7 @@ static void differs(void *ctx, const struct cube *c, const char *what)
 	struct verify *v = ctx;
 	v->n++;
 	if (!v->json) {
-		printf("%s%s%s%s%s%s\n", c ? c->plugin : "", c && c->dims[0] ? " [" : "",
-			c ? c->dims : "", c && c->dims[0] ? "]" : "", c ? ": " : "", what);
+		printf("%s\n", what);
 		return;
 	}
 	jw_obj(&v->b);
@@ -27,25 +28,76 @@ static void differs(void *ctx, const struct cube *c, const char *what)
 	jw_obj_end(&v->b);
 }
 
-static int compare(struct engine *eng, struct verify *v, int64_t *cubes, struct cx_err *e)
+static int one_spoilt(void *ctx, int32_t day)
+{
+	struct verify *v = ctx;
+	(void)day;
+	v->spoilt++;
+	return 0;
+}
+
+/* Was the choice met with an earlier measure? */
+static bool checked(const struct plugin_set *set, const struct measure *m)
+{
+	for (int i = 0; i < set->n; i++)
+		for (int k = 0; k < set->v[i]->ncubes; k++)
+			for (int j = 0; j < set->v[i]->cubes[k]->nmeasures; j++) {
+				const struct measure *x = set->v[i]->cubes[k]->measures[j];
+				if (set->v[i]->state == PLUGIN_RUNNING && x->choose != CHOOSE_ALL &&
+					x->choice == m->choice)
+					return x != m;
+			}
+	return false;
+}
+
+static int compare_cube(struct engine *eng, struct verify *v, const struct kpi_host *host,
+	const struct cube *c, struct cx_err *e)
+{
+	int rc = kpi_verify(eng->store, c, host, differs, v, e);
+	v->cubes++;
+	if (rc >= 0)
+		rc = store_spoilt_days(eng->store, c->id, INT32_MIN, INT32_MAX, one_spoilt, v, e);
+	for (int i = 0; i < c->nmeasures && rc >= 0; i++) {
+		const struct measure *m = c->measures[i];
+		if (m->choose == CHOOSE_ALL || checked(&eng->set, m))
+			continue;
+		v->choices++;
+		rc = kpi_verify_choice(eng->store, m, eng->conf->company_currency, differs, v, e);
+	}
+	return rc;
+}
+
+static int compare(struct engine *eng, struct verify *v, struct cx_err *e)
 {
 	struct kpi_host host;
 	int rc = CX_OK;
 	engine_kpi_host(eng, &host);
 	for (int i = 0; i < eng->set.n && rc >= 0; i++) {
 		struct plugin *p = eng->set.v[i];
-		for (int k = 0; k < p->ncubes && rc >= 0 && p->state == PLUGIN_RUNNING;
-			k++, ++*cubes)
-			rc = kpi_verify(eng->store, p->cubes[k], &host, differs, v, e);
+		for (int k = 0; k < p->ncubes && rc >= 0 && p->state == PLUGIN_RUNNING; k++)
+			rc = compare_cube(eng, v, &host, p->cubes[k], e);
 	}
 	return rc;
+}
+
+static void say(const struct verify *v, int64_t last)
+{
+	printf(CX_T("conferidos %lld eventos, %lld cubos, %lld escolhas; diferenças: %d\n",
+		       "checked %lld events, %lld cubes, %lld choices; differences: %d\n"),
+		(long long)last, (long long)v->cubes, (long long)v->choices, v->n);
+	if (v->spoilt)
+		printf(CX_T("dias de cubos a contar de novo, respondidos dos eventos até lá: "
+			    "%lld\n",
+			       "days of cubes to be counted again, answered from the events until "
+			       "then: %lld\n"),
+			(long long)v->spoilt);
 }
 
 int verify_main(struct engine *eng, int argc, char **argv)
 {
 	struct verify v = {.json = argc > 0 && strcmp(argv[0], "--json") == 0};
 	struct cx_err e;
-	int64_t last = 0, cubes = 0;
+	int64_t last = 0;
 	int rc = reader_open(eng, &e);
 	jw_obj(&v.b);
 	jw_key(&v.b, "differences");
@@ -55,14 +107,16 @@ int verify_main(struct engine *eng, int argc, char **argv)
 	if (rc >= 0 && store_check(eng->store, &e) < 0)
 		differs(&v, NULL, e.msg);
 	if (rc >= 0)
-		rc = compare(eng, &v, &cubes, &e);
+		rc = compare(eng, &v, &e);
 	if (rc >= 0)
 		rc = store_last_seq(eng->store, &last, &e);
 	jw_arr_end(&v.b);
 	jw_key(&v.b, "checked");
 	jw_obj(&v.b);
 	jw_kint(&v.b, "events", last);
-	jw_kint(&v.b, "cubes", cubes);
+	jw_kint(&v.b, "cubes", v.cubes);
+	jw_kint(&v.b, "choices", v.choices);
+	jw_kint(&v.b, "to_be_counted_again", v.spoilt);
 	jw_obj_end(&v.b);
 	jw_obj_end(&v.b);
 	if (rc < 0)
@@ -70,9 +124,7 @@ int verify_main(struct engine *eng, int argc, char **argv)
 	else if (v.json)
 		printf("%s\n", buf_cstr(&v.b));
 	else
-		printf(CX_T("conferidos %lld eventos, %lld cubos; diferenças: %d\n",
-			       "checked %lld events, %lld cubes; differences: %d\n"),
-			(long long)last, (long long)cubes, v.n);
+		say(&v, last);
 	buf_free(&v.b);
 	return rc < 0 || v.n > 0;
 }

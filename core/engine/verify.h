@@ -1,8 +1,8 @@
-/* verify.h — `cxd verify`: the store checked, and every figure counted again from the log and
- * compared with what is kept, in one snapshot beside the daemon or without it.
- * Prints the differences, or with --json
- * {"differences":[{plugin,by,what}],"checked":{events,cubes}}. Exit 0: no difference; 1:
- * differences, or it could not be done. */
+/* verify.h — `cxd verify`: the store checked, and every figure, choice and exclusion found again
+ * from the log and compared with what is kept, in one snapshot beside the daemon or without it.
+ * Prints the differences, or with --json {"differences":[{plugin,by,what}],
+ * "checked":{events,cubes,choices,to_be_counted_again}}.
+ * Exit 0: no difference; 1: differences, or it could not be done. */
 #ifndef CX_ENGINE_VERIFY_H
 #define CX_ENGINE_VERIFY_H
 

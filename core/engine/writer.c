@@ -6,6 +6,7 @@
 #include "engine/access.h"
 #include "engine/batch.h"
 #include "engine/confine.h"
+#include "engine/feeds.h"
 #include "engine/example.h"
 #include "engine/rebuild.h"
 
@@ -47,25 +48,59 @@ static int take(struct writer *w)
 	return rc;
 }
 
-static void idle_work(struct writer *w)
+/* One spoilt day of some plugin, and no more: a job may be waiting. */
+static int mend(struct writer *w, struct cx_err *e)
+{
+	const struct engine *eng = w->eng;
+	int rc = 0;
+	for (int i = 0; i < eng->set.n && rc == 0; i++) {
+		struct plugin *p = eng->set.v[i];
+		if (p->state == PLUGIN_RUNNING)
+			rc = cells_mend(
+				w->in.cells, p->cubes, p->ncubes, eng->conf->company_currency, e);
+	}
+	return rc;
+}
+
+static int fold(struct writer *w, struct cx_err *e)
+{
+	return cells_fold(w->in.cells, FOLD_MANY, FOLD_MOST, e);
+}
+
+static int fold_feeds(struct writer *w, struct cx_err *e)
+{
+	return feeds_fold(w->eng, e);
+}
+
+/* 1 it did something. */
+static int in_a_batch(
+	struct writer *w, const char *what, int (*f)(struct writer *, struct cx_err *))
 {
 	struct cx_err e;
 	struct store *s = w->eng->store;
+	int rc = store_begin(s, &e);
+	int did = rc < 0 ? rc : f(w, &e);
+	if (did >= 0)
+		rc = store_commit(s, &e);
+	if (did >= 0 && rc >= 0)
+		return did;
+	log_warn("%s: %s", what, e.msg);
+	store_rollback(s);
+	cells_forget(w->in.cells);
+	return 0;
+}
+
+static void idle_work(struct writer *w)
+{
 	log_plugin_dropped(false);
 	if (w->settled)
 		return;
-	w->settled = true;
 	blame_phase(w->eng->blame, BLAME_CHECKPOINT);
-	if (store_begin(s, &e) >= 0) {
-		int rc = cells_fold(w->in.cells, FOLD_MANY, FOLD_MOST, &e);
-		w->settled = rc <= 0;
-		if (rc < 0 || store_commit(s, &e) < 0) {
-			log_warn("folding sets: %s", e.msg);
-			store_rollback(s);
-			cells_forget(w->in.cells);
-		}
-	}
-	store_checkpoint(s, 1 << 20, false);
+	int folded = in_a_batch(w, "folding sets", fold);
+	int mended = in_a_batch(w, "counting a day again", mend);
+	int fed = in_a_batch(w, "folding sources", fold_feeds);
+	w->settled = !folded && !mended && !fed;
+	store_checkpoint(w->eng->store, 1 << 20, false);
 	blame_phase(w->eng->blame, BLAME_IDLE);
 }
 

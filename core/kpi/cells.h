@@ -29,7 +29,7 @@ int cells_ident(struct cells *c, struct str text, uint32_t *id, struct cx_err *e
 /* The day of this cube is to be counted again from the log (store_spoil): readers scan it until
  * cells_mend() did it. */
 int cells_spoil(struct cells *c, const struct cube *cube, int32_t day, struct cx_err *e);
-/* Counts one spoilt day of these cubes again; outside of any job. 1 did one, 0 there is none. */
+/* Counts one spoilt day of these cubes again, in a batch of its own. 1 did one, 0 there is none. */
 int cells_mend(struct cells *c, struct cube *const *cubes, int ncubes, const char *company_currency,
 	struct cx_err *e);
 size_t cells_mark(const struct cells *c);        /* how far the batch has come */

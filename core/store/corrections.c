@@ -122,6 +122,21 @@ int store_candidates(struct store *s, int rule, uint32_t ident, bool latest, sto
 	return rc < 0 ? rc : CX_OK;
 }
 
+int store_rule_candidates(struct store *s, int rule, store_rule_f f, void *ctx, struct cx_err *e)
+{
+	struct drv_stmt *st;
+	int rc = st_start(s, ST_CANDIDATES_OF_RULE, ARGS(ARG_INT("rule", rule)), &st, e);
+	if (rc != CX_OK)
+		return rc;
+	while ((rc = drv_step(st, e)) == 1) {
+		rc = f(ctx, (uint32_t)drv_int(st, 0), drv_int(st, 1), drv_int(st, 2));
+		if (rc != 0)
+			break;
+	}
+	drv_end(st);
+	return rc < 0 ? rc : CX_OK;
+}
+
 int store_candidates_drop(struct store *s, int rule, struct cx_err *e)
 {
 	return st_run(s, ST_CANDIDATES_DROP, ARGS(ARG_INT("rule", rule)), e);

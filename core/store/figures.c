@@ -131,3 +131,23 @@ int store_excluded(
 		ARGS(ARG_TEXT("kpi", kpi), ARG_INT("first", first), ARG_INT("last", last)), n, e);
 	return rc < 0 ? rc : CX_OK;
 }
+
+int store_exclusions(struct store *s, const char *kpi,
+	int (*f)(void *ctx, const struct excluded *x), void *ctx, struct cx_err *e)
+{
+	struct drv_stmt *st;
+	int rc = st_start(s, ST_EXCLUSIONS, ARGS(ARG_TEXT("kpi", kpi)), &st, e);
+	if (rc != CX_OK)
+		return rc;
+	while ((rc = drv_step(st, e)) == 1) {
+		rc = f(ctx, &(struct excluded){.kpi = kpi,
+				    .day = (int32_t)drv_int(st, 0),
+				    .measure = drv_str(st, 1).p,
+				    .seq = drv_int(st, 2),
+				    .reason = drv_str(st, 3).p});
+		if (rc != 0)
+			break;
+	}
+	drv_end(st);
+	return rc < 0 ? rc : CX_OK;
+}

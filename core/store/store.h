@@ -104,7 +104,27 @@ typedef int (*store_candidate_f)(void *ctx, const struct candidate *c); /* 0 go 
 /* Those of one key, by rank and seq: greatest first if latest, else least first. */
 int store_candidates(struct store *s, int rule, uint32_t ident, bool latest, store_candidate_f f,
 	void *ctx, struct cx_err *e);
+/* All of a rule, by ident, rank and seq. */
+typedef int (*store_rule_f)(void *ctx, uint32_t ident, int64_t rank, int64_t seq);
+int store_rule_candidates(struct store *s, int rule, store_rule_f f, void *ctx, struct cx_err *e);
 int store_candidates_drop(struct store *s, int rule, struct cx_err *e); /* all of a rule */
+
+/* What each CloudEvents source has sent (engine/feeds.h). */
+typedef int (*store_sequence_f)(
+	void *ctx, int64_t seq, struct str source, struct str sequence, int64_t time_ms);
+int store_sequences(struct store *s, int64_t after, int64_t upto, store_sequence_f f, void *ctx,
+	struct cx_err *e); /* of the log, in order */
+struct feed_row {
+	struct str source;
+	int64_t count, last, last_ms; /* last: greatest sequence number, -1 none */
+	const void *gaps;             /* packed by engine/feeds.c */
+	size_t ngaps;
+};
+int store_feed_put(struct store *s, const struct feed_row *r, struct cx_err *e);
+typedef int (*store_feed_f)(void *ctx, const struct feed_row *r); /* 0 go on, 1 stop, <0 error */
+int store_feed_get(
+	struct store *s, struct str source, store_feed_f f, void *ctx, struct cx_err *e);
+int store_feeds(struct store *s, const char *after, store_feed_f f, void *ctx, struct cx_err *e);
 
 /* Makes (or remakes, where changed) the view ev_<type> with a column per field. */
 int store_type_view(struct store *s, const struct event_type *t, struct cx_err *e);
@@ -195,6 +215,13 @@ int store_crashed(
 	struct store *s, const char *kpi, const char *measure, int64_t seq, struct cx_err *e);
 /* With store_day_drop(), for each KPI of the cube: takes back all of the day but STORE_CRASHED. */
 int store_exclusions_drop(struct store *s, const char *kpi, int32_t day, struct cx_err *e);
+struct excluded {
+	const char *kpi, *measure, *reason;
+	int32_t day;
+	int64_t seq;
+};
+int store_exclusions(struct store *s, const char *kpi,
+	int (*f)(void *ctx, const struct excluded *x), void *ctx, struct cx_err *e);
 int store_excluded(struct store *s, const char *kpi, int32_t first, int32_t last, int64_t *n,
 	struct cx_err *e);
 
