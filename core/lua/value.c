@@ -334,7 +334,8 @@ static int add_scalar(struct params *p, const char *name, const char *where)
 {
 	char out[64] = "";
 	size_t n;
-	bool instant = strcmp(name, "from") == 0 || strcmp(name, "to") == 0;
+	bool instant = strcmp(name, "from") == 0 || strcmp(name, "to") == 0 ||
+		       strcmp(name, "as_known") == 0;
 	lua_Number d = lua_tonumber(p->L, -1);
 	switch (lua_type(p->L, -1)) {
 	case LUA_TSTRING: {
@@ -410,9 +411,10 @@ int lua_to_params(
 	for (lua_pushnil(L); !rc && lua_next(L, index); lua_settop(L, top + 1)) {
 		if (lua_type(L, top + 1) != LUA_TSTRING) {
 			rc = cx_fail(e, CX_E_BAD_QUERY, NULL,
-				CX_T("a consulta tem só chaves: from, to, last, every, by, where",
+				CX_T("a consulta tem só chaves: from, to, last, every, by, where, "
+				     "compare, as_known, pool",
 					"the query has keys only: from, to, last, every, by, "
-					"where"));
+					"where, compare, as_known, pool"));
 			break;
 		}
 		const char *name = lua_tostring(L, top + 1);

@@ -308,46 +308,6 @@ static void test_formula_errors(void **state)
 		"the formula must return a number or nil, it returned string");
 }
 
-static void test_histograms_declared(void **state)
-{
-	(void)state;
-	write_file("h", "plugin.lua",
-		HEAD("h") "cx.event 'v.rated' { fields = { score = cx.integer {}, order = cx.text "
-			  "{},\n"
-			  "  paid = cx.money { currency = 'BRL' }, took = cx.duration {},\n"
-			  "  weight = cx.decimal { scale = 1 } } }\n"
-			  "local h = cx.histogram\n"
-			  "cx.kpi 'k' { format = 'money', min_n = 30, suppress = 5, measures = {\n"
-			  "  a = h('v.rated', 'score'), b = h('v.rated', 'weight', { bucket = 0.5 "
-			  "}),\n"
-			  "  c = h('v.rated', 'took', { bucket = '1min', latest = { 'order', by = "
-			  "'took' } }),\n"
-			  "  d = h('v.rated', 'paid', { bucket = '5.00' }),\n"
-			  "  e = cx.sum('v.rated', 'score', { first = { 'subject' } }) },\n"
-			  "  formula = function(m) return #m.a end }\n");
-	load();
-	running("h");
-	const struct kpi *k = kpi("k");
-	const int64_t buckets[] = {1, 5, 60000, 500};
-	assert_int_equal(k->min_n, 30);
-	assert_int_equal(k->suppress, 5);
-	assert_string_equal(k->currency, "BRL");
-	for (int i = 0; i < 4; i++) {
-		assert_int_equal(k->measures[i].kind, MEASURE_HISTOGRAM);
-		assert_int_equal(k->measures[i].bucket, buckets[i]);
-		assert_int_equal(k->measures[i].hist, i);
-		assert_int_equal(k->measures[i].choice, -1);
-	}
-	const struct measure *c = &k->measures[2], *e = &k->measures[4];
-	assert_int_equal(c->choose, CHOOSE_LATEST);
-	assert_string_equal(c->key_name, "order");
-	assert_int_equal(c->key.attr, ATTR_FIELD);
-	assert_int_equal(c->rank.field, event_type_field(c->type, "took", 4));
-	assert_int_equal(e->choose, CHOOSE_FIRST);
-	assert_int_equal(e->key.attr, ATTR_SUBJECT);
-	assert_int_equal(e->rank.attr, ATTR_TIME);
-}
-
 /* ---- reactions ---- */
 
 static char emitted[1000], logged[300];
@@ -612,8 +572,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {T(test_definitions), T(test_where), T(test_derive),
-		T(test_formula), T(test_formula_errors), T(test_histograms_declared), T(test_react),
-		T(test_handler_errors), T(test_handler_values), T(test_budget), T(test_nested),
-		T(test_loaded_again)};
+		T(test_formula), T(test_formula_errors), T(test_react), T(test_handler_errors),
+		T(test_handler_values), T(test_budget), T(test_nested), T(test_loaded_again)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -259,10 +259,50 @@ static void test_compare(void **state)
 	assert_false(change_of("return { low = m.h:mean(), high = 7 }", 0).has_p);
 }
 
+static void test_declared(void **state)
+{
+	(void)state;
+	write_file("h", "plugin.lua",
+		HEAD("h") "cx.event 'v.rated' { fields = { score = cx.integer {}, order = cx.text "
+			  "{},\n"
+			  "  paid = cx.money { currency = 'BRL' }, took = cx.duration {},\n"
+			  "  weight = cx.decimal { scale = 1 } } }\n"
+			  "local h = cx.histogram\n"
+			  "cx.kpi 'k' { format = 'money', min_n = 30, suppress = 5, measures = {\n"
+			  "  a = h('v.rated', 'score'), b = h('v.rated', 'weight', { bucket = 0.5 "
+			  "}),\n"
+			  "  c = h('v.rated', 'took', { bucket = '1min', latest = { 'order', by = "
+			  "'took' } }),\n"
+			  "  d = h('v.rated', 'paid', { bucket = '5.00' }),\n"
+			  "  e = cx.sum('v.rated', 'score', { first = { 'subject' } }) },\n"
+			  "  formula = function(m) return #m.a end }\n");
+	load();
+	running("h");
+	const struct kpi *k = kpi();
+	const int64_t buckets[] = {1, 5, 60000, 500};
+	assert_int_equal(k->min_n, 30);
+	assert_int_equal(k->suppress, 5);
+	assert_string_equal(k->currency, "BRL");
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(k->measures[i].kind, MEASURE_HISTOGRAM);
+		assert_int_equal(k->measures[i].bucket, buckets[i]);
+		assert_int_equal(k->measures[i].hist, i);
+		assert_int_equal(k->measures[i].choice, -1);
+	}
+	const struct measure *c = &k->measures[2], *e = &k->measures[4];
+	assert_int_equal(c->choose, CHOOSE_LATEST);
+	assert_string_equal(c->key_name, "order");
+	assert_int_equal(c->key.attr, ATTR_FIELD);
+	assert_int_equal(c->rank.field, event_type_field(c->type, "took", 4));
+	assert_int_equal(e->choose, CHOOSE_FIRST);
+	assert_int_equal(e->key.attr, ATTR_SUBJECT);
+	assert_int_equal(e->rank.attr, ATTR_TIME);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-	const struct CMUnitTest tests[] = {T(test_histogram), T(test_no_data),
+	const struct CMUnitTest tests[] = {T(test_declared), T(test_histogram), T(test_no_data),
 		T(test_histogram_errors), T(test_kept), T(test_interval), T(test_compare)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
