@@ -6,6 +6,7 @@
 #include "engine/engine.h"
 
 int answer_events(struct engine *eng, const struct frame *f, struct buf *b, struct cx_err *e);
+int answer_sources(struct engine *eng, const struct frame *f, struct buf *b, struct cx_err *e);
 int answer_stream(struct engine *eng, const struct frame *f, struct buf *b, struct cx_err *e);
 int answer_kpis(struct engine *eng, struct buf *b, struct cx_err *e);
 int answer_kpi(struct engine *eng, const struct frame *f, struct buf *b, struct cx_err *e);

@@ -11,6 +11,7 @@ static int answer(struct engine *eng, const struct frame *f, struct buf *b, stru
 {
 	switch (f->head.route) {
 	case ROUTE_EVENTS_GET: return answer_events(eng, f, b, e);
+	case ROUTE_SOURCES_GET: return answer_sources(eng, f, b, e);
 	case ROUTE_STREAM_GET: return answer_stream(eng, f, b, e);
 	case ROUTE_KPIS_GET: return answer_kpis(eng, b, e);
 	case ROUTE_KPI_GET: return answer_kpi(eng, f, b, e);

@@ -6,8 +6,8 @@
 #include "engine/access.h"
 #include "engine/batch.h"
 #include "engine/confine.h"
-#include "engine/feeds.h"
 #include "engine/example.h"
+#include "engine/feeds.h"
 #include "engine/rebuild.h"
 
 enum {
@@ -16,7 +16,8 @@ enum {
 	CHECKPOINT_BYTES = 8 << 20,
 	CHECKPOINT_FORCED = 64 << 20,
 	FOLD_MANY = 2048,
-	FOLD_MOST = 4096
+	FOLD_MOST = 4096,
+	FEEDS_BEHIND = 200000 /* events: what readers add up themselves at most */
 };
 
 struct writer {
@@ -26,6 +27,7 @@ struct writer {
 	struct buf input, output;
 	size_t taken; /* bytes of input whose frames are in the batch */
 	bool settled; /* idle work found nothing more to do */
+	int64_t fed;  /* the last event whose source was taken in */
 	bool more;    /* the batch was full before the input was empty */
 	bool stop;
 };
@@ -69,7 +71,7 @@ static int fold(struct writer *w, struct cx_err *e)
 
 static int fold_feeds(struct writer *w, struct cx_err *e)
 {
-	return feeds_fold(w->eng, e);
+	return feeds_fold(w->eng, &w->fed, e);
 }
 
 /* 1 it did something. */
@@ -116,6 +118,8 @@ static int loop(struct writer *w)
 		if (!idle) {
 			batch_run(w->batch, &w->output);
 			w->settled = false;
+			if (w->in.next_seq - w->fed > FEEDS_BEHIND)
+				in_a_batch(w, "folding sources", fold_feeds);
 		}
 		buf_drop(&w->input, w->taken); /* the batch's frames pointed into it until now */
 		if (frame_flush(w->eng->fd, &w->output) < 0)

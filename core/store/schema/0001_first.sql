@@ -131,6 +131,16 @@ CREATE TABLE exclusion (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX exclusion_seq ON exclusion (seq);
 
+-- What each CloudEvents source has sent, up to the event that meta "feeds" names: how many, the
+-- greatest sequence number (-1: none), the time of the newest event, and the numbers that are missing.
+CREATE TABLE feed (
+	source  TEXT PRIMARY KEY,
+	count   INTEGER NOT NULL,
+	last    INTEGER NOT NULL,
+	last_ms INTEGER NOT NULL,
+	gaps    BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- Plugins: sources by content hash, and which are in force.
 CREATE TABLE plugin_source (
 	hash TEXT NOT NULL,
