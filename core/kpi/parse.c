@@ -2,7 +2,9 @@
 
 #include "base/text.h"
 #include "base/tz.h"
-#include "kpi/query.h"
+#include "kpi/compare.h"
+
+enum { POOL_MAX = 1000000 };
 
 static int wrong_time(const char *name, const char *value, struct cx_err *e)
 {
@@ -32,19 +34,29 @@ static int parse_last(struct kpi_query *q, const char *value, int64_t now_ms, st
 	if (from < civil_day(1, 1, 1))
 		return wrong_time("last", value, e);
 	q->has_from = q->has_to = true;
+	q->last_months = d.months;
+	q->last_days = d.days;
 	q->from_ms = tz_day_start(from);
 	q->to_ms = tz_day_start(today);
 	return CX_OK;
 }
 
+/* Which of the names, counted from 1; 0: none. */
+static int one_of(const char *const *names, int n, const char *value)
+{
+	for (int i = 0; i < n; i++)
+		if (strcmp(names[i], value) == 0)
+			return i + 1;
+	return 0;
+}
+
 static int parse_every(struct kpi_query *q, const char *value, struct cx_err *e)
 {
 	static const char *const names[] = {"day", "week", "month", "quarter", "year"};
-	for (int i = 0; i < 5; i++) {
-		if (strcmp(names[i], value) == 0) {
-			q->every = (enum every)(EVERY_DAY + i);
-			return CX_OK;
-		}
+	int i = one_of(names, 5, value);
+	if (i) {
+		q->every = (enum every)(EVERY_NONE + i);
+		return CX_OK;
 	}
 	return cx_fail(e, CX_E_BAD_QUERY, "every",
 		CX_T("\"%.60s\": use day, week, month, quarter ou year",
@@ -117,19 +129,51 @@ static int parse_where(
 	return CX_OK;
 }
 
-enum { P_FROM, P_TO, P_LAST, P_EVERY, P_BY, P_WHERE, P_COUNT };
-static const char *const param_names[P_COUNT] = {"from", "to", "last", "every", "by", "where"};
+static int parse_compare(struct kpi_query *q, const char *value, struct cx_err *e)
+{
+	static const char *const names[] = {"previous", "year"};
+	int i = one_of(names, 2, value);
+	if (i) {
+		q->compare = (enum compare)(COMPARE_NONE + i);
+		return CX_OK;
+	}
+	return cx_fail(e, CX_E_BAD_QUERY, "compare",
+		CX_T("\"%.60s\": use previous ou year", "\"%.60s\": use previous or year"), value);
+}
+
+static int parse_pool(struct kpi_query *q, const char *value, struct cx_err *e)
+{
+	int64_t n = 0;
+	size_t len = strlen(value), digits = strspn(value, "0123456789");
+	for (size_t i = 0; i < digits && i < 8; i++)
+		n = n * 10 + (value[i] - '0');
+	if (!len || digits != len || len > 7 || n < 1 || n > POOL_MAX)
+		return cx_fail(e, CX_E_BAD_QUERY, "pool",
+			CX_T("\"%.60s\": use um número inteiro de 1 a %d",
+				"\"%.60s\": use a whole number from 1 to %d"),
+			value, POOL_MAX);
+	q->pool = n;
+	return CX_OK;
+}
+
+enum { P_FROM, P_TO, P_LAST, P_EVERY, P_BY, P_WHERE, P_COMPARE, P_KNOWN, P_POOL, P_COUNT };
+static const char *const param_names[P_COUNT] = {
+	"from", "to", "last", "every", "by", "where", "compare", "as_known", "pool"};
 
 static int parse_one(struct kpi_query *q, const struct kpi *k, const struct kpi_param *p, int which,
 	int64_t now_ms, struct cx_err *e)
 {
+	bool has;
 	switch (which) {
 	case P_FROM: return parse_time(p, &q->has_from, &q->from_ms, e);
 	case P_TO: return parse_time(p, &q->has_to, &q->to_ms, e);
 	case P_LAST: return parse_last(q, p->value, now_ms, e);
 	case P_EVERY: return parse_every(q, p->value, e);
 	case P_BY: return parse_by(q, k, p->value, e);
-	default: return parse_where(q, k, p->value, e);
+	case P_WHERE: return parse_where(q, k, p->value, e);
+	case P_COMPARE: return parse_compare(q, p->value, e);
+	case P_KNOWN: return parse_time(p, &has, &q->known_ms, e);
+	default: return parse_pool(q, p->value, e);
 	}
 }
 
@@ -138,6 +182,32 @@ static int not_utf8(const char *name, struct cx_err *e)
 	bool known = utf8_ok(name, strlen(name));
 	return cx_fail(e, CX_E_BAD_QUERY, known ? name : NULL,
 		CX_T("o texto não é UTF-8", "the text is not UTF-8"));
+}
+
+/* What one parameter asks of the others. */
+static int goes_together(const struct kpi_query *q, const struct kpi *k, struct cx_err *e)
+{
+	struct kpi_query before;
+	if (q->compare && (!q->has_from || !q->has_to))
+		return cx_fail(e, CX_E_BAD_QUERY, "compare",
+			CX_T("compare pede from e to, ou last",
+				"compare needs from and to, or last"));
+	if (q->compare && !kpi_query_before(q, &before))
+		return cx_fail(e, CX_E_BAD_QUERY, "compare",
+			CX_T("o período anterior começaria antes do ano 1",
+				"the window before would begin before the year 1"));
+	if (q->pool && !q->nby)
+		return cx_fail(e, CX_E_BAD_QUERY, "pool",
+			CX_T("pool pede by: são grupos que se juntam",
+				"pool needs by: it is groups that are pooled"));
+	if (q->pool && !k->interval)
+		return cx_fail(e, CX_E_BAD_QUERY, "pool",
+			CX_T("o KPI %s não diz em quantas respostas se apoia: declare interval, "
+			     "com n",
+				"KPI %s does not say how many answers it rests on: declare "
+				"interval, with n"),
+			k->id);
+	return CX_OK;
 }
 
 int kpi_query_parse(struct kpi_query *q, const struct kpi *k, const struct kpi_param *params,
@@ -155,8 +225,10 @@ int kpi_query_parse(struct kpi_query *q, const struct kpi *k, const struct kpi_p
 			which++;
 		if (which == P_COUNT)
 			return cx_fail(e, CX_E_BAD_QUERY, params[i].name,
-				CX_T("desconhecido; há from, to, last, every, by e where",
-					"unknown; there are from, to, last, every, by and where"));
+				CX_T("desconhecido; há from, to, last, every, by, where, "
+				     "compare, as_known e pool",
+					"unknown; there are from, to, last, every, by, where, "
+					"compare, as_known and pool"));
 		if (given[which]++ && which != P_BY && which != P_WHERE)
 			return cx_fail(e, CX_E_BAD_QUERY, params[i].name,
 				CX_T("está duas vezes", "is there twice"));
@@ -172,5 +244,5 @@ int kpi_query_parse(struct kpi_query *q, const struct kpi *k, const struct kpi_p
 		return cx_fail(e, CX_E_BAD_QUERY, given[P_LAST] ? "last" : "to",
 			CX_T("período vazio: to deve vir depois de from",
 				"empty window: to must come after from"));
-	return CX_OK;
+	return goes_together(q, k, e);
 }

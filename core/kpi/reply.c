@@ -1,14 +1,18 @@
 #include <math.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "base/tz.h"
+#include "base/buf.h"
 #include "json/scan.h"
-#include "kpi/answer.h"
+#include "kpi/compare.h"
 #include "kpi/number.h"
+#include "kpi/pool.h"
 
-struct money { /* how the KPI's values are written */
-	const char *format, *currency;
+struct writing {
+	struct buf *b;
+	const struct evaluation *v;
+	const struct kpi *k;
+	const char *format, *currency; /* how the KPI's values are written */
 	int scale;
 };
 
@@ -18,6 +22,15 @@ static void write_time(struct buf *b, const char *key, bool has, int64_t ms)
 	if (has)
 		tz_format(ms, t);
 	jw_kstr(b, key, has ? t : NULL);
+}
+
+static void write_window(struct buf *b, bool has_from, int64_t from_ms, bool has_to, int64_t to_ms)
+{
+	char text[PERIOD_TEXT];
+	write_time(b, "from", has_from, from_ms);
+	write_time(b, "to", has_to, to_ms);
+	number_period_text(text, has_from, from_ms, has_to, to_ms);
+	jw_kstr(b, "period_text", text);
 }
 
 static void write_title(struct buf *b, const struct kpi *k)
@@ -40,72 +53,111 @@ static void write_title(struct buf *b, const struct kpi *k)
 	arena_free(&a);
 }
 
-static void write_measures(struct buf *b, const struct kpi *k, const struct kpi_measured *v)
+static void write_number(struct buf *b, const char *key, double v, bool null)
 {
-	jw_key(b, "measures");
-	jw_obj(b);
-	for (int i = 0; i < k->nmeasures; i++)
-		jw_kint(b, k->measures[i].name, v[i].i);
-	jw_obj_end(b);
+	jw_key(b, key);
+	if (null)
+		jw_null(b);
+	else
+		jw_double(b, v);
 }
 
-static int write_interval(struct answer *a, struct buf *b, struct kpi_view *v)
+static void own_text(const struct writing *w, const char *key, double v, bool null)
 {
-	struct kpi_interval i = {0};
-	if (!a->k->interval || !a->host->interval)
-		return CX_OK;
-	int rc = a->host->interval(a->host->ctx, a->k, v, &i, a->e);
-	if (rc < 0 || i.none)
-		return rc;
-	jw_kdouble(b, "low", i.low);
-	jw_kdouble(b, "high", i.high);
-	if (i.method[0])
-		jw_kstr(b, "method", i.method);
-	return CX_OK;
+	char text[NUMBER_TEXT];
+	number_text(text, v, null, w->format, -1, w->scale, w->currency);
+	jw_kstr(w->b, key, text);
+}
+
+/* What has to be known with a figure: its code and its words. The first that applies. */
+static void write_note(const struct writing *w, const struct shown *f)
+{
+	char n[NUMBER_TEXT], text[NUMBER_TEXT + 40];
+	const char *note = f->hidden    ? "suppressed"
+			   : f->null    ? "no_data"
+			   : f->partial ? "partial"
+			   : f->few     ? "few_answers"
+					: NULL;
+	jw_kstr(w->b, "note", note);
+	if (!note)
+		return;
+	if (f->hidden) {
+		snprintf(text, sizeof text, CX_T("protegido (n<%lld)", "protected (n<%lld)"),
+			(long long)w->k->suppress);
+		jw_kstr(w->b, "text", text);
+	} else if (f->null) {
+		snprintf(text, sizeof text, "%s", CX_T("sem dados", "no data"));
+	} else if (f->partial) {
+		snprintf(text, sizeof text, "%s",
+			CX_T("parcial: eventos ficaram de fora", "partial: events were left out"));
+	} else {
+		number_count_text(n, f->iv.n);
+		snprintf(text, sizeof text, CX_T("poucas respostas (%s)", "few answers (%s)"), n);
+	}
+	jw_kstr(w->b, "note_text", text);
 }
 
 /* The members that every figure has: value, interval, note, text, measures. */
-static int write_figure(struct answer *a, struct buf *b, struct answer_group *g, int bucket,
-	const struct money *money, bool partial)
+static void write_figure(const struct writing *w, const struct shown *f)
 {
-	const struct kpi *k = a->k;
-	struct kpi_view *view = view_open(a, g, bucket);
+	const struct kpi_interval *iv = &f->iv;
+	struct buf *b = w->b;
+	bool interval = !iv->none && !f->hidden, bounds = interval && !isnan(iv->low);
 	char text[NUMBER_TEXT];
-	double value = 0;
-	bool null = false;
-	int rc = a->host->formula(a->host->ctx, k, view, &value, &null, a->e);
-	null = null || !isfinite(value);
-	value += 0.0; /* no -0 */
-	if (rc >= 0) {
-		jw_key(b, "value");
-		if (null)
-			jw_null(b);
-		else
-			jw_double(b, value);
-		if (!null)
-			rc = write_interval(a, b, view);
+	write_number(b, "value", f->value, f->null || f->hidden);
+	if (bounds) {
+		jw_kdouble(b, "low", iv->low);
+		jw_kdouble(b, "high", iv->high);
 	}
-	number_text(text, value, null, money->format, -1, money->scale, money->currency);
-	jw_kstr(b, "note", null ? "no_data" : partial ? "partial" : NULL);
-	jw_kstr(b, "text", text);
-	write_measures(b, k, kpi_view_measured(view));
-	view_close(view);
-	return rc < 0 ? rc : CX_OK;
+	if (interval && iv->method[0])
+		jw_kstr(b, "method", iv->method);
+	if (interval && iv->has_n)
+		jw_kdouble(b, "n", iv->n);
+	write_note(w, f);
+	if (f->hidden)
+		return;
+	own_text(w, "text", f->value, f->null);
+	if (bounds) {
+		own_text(w, "low_text", iv->low, false);
+		own_text(w, "high_text", iv->high, false);
+	}
+	if (interval && iv->has_n) {
+		number_count_text(text, iv->n);
+		jw_kstr(b, "n_text", text);
+	}
+	jw_key(b, "measures");
+	jw_obj(b);
+	for (int i = 0; i < w->k->nmeasures; i++)
+		jw_kint(b, w->k->measures[i].name, f->measures[i]);
+	jw_obj_end(b);
 }
 
-/* Were events left out on these days? Edge days: what the scan met. */
-static int left_out(struct answer *a, int32_t first, int32_t last, bool *yes)
+static void write_compared(const struct writing *w, const struct kpi_query *before,
+	const struct shown *now, const struct compared *c)
 {
-	int64_t n = 0;
-	first = first > a->w.first ? first : a->w.first;
-	last = last < a->w.last ? last : a->w.last;
-	int rc = first > last ? CX_OK : store_excluded(a->s, a->k->id, first, last, &n, a->e);
-	*yes = n > 0;
-	return rc;
+	struct buf *b = w->b;
+	char text[NUMBER_TEXT];
+	if (!c)
+		return;
+	jw_key(b, "previous");
+	jw_obj(b);
+	write_window(b, true, before->from_ms, true, before->to_ms);
+	write_figure(w, &c->was);
+	jw_obj_end(b);
+	write_number(b, "change", c->change, !c->has_change);
+	number_change_text(text, now->value, c->was.value, w->format, w->scale, w->currency);
+	jw_kstr(b, "change_text", c->has_change ? text : NULL);
+	write_number(b, "p", c->p, !c->has_p);
+	if (c->has_p) {
+		number_p_text(text, c->p);
+		jw_kstr(b, "p_text", text);
+	}
+	jw_kstr(b, "test", c->test[0] ? c->test : NULL);
+	jw_kstr(b, "verdict", c->verdict);
 }
 
 /* First and last bucket to show: where the window is open, from what was counted. */
-static void shown(const struct answer *a, int *lo, int *hi)
+static void shown_buckets(const struct answer *a, int *lo, int *hi)
 {
 	*lo = 0;
 	*hi = a->nbuckets;
@@ -123,124 +175,186 @@ static void shown(const struct answer *a, int *lo, int *hi)
 		*lo = 0;
 }
 
-static int write_series(struct answer *a, struct buf *b, struct answer_group *g,
-	const struct money *money, const bool *partial)
+static void write_series(const struct writing *w, const struct shown *series)
 {
+	const struct answer *a = w->v->a;
 	int lo, hi;
 	if (a->q->every == EVERY_NONE)
-		return CX_OK;
-	shown(a, &lo, &hi);
-	jw_key(b, "series");
-	jw_arr(b);
+		return;
+	shown_buckets(a, &lo, &hi);
+	jw_key(w->b, "series");
+	jw_arr(w->b);
 	for (int i = lo; i < hi; i++) {
-		jw_obj(b);
-		write_time(b, "from", true, a->buckets[i].from_ms);
-		write_time(b, "to", true, a->buckets[i].to_ms);
-		int rc = write_figure(a, b, g, i, money, partial[i]);
-		if (rc < 0)
-			return rc;
-		jw_obj_end(b);
+		jw_obj(w->b);
+		write_window(w->b, true, a->buckets[i].from_ms, true, a->buckets[i].to_ms);
+		write_figure(w, &series[i]);
+		jw_obj_end(w->b);
 	}
-	jw_arr_end(b);
-	return CX_OK;
+	jw_arr_end(w->b);
 }
 
-static int by_key(const void *x, const void *y)
+static void write_by(const struct writing *w, const struct str *el)
 {
-	const struct answer_group *a = *(struct answer_group *const *)x;
-	const struct answer_group *b = *(struct answer_group *const *)y;
-	int n = 0;
-	while (n < KPI_DIMS && a->el[n].p)
-		n++;
-	return group_compare(a->el, b->el, n);
+	const struct kpi_query *q = w->v->a->q;
+	jw_key(w->b, "by");
+	jw_obj(w->b);
+	for (int i = 0; i < q->nby; i++) {
+		jw_key(w->b, w->k->by[q->by[i]]);
+		jw_raw(w->b, el[i].p, el[i].n);
+	}
+	jw_obj_end(w->b);
 }
 
-static int write_groups(
-	struct answer *a, struct buf *b, const struct money *money, bool any, const bool *partial)
+static void write_pooled(const struct writing *w, const struct answer_group *g)
 {
-	if (!a->q->nby)
-		return CX_OK;
-	if (a->ngroups)
-		qsort(a->groups, (size_t)a->ngroups, sizeof(struct answer_group *), by_key);
-	jw_key(b, "groups");
-	jw_arr(b);
-	for (int i = 0; i < a->ngroups; i++) {
-		struct answer_group *g = a->groups[i];
-		jw_obj(b);
-		jw_key(b, "by");
-		jw_obj(b);
-		for (int j = 0; j < a->q->nby; j++) {
-			jw_key(b, a->k->by[a->q->by[j]]);
-			jw_raw(b, g->el[j].p, g->el[j].n);
-		}
-		jw_obj_end(b);
-		int rc = write_figure(a, b, g, -1, money, any);
-		if (rc >= 0)
-			rc = write_series(a, b, g, money, partial);
-		if (rc < 0)
-			return rc;
-		jw_obj_end(b);
+	const struct pooling *p = w->v->a->pooling;
+	struct str el[KPI_DIMS];
+	if (!p || !str_same(g->key, p->rest))
+		return;
+	jw_key(w->b, "pooled");
+	jw_arr(w->b);
+	for (int i = 0; i < p->n; i++) {
+		group_split(p->list[i], el);
+		jw_obj(w->b);
+		write_by(w, el);
+		jw_obj_end(w->b);
 	}
-	jw_arr_end(b);
-	return CX_OK;
+	jw_arr_end(w->b);
 }
 
-/* Which of the window and its buckets lack events. By group nobody knows: an event may be left out
- * before it has one, so a note stands at all of them. */
-static int find_partial(struct answer *a, bool *any, bool *buckets)
+static void write_rank(const struct writing *w, const struct shown_group *g)
 {
-	int rc = left_out(a, a->w.first, a->w.last, any);
-	for (int i = 0; i < a->nbuckets && *any && rc >= 0; i++) {
-		int32_t last = i + 1 < a->nbuckets ? a->buckets[i + 1].first - 1 : INT32_MAX;
-		rc = left_out(a, a->buckets[i].first, last, &buckets[i]);
-	}
-	for (int i = 0; i < 2 && a->partial && a->nbuckets; i++) { /* the edges are its ends */
-		if (i ? a->w.after : a->w.before)
-			buckets[i ? a->nbuckets - 1 : 0] = true;
-	}
-	*any = *any || a->partial;
-	return rc;
+	char text[NUMBER_TEXT];
+	if (!g->best)
+		return;
+	jw_key(w->b, "rank");
+	jw_obj(w->b);
+	jw_kint(w->b, "best", g->best);
+	jw_kint(w->b, "worst", g->worst);
+	jw_kint(w->b, "of", w->v->ranked);
+	number_rank_text(text, g->best, g->worst);
+	jw_kstr(w->b, "text", text);
+	jw_obj_end(w->b);
 }
 
-static int write_all(struct answer *a, struct buf *b, bool *partial)
+static void write_groups(const struct writing *w, const struct kpi_query *before)
 {
-	const struct kpi *k = a->k;
-	const char *currency = k->currency[0] ? k->currency : a->meta->company_currency;
-	struct money money = {k->format ? k->format : "number", currency, currency_scale(currency)};
-	bool any;
-	int rc = find_partial(a, &any, partial);
-	if (rc < 0)
-		return rc;
+	if (!w->v->a->q->nby)
+		return;
+	jw_key(w->b, "groups");
+	jw_arr(w->b);
+	for (int i = 0; i < w->v->ngroups; i++) {
+		const struct shown_group *g = w->v->groups[i];
+		jw_obj(w->b);
+		write_by(w, g->g->el);
+		write_pooled(w, g->g);
+		write_figure(w, &g->total);
+		write_compared(w, before, &g->total, g->compared);
+		write_rank(w, g);
+		write_series(w, g->series);
+		jw_obj_end(w->b);
+	}
+	jw_arr_end(w->b);
+}
+
+static void write_all(const struct writing *w, const struct kpi_query *before)
+{
+	const struct kpi_query *q = w->v->a->q;
+	const struct kpi *k = w->k;
+	struct buf *b = w->b;
 	jw_obj(b);
 	jw_kstr(b, "id", k->id);
 	write_title(b, k);
-	write_time(b, "from", a->q->has_from, a->q->from_ms);
-	write_time(b, "to", a->q->has_to, a->q->to_ms);
-	jw_kstr(b, "format", money.format);
-	if (strcmp(money.format, "money") == 0) {
-		jw_kint(b, "scale", money.scale);
-		jw_kstr(b, "currency", currency);
+	write_window(b, q->has_from, q->from_ms, q->has_to, q->to_ms);
+	write_time(b, "as_known", q->known_ms != INT64_MAX, q->known_ms);
+	jw_kstr(b, "format", w->format);
+	if (strcmp(w->format, "money") == 0) {
+		jw_kint(b, "scale", w->scale);
+		jw_kstr(b, "currency", w->currency);
 	}
-	rc = write_figure(a, b, NULL, -1, &money, any);
-	if (rc < 0)
-		return rc;
+	jw_kstr(b, "better", k->better ? k->better : "higher");
+	write_number(b, "target", k->target, !k->has_target);
+	if (k->has_target)
+		own_text(w, "target_text", k->target, false);
+	write_figure(w, &w->v->total);
+	write_compared(w, before, &w->v->total, w->v->compared);
 	jw_key(b, "definition");
 	jw_obj(b);
 	jw_kstr(b, "plugin", k->plugin);
-	jw_kstr(b, "version", a->meta->plugin_version);
+	jw_kstr(b, "version", w->v->a->meta->plugin_version);
 	jw_kstr(b, "hash", k->hash);
 	jw_obj_end(b);
-	rc = write_series(a, b, NULL, &money, partial);
-	if (rc >= 0)
-		rc = write_groups(a, b, &money, any, partial);
+	write_series(w, w->v->series);
+	write_groups(w, before);
 	jw_obj_end(b);
+}
+
+/* The answer with everything that its figures say of each other. */
+static int reply(struct answer *a, struct buf *json)
+{
+	const struct kpi *k = a->k;
+	const char *currency = k->currency[0] ? k->currency : a->meta->company_currency;
+	struct evaluation v = {.a = a};
+	struct comparison c = {0};
+	struct writing w = {
+		json, &v, k, k->format ? k->format : "number", currency, currency_scale(currency)};
+	int rc = evaluate(&v);
+	if (rc >= 0 && a->q->compare) {
+		rc = compare_windows(&v, &c);
+	} else if (rc >= 0) {
+		rc = evaluation_finish(&v);
+		if (rc >= 0)
+			rc = suppress(&v);
+	}
+	if (rc >= 0) {
+		rank_groups(&v);
+		write_all(&w, &c.q);
+	}
+	comparison_free(&c);
+	evaluation_free(&v);
+	return rc;
+}
+
+/* Which groups stay by themselves. */
+static int find_pooled(struct answer *a, struct pooling *p)
+{
+	struct evaluation v = {.a = a, .totals_only = true};
+	int rc = evaluate(&v);
+	pool_init(p, a->q->nby);
+	for (int i = 0; i < v.ngroups && rc >= 0; i++) {
+		const struct shown *f = &v.groups[i]->total;
+		struct str key = v.groups[i]->g->key;
+		bool small =
+			f->null || (!f->iv.none && f->iv.has_n && f->iv.n < (double)a->q->pool);
+		if (!small && !str_same(key, p->rest))
+			pool_keep(p, key);
+	}
+	for (int i = 0; i < v.ngroups && rc >= 0; i++)
+		if (str_same(v.groups[i]->g->key, p->rest)) /* a group "…" joins them */
+			pool_add(p, p->rest);
+	evaluation_free(&v);
 	return rc;
 }
 
 int answer_json(struct answer *a, struct buf *json)
 {
-	bool *partial = xcalloc((size_t)a->nbuckets + 1, sizeof *partial);
-	int rc = write_all(a, json, partial);
-	free(partial);
+	struct pooling p = {0};
+	if (!a->q->pool)
+		return reply(a, json);
+	struct answer again = {.s = a->s,
+		.k = a->k,
+		.q = a->q,
+		.host = a->host,
+		.meta = a->meta,
+		.e = a->e,
+		.pooling = &p};
+	int rc = find_pooled(a, &p);
+	if (rc >= 0) {
+		rc = answer_open(&again);
+		if (rc >= 0)
+			rc = reply(&again, json);
+		answer_free(&again);
+	}
+	pool_free(&p);
 	return rc;
 }

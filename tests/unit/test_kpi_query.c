@@ -11,7 +11,8 @@ static int64_t at(const char *wall)
 
 static struct plain plain(const char *wall, int who, int unit, int amount)
 {
-	return (struct plain){0, at(wall), 0, who, unit, NONE, amount};
+	return (struct plain){
+		.time = at(wall), .who = who, .unit = unit, .channel = NONE, .amount = amount};
 }
 
 static void add_all(const struct plain *v, int n)
@@ -55,8 +56,22 @@ static void what_is_refused(void **unused)
 	refused("by", "", "by");
 	refused("where", "unit", "where");
 	refused("where", "store:b07", "where");
+	refused("compare", "previous", "compare"); /* without a window */
+	refused("compare", "before", "compare");
+	refused("as_known", "soon", "as_known");
+	refused("as_known", "", "as_known");
+	refused("pool", "5", "pool"); /* without by */
+	refused("pool", "0", "pool");
+	refused("pool", "1000001", "pool");
+	refused("pool", "-3", "pool");
+	refused("pool", "3.5", "pool");
+	refused("pool", "", "pool");
 	assert_int_equal(kpi_query_parse(&q, kpis[0], mixed, 2, now_ms, &err), CX_E_BAD_QUERY);
 	assert_string_equal(err.field, "last");
+	static const struct kpi_param early[] = {
+		{"from", "0001-06-01"}, {"to", "0002-01-01"}, {"compare", "year"}};
+	assert_int_equal(ask(kpis[0], early, 3), CX_E_BAD_QUERY);
+	assert_string_equal(err.field, "compare");
 	static const struct kpi_param long_days[] = {
 		{"from", "0001-01-01"}, {"to", "2020-01-01"}, {"every", "day"}};
 	assert_int_equal(ask(kpis[0], long_days, 3), CX_E_BAD_QUERY);
@@ -129,34 +144,40 @@ static void what_a_reply_says(void **unused)
 	kpis[0]->format = xstrdup("money");
 	kpis[0]->title = xstrdup("{\"pt-BR\":\"Vendas\",\"en\":\"Sales\"}");
 	kpis[0]->interval = 1;
+	kpis[0]->nmeasures = 5;
 	ok(kpi_query_parse(&q, kpis[0], p, 4, 0, &err));
 	buf_clear(&answer);
 	ok(kpi_query_run(store, kpis[0], &q, &money, &meta, &answer, &err));
 /* clang-format off */
-#define MEASURES(a, b, c, d, e, f)                                                                 \
+#define MEASURES(a, b, c, d, e)                                                                    \
 	"\"measures\":{\"a_count\":" #a ",\"b_amounts\":" #b ",\"c_sum\":" #c ",\"d_big\":" #d     \
-	",\"e_people\":" #e ",\"f_twice\":" #f ",\"g_days\":0,\"h_bought\":0,\"i_other\":0,"       \
-	"\"j_other_days\":0,\"k_bought_days\":0}"
+	",\"e_people\":" #e "}"
 #define IV "\"low\":1.5,\"high\":2.5,\"method\":\"wald\",\"note\":null,"
-#define DAY2 "\"from\":\"2018-01-02T00:00:00-02:00\",\"to\":\"2018-01-03T00:00:00-02:00\","
+#define TEXTS(value) "\"text\":\"" value "\",\"low_text\":\"R$0.02\",\"high_text\":\"R$0.03\","
+#define RANK ",\"rank\":{\"best\":1,\"worst\":2,\"of\":2,\"text\":\"1st to 2nd\"},\"series\":[{"
+#define DAY2 "\"from\":\"2018-01-02T00:00:00-02:00\",\"to\":\"2018-01-03T00:00:00-02:00\","    \
+	"\"period_text\":\"2 Jan 2018\","
 #define DAY3                                                                                       \
 	"{\"from\":\"2018-01-03T00:00:00-02:00\",\"to\":\"2018-01-04T00:00:00-02:00\","  \
-	"\"value\":0," IV "\"text\":\"R$0.00\"," MEASURES(0, 0, 0, 0, 0, 0) "}"
+	"\"period_text\":\"3 Jan 2018\",\"value\":0," IV TEXTS("R$0.00") MEASURES(0, 0, 0, 0, 0) "}"
 	assert_string_equal(buf_cstr(&answer),
 		"{\"id\":\"one\",\"title\":\"Sales\",\"from\":\"2018-01-02T00:00:00-02:00\","
-		"\"to\":\"2018-01-04T00:00:00-02:00\",\"format\":\"money\",\"scale\":2,"
-		"\"currency\":\"BRL\",\"value\":100," IV "\"text\":\"R$1.00\","
-		MEASURES(2, 2, 100, 1, 1, 1)
+		"\"to\":\"2018-01-04T00:00:00-02:00\","
+		"\"period_text\":\"2 Jan 2018 – 3 Jan 2018\",\"as_known\":null,"
+		"\"format\":\"money\",\"scale\":2,"
+		"\"currency\":\"BRL\",\"better\":\"higher\",\"target\":null,\"value\":100," IV TEXTS("R$1.00")
+		MEASURES(2, 2, 100, 1, 1)
 		",\"definition\":{\"plugin\":\"p\",\"version\":\"1.0.0\",\"hash\":\"\"},"
-		"\"series\":[{" DAY2 "\"value\":100," IV "\"text\":\"R$1.00\","
-		MEASURES(2, 2, 100, 1, 1, 1) "}," DAY3 "],\"groups\":["
-		"{\"by\":{\"unit\":\"u2\"},\"value\":60," IV "\"text\":\"R$0.60\","
-		MEASURES(1, 1, 60, 1, 1, 0) ",\"series\":[{" DAY2 "\"value\":60," IV
-		"\"text\":\"R$0.60\"," MEASURES(1, 1, 60, 1, 1, 0) "}," DAY3 "]},"
-		"{\"by\":{\"unit\":null},\"value\":40," IV "\"text\":\"R$0.40\","
-		MEASURES(1, 1, 40, 0, 1, 0) ",\"series\":[{" DAY2 "\"value\":40," IV
-		"\"text\":\"R$0.40\"," MEASURES(1, 1, 40, 0, 1, 0) "}," DAY3 "]}]}");
+		"\"series\":[{" DAY2 "\"value\":100," IV TEXTS("R$1.00")
+		MEASURES(2, 2, 100, 1, 1) "}," DAY3 "],\"groups\":["
+		"{\"by\":{\"unit\":\"u2\"},\"value\":60," IV TEXTS("R$0.60")
+		MEASURES(1, 1, 60, 1, 1) RANK DAY2 "\"value\":60," IV
+		TEXTS("R$0.60") MEASURES(1, 1, 60, 1, 1) "}," DAY3 "]},"
+		"{\"by\":{\"unit\":null},\"value\":40," IV TEXTS("R$0.40")
+		MEASURES(1, 1, 40, 0, 1) RANK DAY2 "\"value\":40," IV
+		TEXTS("R$0.40") MEASURES(1, 1, 40, 0, 1) "}," DAY3 "]}]}");
 	/* clang-format on */
+	kpis[0]->nmeasures = NM;
 	close_store();
 }
 
