@@ -27,6 +27,14 @@ struct answer_group *answer_group_find(const struct answer *a, struct str key)
 	return pmap_find(&a->map, hash_bytes(key.p, key.n, 0), same_group, &key);
 }
 
+int answer_too_many(struct answer *a)
+{
+	return cx_fail(a->e, CX_E_BAD_QUERY, a->nbuckets ? "every" : "by",
+		CX_T("mais de %d períodos × grupos: use every maior, menos by ou janela menor",
+			"more than %d buckets × groups: use a longer every or fewer by"),
+		SERIES_MAX);
+}
+
 int answer_group_of(struct answer *a, struct str key, struct answer_group **out)
 {
 	*out = answer_group_find(a, key);
@@ -49,10 +57,7 @@ int answer_group_of(struct answer *a, struct str key, struct answer_group **out)
 	*out = g;
 	if ((int64_t)a->ngroups * (a->nbuckets ? a->nbuckets : 1) <= SERIES_MAX)
 		return CX_OK;
-	return cx_fail(a->e, CX_E_BAD_QUERY, a->nbuckets ? "every" : "by",
-		CX_T("mais de %d períodos × grupos: use every maior, menos by ou janela menor",
-			"more than %d buckets × groups: use a longer every or fewer by"),
-		SERIES_MAX);
+	return answer_too_many(a);
 }
 
 static int group_for(struct answer *a, const struct str el[KPI_DIMS], struct answer_group **out)

@@ -29,6 +29,7 @@ struct kpi_view { /* tests of lua/ make one of measured alone */
 	int bucket;
 	struct kpi_view *from; /* the view it was moved from, and how; NULL: not moved */
 	struct move move;
+	struct lens *lens;     /* moved: NULL = nothing there */
 	struct kpi_view *next; /* of those moved from the first, which closes them */
 };
 struct lens { /* to the answer over a moved window, or to a bucket of one over several */
@@ -36,6 +37,7 @@ struct lens { /* to the answer over a moved window, or to a bucket of one over s
 	int asked; /* the bucket of the query that was moved here, -1 the whole window */
 	struct answer *a;
 	int bucket;
+	bool shared; /* its groups are the query's too */
 };
 struct answer_group {
 	struct str key;          /* of the asked dimensions */
@@ -64,8 +66,7 @@ struct answer {
 	bool seen;               /* something was counted, also outside the filters: from … to */
 	int32_t seen_first, seen_last;
 	bool partial, *partial_in; /* an event of a scanned piece was excluded; by buckets */
-	struct standing *standing; /* of scans, as is the dictionary */
-	struct dictionary *dictionary;
+	struct scanning *scanning; /* edges.c: what scans share, also those of moved windows */
 	struct moved **moved; /* lens.c: answers over moved windows; lenses: the ways to them */
 	int nmoved, cap_moved;
 	struct pmap lenses;
@@ -94,6 +95,7 @@ void answer_left_out(struct answer *a, int32_t day); /* an event of a scanned pi
 
 /* The group of a key of the asked dimensions; if it is new, with figures of nothing. */
 int answer_group_of(struct answer *a, struct str key, struct answer_group **out);
+int answer_too_many(struct answer *a); /* the error where these times the buckets are too many */
 struct answer_group *answer_group_find(const struct answer *a, struct str key); /* NULL: none */
 
 /* From a's s, k, q, host, meta, e and pooling: reads the window, so that all figures are there. */
@@ -113,14 +115,16 @@ void view_close(struct kpi_view *v);
 
 /* lens.c: where the window or bucket of a view lies. */
 struct span lens_span(const struct kpi_view *v, int bucket);
-/* The answer over the window that a view was moved to; *out NULL: an empty one. Its groups become
- * the query's. */
-int lens_find(const struct kpi_view *v, const struct lens **out);
+/* The answer over the window that a view was moved to; *out NULL: an empty one. Once a formula
+ * looks at it, its groups are the query's. */
+int lens_find(const struct kpi_view *v, struct lens **out);
+void lens_share(struct answer *a, struct lens *l);
 int lenses_partial(struct answer *a, int asked, bool *yes);
 void lenses_free(struct answer *a);
 
 /* edges.c: the pieces of a->w that no cell answers. */
 int answer_scan(struct answer *a);
+void scanning_free(struct scanning *g);
 /* Widens d to all days of some scanned ones that have events. */
 int answer_reach(struct answer *a, const struct days *scanned, struct days *d);
 int answer_json(struct answer *a, struct buf *json);

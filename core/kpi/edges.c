@@ -1,12 +1,27 @@
+#include <stdlib.h>
+
 #include "base/buf.h"
 #include "kpi/answer.h"
 #include "kpi/standing.h"
 
+struct stranger { /* a value that was never counted, so that the dictionary does not have it */
+	struct str text;
+	uint32_t id;
+};
+
+struct scanning {
+	struct standing *standing;
+	struct dictionary *dictionary;
+	struct pmap strangers;
+	struct arena arena;
+	bool crashes; /* some events are left out because a plugin crashed on them */
+};
+
 struct scan { /* of the events of one type, placed by one time */
 	struct answer *a;
+	struct scanning *g;
 	const struct measure *first; /* the first measure of this type and placement */
 	struct arena event, scratch;
-	bool crashes; /* some events are left out because a plugin crashed on them */
 	/* Where the cells of day dayno have a group "…", what they have no row for is counted in it
 	 * here too. */
 	struct str rest;
@@ -117,11 +132,28 @@ static int sink_see(void *ctx, const struct measure *m, int32_t day, struct str 
 	return rc;
 }
 
+static bool same_stranger(const void *item, const void *key)
+{
+	return str_same(((const struct stranger *)item)->text, *(const struct str *)key);
+}
+
 static int sink_intern(void *ctx, struct str text, uint32_t *id, struct cx_err *e)
 {
-	struct scan *s = ctx;
+	struct scanning *g = ((struct scan *)ctx)->g;
 	bool added;
-	return dictionary_id(s->a->dictionary, text, false, id, &added, e);
+	int rc = dictionary_id(g->dictionary, text, false, id, &added, e);
+	if (rc != 0)
+		return rc;
+	uint32_t h = hash_bytes(text.p, text.n, 0);
+	struct stranger *x = pmap_find(&g->strangers, h, same_stranger, &text);
+	if (!x) { /* ids from the end: the dictionary's begin at 1 */
+		x = arena_alloc(&g->arena, sizeof *x);
+		*x = (struct stranger){arena_str(&g->arena, text.p, text.n),
+			UINT32_MAX - (uint32_t)g->strangers.n};
+		pmap_add(&g->strangers, h, x);
+	}
+	*id = x->id;
+	return 1;
 }
 
 static int sink_exclude(void *ctx, const struct measure *m, int32_t day, const struct event *ev,
@@ -137,7 +169,7 @@ static int sink_exclude(void *ctx, const struct measure *m, int32_t day, const s
 static int sound(struct scan *s, const struct measure *m, const struct event *ev)
 {
 	int64_t ms;
-	int rc = s->crashes ? store_crashed(s->a->s, s->a->k->id, m->name, ev->seq, s->a->e) : 0;
+	int rc = s->g->crashes ? store_crashed(s->a->s, s->a->k->id, m->name, ev->seq, s->a->e) : 0;
 	if (rc == 1 && tally_instant(m, ev, &ms))
 		answer_left_out(s->a, tz_day(ms));
 	return rc < 0 ? rc : !rc;
@@ -163,7 +195,7 @@ static int scan_event(void *ctx, struct event *ev)
 	for (const struct measure *m = s->first; m < k->measures + k->nmeasures; m++) {
 		if (!together(m, s->first))
 			continue;
-		int rc = standing_event(s->a->standing, m, ev, s->a->e);
+		int rc = standing_event(s->g->standing, m, ev, s->a->e);
 		if (rc == 1)
 			rc = sound(s, m, ev);
 		if (rc < 0)
@@ -198,17 +230,33 @@ static bool scanned_before(const struct kpi *k, int i)
 	return false;
 }
 
+static int scanning_new(struct answer *a)
+{
+	int rc = store_crashed(a->s, NULL, NULL, 0, a->e);
+	a->scanning = xcalloc(1, sizeof *a->scanning);
+	a->scanning->standing = standing_new(a->s, a->q->known_ms);
+	a->scanning->dictionary = dictionary_new(a->s);
+	a->scanning->crashes = rc == 1;
+	return rc;
+}
+
+void scanning_free(struct scanning *g)
+{
+	if (!g)
+		return;
+	standing_free(g->standing);
+	dictionary_free(g->dictionary);
+	pmap_free(&g->strangers);
+	arena_free(&g->arena);
+	free(g);
+}
+
 int answer_scan(struct answer *a)
 {
-	struct scan s = {.a = a};
 	if (!a->w.npieces)
 		return CX_OK;
-	if (!a->dictionary)
-		a->dictionary = dictionary_new(a->s);
-	if (!a->standing)
-		a->standing = standing_new(a->s, a->q->known_ms);
-	int rc = store_crashed(a->s, NULL, NULL, 0, a->e);
-	s.crashes = rc == 1;
+	int rc = a->scanning ? CX_OK : scanning_new(a);
+	struct scan s = {.a = a, .g = a->scanning};
 	for (int i = 0; i < a->k->nmeasures && rc >= 0; i++) {
 		int slot;
 		bool none;

@@ -55,7 +55,7 @@ static void keep_lens(
 	struct answer *a, const struct span *span, int asked, struct moved *m, int bucket)
 {
 	struct lens *l = arena_alloc(&a->arena, sizeof *l);
-	*l = (struct lens){*span, asked, &m->a, bucket};
+	*l = (struct lens){.span = *span, .asked = asked, .a = &m->a, .bucket = bucket};
 	uint32_t h = hash_of(l);
 	if (!pmap_find(&a->lenses, h, same_lens, l))
 		pmap_add(&a->lenses, h, l);
@@ -103,30 +103,34 @@ static struct moved *latest_before(const struct answer *a, int64_t ms)
 	return best;
 }
 
-/* All groups of a moved window are the query's. */
-static int share_groups(struct answer *a, const struct answer *from)
+/* Would the groups of a moved window be too many beside those of the query? */
+static int check_groups(struct answer *a, const struct answer *from)
+{
+	int64_t n = a->ngroups, buckets = a->nbuckets ? a->nbuckets : 1;
+	for (int i = 0; i < from->ngroups; i++)
+		n += !answer_group_find(a, from->groups[i]->key);
+	return n * buckets > SERIES_MAX ? answer_too_many(a) : CX_OK;
+}
+
+void lens_share(struct answer *a, struct lens *l)
 {
 	struct answer_group *g;
-	int rc = CX_OK;
-	for (int i = 0; i < from->ngroups && rc >= 0; i++)
-		rc = answer_group_of(a, from->groups[i]->key, &g);
-	return rc;
+	for (int i = 0; i < l->a->ngroups && !l->shared; i++)
+		answer_group_of(a, l->a->groups[i]->key, &g);
+	l->shared = true;
 }
 
 static int read_it(struct answer *a, struct moved *m, const struct moved *base)
 {
-	m->a.standing = a->standing;
-	m->a.dictionary = a->dictionary;
+	m->a.scanning = a->scanning;
 	int rc = answer_begin(&m->a);
 	if (rc >= 0 && base)
 		rc = answer_carry(&m->a, &base->a);
 	if (rc >= 0)
 		rc = answer_read(&m->a);
-	a->standing = m->a.standing;
-	a->dictionary = m->a.dictionary;
-	m->a.standing = NULL;
-	m->a.dictionary = NULL;
-	return rc < 0 ? rc : share_groups(a, &m->a);
+	a->scanning = m->a.scanning;
+	m->a.scanning = NULL;
+	return rc < 0 ? rc : check_groups(a, &m->a);
 }
 
 static int open_one(struct answer *a, const struct span *span, int asked)
@@ -197,7 +201,7 @@ static int open_series(const struct kpi_view *v)
 	return rc < 0 ? rc : 1;
 }
 
-int lens_find(const struct kpi_view *v, const struct lens **out)
+int lens_find(const struct kpi_view *v, struct lens **out)
 {
 	struct answer *a = v->a;
 	struct lens key = {.span = lens_span(v, v->bucket), .asked = v->bucket};

@@ -6,7 +6,6 @@
 #include "base/tz.h"
 #include "kpi/answer.h"
 #include "kpi/cellvalue.h"
-#include "kpi/standing.h"
 
 struct reading {
 	struct answer *a;
@@ -247,8 +246,7 @@ void answer_free(struct answer *a)
 		figures_free(a->groups[i]->series, nb * nm);
 	}
 	lenses_free(a);
-	standing_free(a->standing);
-	dictionary_free(a->dictionary);
+	scanning_free(a->scanning);
 	window_free(&a->w);
 	free(a->groups);
 	free(a->buckets);

@@ -55,6 +55,8 @@ void view_close(struct kpi_view *v)
 
 const struct kpi_measured *kpi_view_measured(const struct kpi_view *v)
 {
+	if (v->lens)
+		lens_share(v->a, v->lens);
 	return v->measured;
 }
 
@@ -70,7 +72,6 @@ static const struct figure *lens_figures(const struct lens *l, const struct answ
 
 static int view_move(struct kpi_view *v, struct move move, struct kpi_view **out, struct cx_err *e)
 {
-	const struct lens *l;
 	struct kpi_view *first = v;
 	if (!v->a)
 		return 0;
@@ -80,14 +81,14 @@ static int view_move(struct kpi_view *v, struct move move, struct kpi_view **out
 	struct kpi_view *moved = xcalloc(1, sizeof *moved);
 	*moved = (struct kpi_view){
 		.a = v->a, .group = v->group, .bucket = v->bucket, .from = v, .move = move};
-	int rc = lens_find(moved, &l);
+	int rc = lens_find(moved, &moved->lens);
 	if (rc < 0) {
 		if (e && e != v->a->e)
 			*e = *v->a->e;
 		free(moved);
 		return rc;
 	}
-	moved->measured = measured(v->a->k, lens_figures(l, v->group));
+	moved->measured = measured(v->a->k, lens_figures(moved->lens, v->group));
 	while (first->from)
 		first = first->from;
 	moved->next = first->next;

@@ -15,10 +15,10 @@
 
 #include "base/tz.h"
 #include "json/scan.h"
-#include "kpi/cells.h"
+#include "kpi/count.h"
 #include "kpi/query.h"
 
-enum { PEOPLE = 12, UNITS = 3, CHANNELS = 2, NONE = -1, DAYS = 70, NM = 11 };
+enum { PEOPLE = 12, UNITS = 3, CHANNELS = 2, NONE = -1, DAYS = 70, NM = 15 };
 
 /* ---- what the test knows: plain rows and plain measures ---- */
 
@@ -26,38 +26,48 @@ struct plain {
 	int type;                       /* 0 "t.x", 1 "t.y" */
 	int64_t time, bought;           /* bought 0 = null */
 	int who, unit, channel, amount; /* NONE = null */
+	int order;                      /* 0 = null */
+	int64_t recorded;               /* 0: when it happened */
+	int64_t corrects, root;         /* seqs; 0 = none */
 };
 
-enum plain_kind { P_COUNT, P_SUM, P_TIMES, P_DAYS };
+enum plain_kind { P_COUNT, P_SUM, P_TIMES, P_DAYS, P_SPREAD };
 struct plain_measure {
 	const char *name;
 	enum plain_kind kind;
 	int type;
 	bool amount, big, bought; /* needs amount; only amount > 50; placed by bought */
-	int times;
+	int times;                /* of a spread: the width of its buckets */
+	enum choose choose;       /* latest by time, first by amount; of an order */
 };
 static const struct plain_measure plain_measures[NM] = {
-	{"a_count", P_COUNT, 0, false, false, false, 1},
-	{"b_amounts", P_COUNT, 0, true, false, false, 1},
-	{"c_sum", P_SUM, 0, true, false, false, 1},
-	{"d_big", P_COUNT, 0, false, true, false, 1},
-	{"e_people", P_TIMES, 0, false, false, false, 1},
-	{"f_twice", P_TIMES, 0, false, false, false, 2},
-	{"g_days", P_DAYS, 0, false, false, false, 3},
-	{"h_bought", P_SUM, 0, true, false, true, 1},
-	{"i_other", P_COUNT, 1, false, false, false, 1},
-	{"j_other_days", P_DAYS, 1, false, false, false, 2},
-	{"k_bought_days", P_DAYS, 0, false, false, true, 2},
+	{"a_count", P_COUNT, 0, false, false, false, 1, CHOOSE_ALL},
+	{"b_amounts", P_COUNT, 0, true, false, false, 1, CHOOSE_ALL},
+	{"c_sum", P_SUM, 0, true, false, false, 1, CHOOSE_ALL},
+	{"d_big", P_COUNT, 0, false, true, false, 1, CHOOSE_ALL},
+	{"e_people", P_TIMES, 0, false, false, false, 1, CHOOSE_ALL},
+	{"f_twice", P_TIMES, 0, false, false, false, 2, CHOOSE_ALL},
+	{"g_days", P_DAYS, 0, false, false, false, 3, CHOOSE_ALL},
+	{"h_bought", P_SUM, 0, true, false, true, 1, CHOOSE_ALL},
+	{"i_other", P_COUNT, 1, false, false, false, 1, CHOOSE_ALL},
+	{"j_other_days", P_DAYS, 1, false, false, false, 2, CHOOSE_ALL},
+	{"j_spread", P_SPREAD, 0, true, false, false, 1, CHOOSE_ALL},
+	{"jl_latest", P_COUNT, 0, false, false, false, 1, CHOOSE_LATEST},
+	{"jm_first", P_SUM, 0, true, true, false, 1, CHOOSE_FIRST},
+	{"js_bought_spread", P_SPREAD, 0, true, false, true, 7, CHOOSE_LATEST},
+	{"k_bought_days", P_DAYS, 0, false, false, true, 2, CHOOSE_ALL},
 };
 
 /* ---- the same in cxd ---- */
 
 static char dir[] = "/tmp/cxd-kpi-XXXXXX";
 static struct event_type types[2];
-static struct field fields[2][3];
+static struct field fields[2][4];
 static struct kpi *kpis[3];
 static struct cube **cubes;
-static int ncubes, slot, failing_where;
+static int ncubes, slot, choices[3], failing_where;
+static struct counted counted[2][3 * NM]; /* by type */
+static int ncounted[2];
 static struct store *store;
 static struct cells *cells;
 static struct arena arena;
@@ -77,17 +87,17 @@ static void ok(int rc)
 
 static void make_types(void)
 {
-	static const char *const names[] = {"amount", "bought", "channel"};
+	static const char *const names[] = {"amount", "bought", "channel", "order"};
 	for (int t = 0; t < 2; t++) {
 		types[t] = (struct event_type){.name = t ? "t.y" : "t.x",
 			.plugin = "p",
 			.fields = fields[t],
-			.nfields = 3};
-		for (int i = 0; i < 3; i++)
+			.nfields = 4};
+		for (int i = 0; i < 4; i++)
 			fields[t][i].name = (char *)(uintptr_t)names[i];
 		fields[t][0].kind = FIELD_INTEGER;
 		fields[t][1].kind = FIELD_TIME;
-		fields[t][2].kind = FIELD_TEXT;
+		fields[t][2].kind = fields[t][3].kind = FIELD_TEXT;
 	}
 }
 
@@ -95,7 +105,7 @@ static void make_measure(struct kpi *k, int i, const struct plain_measure *p)
 {
 	struct measure *m = &k->measures[i];
 	static const enum measure_kind kinds[] = {
-		MEASURE_COUNT, MEASURE_SUM, MEASURE_DISTINCT, MEASURE_DISTINCT};
+		MEASURE_COUNT, MEASURE_SUM, MEASURE_DISTINCT, MEASURE_DISTINCT, MEASURE_HISTOGRAM};
 	m->name = xstrdup(p->name);
 	m->kind = kinds[p->kind];
 	m->type = &types[p->type];
@@ -103,10 +113,21 @@ static void make_measure(struct kpi *k, int i, const struct plain_measure *p)
 	m->at = p->bought ? 1 : -1;
 	m->at_slot = p->bought ? slot : -1;
 	m->at_name = p->bought ? xstrdup("bought") : NULL;
-	m->times = p->times;
+	m->times = p->kind == P_SPREAD ? 1 : p->times;
+	m->bucket = p->kind == P_SPREAD ? p->times : 1;
 	m->days = p->kind == P_DAYS;
 	m->where = p->big;
-	m->field.attr = p->amount ? ATTR_FIELD : p->kind >= P_TIMES ? ATTR_SUBJECT : ATTR_NONE;
+	m->choose = p->choose;
+	m->choice = choices[p->choose];
+	if (p->choose != CHOOSE_ALL) {
+		m->key_name = xstrdup("order");
+		m->rank_name = xstrdup(p->choose == CHOOSE_LATEST ? "time" : "amount");
+		assert_true(field_ref_resolve(m->type, m->key_name, &m->key));
+		assert_true(field_ref_resolve(m->type, m->rank_name, &m->rank));
+	}
+	m->field.attr = p->amount                                 ? ATTR_FIELD
+			: p->kind == P_TIMES || p->kind == P_DAYS ? ATTR_SUBJECT
+								  : ATTR_NONE;
 	m->field.field = 0;
 	for (int j = 0; j < k->nby; j++)
 		assert_true(field_ref_resolve(m->type, k->by[j], &m->dims[j]));
@@ -157,6 +178,9 @@ static void open_store(int64_t max_groups)
 	ok(store_open(&store, url, dir, STORE_WRITE, &err));
 	ok(store_begin(store, &err));
 	ok(store_place_slot(store, "t.x", "bought", &slot, &err));
+	choices[CHOOSE_ALL] = -1;
+	ok(store_choice_rule(store, "t.x", "order", "time", true, &choices[CHOOSE_LATEST], &err));
+	ok(store_choice_rule(store, "t.x", "order", "amount", false, &choices[CHOOSE_FIRST], &err));
 	kpis[0] = make_kpi("one", by, 2, 0, NM);
 	kpis[1] = make_kpi("three", by, 2, 8, 1); /* shares a cube with the first */
 	kpis[2] = make_kpi("two", by, 0, 0, NM);
@@ -164,6 +188,12 @@ static void open_store(int64_t max_groups)
 	assert_int_equal(ncubes, 2);
 	ok(kpi_cubes_bind(store, cubes, ncubes, &err));
 	ok(store_commit(store, &err));
+	ncounted[0] = ncounted[1] = 0;
+	for (int c = 0; c < ncubes; c++)
+		for (int i = 0; i < cubes[c]->nmeasures; i++) {
+			int t = cubes[c]->measures[i]->type == &types[1];
+			counted[t][ncounted[t]++] = (struct counted){.m = cubes[c]->measures[i]};
+		}
 	cells = cells_new(store, max_groups, where, NULL);
 	seq = 0;
 }
@@ -189,7 +219,11 @@ static struct str text(const char *prefix, int n)
 
 static void add_event(const struct plain *p)
 {
-	struct event ev = {.seq = ++seq, .time_ms = p->time, .recorded_ms = p->time};
+	static const struct count_host counting = {.company_currency = "BRL"};
+	struct event ev = {.seq = ++seq,
+		.time_ms = p->time,
+		.recorded_ms = p->recorded ? p->recorded : p->time,
+		.root = p->root};
 	struct buf data = {0};
 	char t[TZ_TEXT];
 	bool missing;
@@ -202,6 +236,8 @@ static void add_event(const struct plain *p)
 	}
 	if (p->channel != NONE) /* a name that needs escaping */
 		jw_kstr(&data, "channel", p->channel ? "app \"x\"\n" : "café, loja");
+	if (p->order)
+		jw_kstr(&data, "order", text("o", p->order).p);
 	jw_obj_end(&data);
 	tz_format(p->time, t);
 	ev.id = text("e", (int)seq);
@@ -211,17 +247,15 @@ static void add_event(const struct plain *p)
 	ev.time = arena_str(&arena, t, strlen(t));
 	ev.subject = text("c", p->who);
 	ev.unit = text("u", p->unit);
+	if (p->corrects)
+		ev.corrects = text("e", (int)p->corrects);
 	ev.data = arena_str(&arena, data.p, data.len);
 	buf_free(&data);
 	ok(store_event_add(store, &ev, &err));
 	event_reload(&ev, "BRL", &arena, &missing);
 	if (p->bought && !p->type)
 		ok(store_place_add(store, slot, p->bought, ev.seq, &err));
-	for (int c = 0; c < ncubes; c++)
-		for (int i = 0; i < cubes[c]->nmeasures; i++)
-			if (cubes[c]->measures[i]->type == ev.type)
-				ok(cells_tally(cells, cubes[c]->measures[i], &ev, 1, ev.recorded_ms,
-					&err));
+	ok(count_event(cells, counted[p->type], ncounted[p->type], &ev, &counting, &err));
 }
 
 /* ---- answers ---- */
