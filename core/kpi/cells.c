@@ -200,7 +200,8 @@ static int make(struct cells *c, const struct cube *cube, struct cell **cell, st
 	struct day_groups *d;
 	int rc = groups_of_day(c, cube, at, &d, e);
 	if (rc == CX_OK && cube->ndims > 0 && (d->rest || d->n >= c->max_groups)) {
-		warn_once(d, cube, c->max_groups);
+		if (d->n >= c->max_groups)
+			warn_once(d, cube, c->max_groups);
 		at.group = group_rest(cube->ndims, &c->scratch);
 		rc = look_up(c, cube, at, cell, e);
 		if (rc == CX_OK)
