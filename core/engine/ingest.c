@@ -172,19 +172,26 @@ static int place(struct ingest *in, const struct type_plan *plan, const struct e
 	return CX_OK;
 }
 
-/* plan NULL: an unknown type, of which only the family is kept. */
 static int tally(struct ingest *in, const struct type_plan *plan, struct event *ev)
 {
 	struct cx_err e;
-	int n = plan ? plan->nmeasures : 0;
-	struct counted *v = arena_alloc(&in->arena, sizeof *v * (size_t)(n + 1));
+	struct counted *v = arena_alloc(&in->arena, sizeof *v * (size_t)(plan->nmeasures + 1));
 	const struct count_host host = {in, in->eng->conf->company_currency, measure_failed};
-	for (int i = 0; i < n; i++)
-		v[i] = (struct counted){
-			plan->measures[i].m, ingest_left_out(in, plan->measures[i].plugin->name)};
+	for (int i = 0; i < plan->nmeasures; i++) {
+		v[i].m = plan->measures[i].m;
+		v[i].blind = ingest_left_out(in, plan->measures[i].plugin->name);
+	}
 	in->measure_failed = false;
-	int rc = count_event(in->cells, v, n, ev, &host, &e);
+	int rc = count_event(in->cells, v, plan->nmeasures, ev, &host, &e);
 	return rc >= 0 || in->store_failed ? rc : ingest_lost(in, &e);
+}
+
+/* Of an unknown type only the family is kept. */
+static int join_family(struct ingest *in, const struct event *ev)
+{
+	struct cx_err e;
+	int rc = ev->root ? store_correction_add(in->eng->store, ev, &e) : CX_OK;
+	return rc < 0 ? ingest_lost(in, &e) : CX_OK;
 }
 
 static int insert(struct ingest *in, struct event *ev, enum outcome *out)
@@ -250,7 +257,7 @@ int ingest_store(struct ingest *in, struct event *ev, enum outcome *out)
 	if (rc != CX_OK)
 		return rc < 0 ? rc : CX_OK;
 	if (!plan)
-		return ev->root ? tally(in, NULL, ev) : CX_OK;
+		return join_family(in, ev);
 	for (const struct failure *x = derived.first; x; x = x->next)
 		if (ingest_failed(in, ev, plan->owner->name, x->handler, &x->fail) < 0)
 			return in->errs.v[0].code;
