@@ -2,13 +2,12 @@
 --   cxd run six-months --as-of 2026-11-01
 
 local LAST <const> = "6mo"
-local FEW <const> = 30          -- with fewer answers a store is shown, not judged
 
 local function date(time) return (time:gsub("^(%d+)-(%d+)-(%d+).*$", "%3/%2/%1")) end
 
 -- The store's interval against the chain's value.
 local function verdict(group, chain)
-  if group.measures.answers < FEW then
+  if group.note == "few_answers" then           -- shown, not judged
     return ("poucas respostas (n=%d)"):format(group.measures.answers)
   elseif not group.low or not chain then
     return "poucos dados"
@@ -36,7 +35,7 @@ local function ranked(groups)
   local list = {}
   for i, g in ipairs(groups) do list[i] = g end
   local function key(g)
-    return g.measures.answers >= FEW and g.value or -1000
+    return g.note ~= "few_answers" and g.value or -1000
   end
   table.sort(list, function(a, b)
     if key(a) ~= key(b) then return key(a) > key(b) end
@@ -49,7 +48,7 @@ local function summary(r)
   local nps = r:kpi("nps", { last = LAST })
   local revenue = r:kpi("revenue", { last = LAST })
   local ticket = r:kpi("average-ticket", { last = LAST })
-  local rate = r:kpi("complaint-rate", { last = LAST })
+  local rate = r:kpi("complaints-per-1000-orders", { last = LAST })
   if not nps.value then
     r:text("Sem dados: nenhuma pesquisa respondida nos últimos seis meses.")
     return nps
@@ -82,7 +81,7 @@ end
 
 local function months(r, where)
   local query = { last = LAST, every = "month", where = where }
-  local nps, rate = r:kpi("nps", query), r:kpi("complaint-rate", query)
+  local nps, rate = r:kpi("nps", query), r:kpi("complaints-per-1000-orders", query)
   local orders = r:kpi("orders", query)
   local rows = {}
   for i, month in ipairs(nps.series) do
@@ -96,8 +95,8 @@ return cx.script {
   title = "Últimos seis meses",
   audience = { "cx-manager", "director" },
   run = function(r)
-    r:section("Indicadores"):kpis { "nps", "ces2-mean", "revenue", "average-ticket", "repeat-rate",
-      "loyalty-member-share", "complaints", "complaint-rate", last = LAST }
+    r:section("Indicadores"):kpis { "nps", "ces-mean", "revenue", "average-ticket",
+      "repeat-rate-r1", "loyalty-l2", "complaints", "complaints-per-1000-orders", last = LAST }
     local nps = summary(r)
     if not nps.value then return end
     r:section("NPS por unidade")

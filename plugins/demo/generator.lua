@@ -1,6 +1,6 @@
--- The year of the demo company, day by day. What follows a purchase (delivery, survey, complaint,
--- contact) waits in the day it becomes known, so memory holds about ten days. Events leave in the
--- order they became known: late ones come late, with their own earlier time.
+-- The year of the demo company, day by day. What follows a purchase (delivery, survey, return,
+-- complaint, contact) waits in the day it becomes known, so memory holds a few weeks at most. Events
+-- leave in the order they became known: late ones come late, with their own earlier time.
 local calendar = require "calendar"
 local random = require "random"
 local units = require "units"
@@ -8,7 +8,7 @@ local words = require "words"
 
 local floor <const> = math.floor
 local HOUR <const>, DAY <const> = 3600, calendar.DAY
-local ORDERS <const> = 15.6                    -- of a store of size 1 on an average day
+local ORDERS <const> = 12.885                    -- of a store of size 1 on an average day
 local REASONS <const> = { "atendimento", "espera", "preço", "produto", "entrega", "ambiente" }
 local TOPICS <const> = { "troca", "entrega", "dúvida", "pagamento" }
 -- A store without a line for some days: its till sends everything when the line is back.
@@ -93,19 +93,45 @@ function M.year(emit)
     return at + rnd.integer(0, 4)
   end
 
+  -- A survey is sent to three identified orders in ten; one in three of those that arrive is answered.
   local function survey(store, order, q)
-    if not order.subject or not rnd.chance(0.105) then return end
-    local points = score(rnd, q)
-    local reason = rnd.pick(REASONS)
+    if not order.subject or not rnd.chance(0.3) then return end
+    local id = "s-" .. order.id
     local day = order.at // DAY + rnd.integer(0, 3)
     local at = math.max(order.at + HOUR, day * DAY + rnd.integer(9 * HOUR, 22 * HOUR))
+    local in_store = order.channel == "loja"
+    local arrived = in_store or rnd.chance(0.94)
+    add(at, at + rnd.integer(0, 4), { type = "survey.sent", id = id, subject = order.subject,
+      unit = store.unit.id, source = "/pesquisa",
+      data = { survey = id, instrument = "nps", kind = "transactional",
+        via = in_store and "tablet" or "email", state = arrived and "delivered" or "bounced" } })
+    if not arrived or not rnd.chance(0.34) then return end
+    at = at + (in_store and rnd.integer(20, 180) or rnd.integer(300, 2 * DAY))
+    local points = score(rnd, q)
+    local reason = rnd.pick(REASONS)
     -- Some answers are given on a tablet that is synchronised days later.
-    local known = order.channel == "loja" and rnd.chance(0.06)
+    local known = in_store and rnd.chance(0.06)
       and at + rnd.integer(DAY, 9 * DAY) or at + rnd.integer(0, 4)
     add(at, known, { type = "nps.answered", id = "nps-" .. order.id, subject = order.subject,
-      unit = store.unit.id, source = order.channel == "loja" and order.source or "/pesquisa",
-      data = { score = points, channel = order.channel, reason = reason,
+      unit = store.unit.id, source = in_store and order.source or "/pesquisa",
+      data = { survey = id, score = points, channel = order.channel, reason = reason,
         comment = comment(rnd, points, reason) } })
+  end
+
+  -- What becomes of an order after it was paid: cancelled, partly given back, or exchanged.
+  local function adjustment(store, order, q)
+    if not rnd.chance(0.012 + 0.05 * (1 - q)) then return end
+    local r, kind, amount = rnd.unit(), "cancel", -order.net
+    local at = order.at + rnd.integer(HOUR, 8 * DAY)
+    if r >= 0.65 then
+      kind, amount = "refund", -floor(order.net * (0.1 + 0.5 * rnd.unit()))
+    elseif r >= 0.35 then
+      kind, amount = "exchange", floor(order.net * (rnd.unit() - 0.5) * 0.4)
+    end
+    add(at, heard(store, order.channel, at), { type = "order.adjusted", id = "adjusted-" .. order.id,
+      subject = order.subject, unit = store.unit.id, source = order.source,
+      data = { order = order.id, ordered = calendar.text(order.at), kind = kind,
+        amount = amount, channel = order.channel } })
   end
 
   local function delivery(store, order, q)
@@ -133,7 +159,24 @@ function M.year(emit)
     add(at, heard(store, channel, at), { type = "complaint.opened", id = id,
       subject = order.subject, unit = store.unit.id, source = "/reclamacoes/" .. channel,
       data = { complaint = id, category = category, channel = channel,
-        severity = rnd.integer(1, channel == "procon" and 5 or 4) } })
+        order = order.id, severity = rnd.integer(1, channel == "procon" and 5 or 4) } })
+    local function move(when, what, more)
+      more.complaint, more.move = id, what
+      add(when, when + rnd.integer(0, 30), { type = "complaint.moved", id = what .. "-" .. id,
+        subject = order.subject, unit = store.unit.id, source = "/reclamacoes/" .. channel,
+        data = more })
+    end
+    at = at + rnd.integer(4 * HOUR, 6 * DAY)
+    move(at, "answered", {})
+    if not rnd.chance(0.9) then return end
+    at = at + rnd.integer(HOUR, 4 * DAY)
+    move(at, "resolved", {})
+    if rnd.chance(0.45) then
+      local solved = rnd.chance(0.25 + 0.6 * q)
+      move(at + rnd.integer(HOUR, 6 * DAY), "rated", { solved_by_consumer = solved,
+        rating = solved and rnd.integer(5, 10) or rnd.integer(0, 4),
+        would_return = rnd.chance(solved and 0.7 or 0.15) })
+    end
   end
 
   local function contact(store, order, q)
@@ -159,6 +202,12 @@ function M.year(emit)
       add(answered, answered + rnd.integer(0, 4), copy("ces.answered", "ces-",
         { score = math.max(1, math.min(7, 1 + floor(ease * 3.7))), channel = order.channel }))
     end
+    if order.subject and rnd.chance(0.25) then
+      local answered = closed + rnd.integer(60, 6 * HOUR)
+      local pleased = rnd.unit() * 0.5 + q * 0.6
+      add(answered, answered + rnd.integer(0, 4), copy("csat.answered", "csat-",
+        { score = math.max(1, math.min(5, 1 + floor(pleased * 5))), channel = order.channel }))
+    end
   end
 
   local function channel_of(day)
@@ -183,7 +232,7 @@ function M.year(emit)
       local r = rnd.unit()
       net = net + floor(1990 + r * r * 16000 * (channel == "app" and 1.15 or 1))
     end
-    local o = { id = id, at = at, subject = subject, channel = channel,
+    local o = { id = id, at = at, subject = subject, channel = channel, net = net,
       source = channel == "loja" and ("/loja/%s/pdv/%d"):format(store.unit.id, rnd.integer(1, 3))
         or "/" .. channel }
     add(at, heard(store, channel, at), { type = "order.placed", id = "order-" .. id,
@@ -193,6 +242,7 @@ function M.year(emit)
     local felt = q
     if channel ~= "loja" then felt = delivery(store, o, q) end
     survey(store, o, felt)
+    adjustment(store, o, felt)
     complaint(store, o, felt)
     contact(store, o, felt)
   end

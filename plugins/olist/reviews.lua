@@ -21,6 +21,10 @@ cx.event "review.created" {
 local function complaint(e) return e.complaint end
 local function commented(e) return e.commented end
 
+-- An order may have been reviewed more than once: its last review, by the answer, alone. Those
+-- answered at the same moment are decided by the greater id, which begins with the review's.
+local LAST <const> = { latest = { "order", by = "answered" } }
+
 cx.kpi "olist-reviews" {
   title = { ["pt-BR"] = "Avaliações", en = "Reviews" }, format = "integer", better = "higher",
   tier = "operational", owner = "cx-manager", by = { "unit", "score" },
@@ -30,18 +34,27 @@ cx.kpi "olist-reviews" {
   },
   formula = function(m) return m.reviews end,
 }
-cx.kpi "olist-nps" {
-  title = { ["pt-BR"] = "NPS das estrelas", en = "NPS from stars" }, format = "points",
-  better = "higher", target = 30, tier = "strategic", owner = "cx-manager", by = { "unit" },
-  measures = {                                 -- five stars promote, four are passive
-    promoters = cx.count("review.created", function(e) return e.score == 5 end),
-    passives = cx.count("review.created", function(e) return e.score == 4 end),
-    detractors = cx.count("review.created", function(e) return e.score <= 3 end),
-    answers = cx.count("review.created"),
-  },
-  formula = function(m) return 100 * (m.promoters - m.detractors) / m.answers end,
-  interval = function(m) return cx.stats.nps(m.promoters, m.detractors, m.answers) end,
-}
+-- Five stars promote, four are passive.
+local function nps(id, title, option)
+  local function stars(low, high)
+    local o = { where = function(e) return e.score >= low and e.score <= high end }
+    for k, v in pairs(option or {}) do o[k] = v end
+    return cx.count("review.created", o)
+  end
+  cx.kpi(id) {
+    title = title, format = "points", better = "higher", target = 30, tier = "strategic",
+    owner = "cx-manager", by = { "unit" },
+    measures = {
+      promoters = stars(5, 5), passives = stars(4, 4), detractors = stars(1, 3),
+      answers = cx.count("review.created", option),
+    },
+    formula = function(m) return 100 * (m.promoters - m.detractors) / m.answers end,
+    interval = function(m) return cx.stats.nps(m.promoters, m.detractors, m.answers) end,
+  }
+end
+nps("olist-nps", { ["pt-BR"] = "NPS das estrelas", en = "NPS from stars" })
+nps("olist-nps-dedup", { ["pt-BR"] = "NPS das estrelas, a última avaliação de cada pedido",
+  en = "NPS from stars, each order's last review" }, LAST)
 cx.kpi "olist-mean-score" {
   title = { ["pt-BR"] = "Média das estrelas", en = "Mean of stars" }, format = "number",
   better = "higher", tier = "tactical", owner = "cx-manager", by = { "unit" },

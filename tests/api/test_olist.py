@@ -6,17 +6,26 @@ import csv
 import json
 import re
 import sqlite3
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from host import ROOT, Host
 
 HOUR = 3600 * 1000
+LEGS = {  # KPI's stem: the instants at its two ends
+    "approval": ("order_purchase_timestamp", "order_approved_at"),
+    "handling": ("order_approved_at", "order_delivered_carrier_date"),
+    "transport": ("order_delivered_carrier_date", "order_delivered_customer_date"),
+    "delivery": ("order_purchase_timestamp", "order_delivered_customer_date"),
+    "review": ("order_delivered_customer_date", "reviewed"),
+}
 
 
 def mapping():
     rows = re.findall(r"^\| `(\w+)` \| `([\w-]+)` \| `(.+?)` \|$",
                       (ROOT / "plugins/olist/README.md").read_text(), re.M)
-    assert len(rows) >= 27, rows
+    assert len(rows) >= 29, rows
     return {column: (kpi, expression) for column, kpi, expression in rows}
 
 
@@ -89,7 +98,7 @@ def test_ratios_to_the_last_digit(olist):
 def joined(olist):
     """The orders with their people and states, read by sqlite3 and csv alone."""
     db = sqlite3.connect(":memory:")
-    for table, file in (("o", "olist_orders_dataset.csv"), ("c", "olist_customers_dataset.csv")):
+    for table, file in (("o", "olist_orders_dataset.csv"), ("c", "olist_customers_dataset.csv"), ("r", "olist_order_reviews_dataset.csv")):
         with open(olist.source / file, newline="", encoding="utf-8") as f:
             rows = csv.reader(f)
             head = next(rows)
@@ -114,6 +123,43 @@ def test_windows_that_cut_days_and_states(olist, start, end):
     again = db.execute("""select count(*) from (select 1 from o join c using (customer_id) where order_purchase_timestamp >= ?
         and order_purchase_timestamp < ? group by customer_unique_id having count(*) > 1)""", (start, end)).fetchone()[0]
     assert repeat["measures"]["twice"] == again
+
+
+def instant(wall_clock, zone=ZoneInfo("America/Sao_Paulo")):
+    """ms UTC of the company's wall clock; an hour that a clock change left out moves forward."""
+    return wall_clock and int(datetime.fromisoformat(wall_clock).replace(tzinfo=zone).timestamp()) * 1000
+
+
+# Quantiles of type 7: the value at place (n − 1)·p of the sorted ones, between two of them a share of each.
+QUANTILES = """
+    with leg as (select {group} as g, ms({to}) - ms({from_}) as v from o join c using (customer_id)
+            left join (select order_id, min(review_creation_date) as reviewed from r group by 1) using (order_id)
+            where {from_} <> '' and {to} <> ''),
+        placed as (select g, v, row_number() over (partition by g order by v) - 1 as place, count(*) over (partition by g) as n from leg),
+        cut as (select *, (n - 1) * :p as at, cast((n - 1) * :p as integer) as low from placed)
+    select g, n, max(v) filter (where place = low) * 1.0 + (max(at) - max(low))
+        * (max(v) filter (where place = min(low + 1, n - 1)) - max(v) filter (where place = low)) from cut group by g"""
+
+
+@pytest.mark.parametrize("leg", LEGS)
+def test_lead_times_are_those_of_sql(olist, leg):
+    db = joined(olist)
+    db.create_function("ms", 1, instant, deterministic=True)
+    start, end = LEGS[leg]
+    group = "customer_state || ' ' || substr(order_purchase_timestamp, 1, 7)"
+    for name, p in (("median", 0.5), ("p90", 0.9)):
+        def sql(by):
+            return {g: (n, v) for g, n, v in db.execute(QUANTILES.format(group=by, from_=start, to=end), {"p": p})}
+        reply = json.loads(olist.cli("kpi", f"olist-{leg}-{name}", "--from", "2016-09-01", "--to", "2018-12-01", "--every", "month", "--by", "unit", "--json")[0])
+        got = {"all": {"all": reply}, "month": {x["from"][:7]: x for x in reply["series"]}, "state": {x["by"]["unit"]: x for x in reply["groups"]},
+               "both": {f'{x["by"]["unit"]} {y["from"][:7]}': y for x in reply["groups"] for y in x["series"]}}
+        for kind, by in (("all", "'all'"), ("month", "substr(order_purchase_timestamp, 1, 7)"), ("state", "customer_state"), ("both", group)):
+            want = sql(by)
+            assert len(want) >= {"all": 1, "month": 20, "state": 25, "both": 200}[kind]
+            known = {k: x for k, x in got[kind].items() if x["measures"]["orders"]}
+            assert {k: x["measures"]["orders"] for k, x in known.items()} == {k: n for k, (n, _) in want.items()}, (name, kind)
+            assert all(abs(known[k]["value"] - v) < 1e-6 for k, (_, v) in want.items()), (name, kind)
+            assert all(x["value"] is None and x["note"] == "no_data" for k, x in got[kind].items() if k not in want)
 
 
 def test_importing_twice_adds_nothing(olist):

@@ -4,37 +4,12 @@ local function answer(id, score, more)
   return send { type = "nps.answered", id = id, subject = "c-1", unit = "sp-01", data = data }
 end
 
-local function order(id, who, time, net)
-  send { type = "order.placed", id = id, subject = who, unit = "sp-01", time = time,
-    data = { order = id, net = net or 10000, items = 1, channel = "loja", member = who == "c-1" } }
-end
-
-test("no answers are no data, not a score of zero", function(tx)
-  expect(tx:kpi("nps").value).is(nil)
-  expect(tx:kpi("nps").note).is "no_data"
-  expect(tx:kpi("average-ticket").value).is(nil)
-  expect(tx:kpi("complaint-rate").value).is(nil)
-  expect(tx:kpi("repeat-rate").value).is(nil)
-  expect(tx:kpi("orders").value).is(0)
-end)
-
-test("nps keeps its parts as integers", function(tx)
-  at "2026-03-02 10:00"
-  for i, score in ipairs { 10, 9, 8, 6 } do answer("a" .. i, score) end
-  local nps = tx:kpi("nps", { by = "unit" })
-  expect(nps.value).is(25)
-  expect(nps.measures.promoters).is(2)
-  expect(nps.measures.detractors).is(1)
-  expect(nps.groups[1].by.unit).is "sp-01"
-end)
-
-test("a score must be a whole number from 0 to 10", function(_)
-  at "2026-03-02 10:00"
-  for _, score in ipairs { 8.5, 11, -1 } do
-    expect(refused { type = "nps.answered", data = { score = score } }.code).is "invalid_field"
+test("nothing delivered or closed is no data, not zero", function(tx)
+  for _, id in ipairs { "same-day-delivery", "delivery-hours", "solved-contacts" } do
+    expect(tx:kpi(id).value).is(nil)
+    expect(tx:kpi(id).note).is "no_data"
   end
-  expect(refused { type = "nps.answered", data = { channel = "app" } }.code).is "missing_field"
-  expect(refused { type = "nps.answered", data = { score = 9, scor = 9 } }.code).is "unknown_field"
+  expect(tx:kpi("voices").value).is(0)
 end)
 
 test("a detractor who wrote is heard", function(tx)
@@ -57,26 +32,6 @@ test("the same answer sent again counts once", function(tx)
   expect(tx:kpi("voices").value).is(1)
 end)
 
-test("a second receipt on the same day is no return", function(tx)
-  at "2026-03-09 10:00"
-  order("1", "c-1", "2026-03-02 10:00:00")
-  order("2", "c-1", "2026-03-02 18:00:00")
-  order("3", "c-2", "2026-03-02 10:00:00")
-  expect(tx:kpi("repeat-rate").value).is(0)
-  order("4", "c-2", "2026-03-03 10:00:00")
-  expect(tx:kpi("repeat-rate").value).is(50)
-  expect(tx:kpi("customers").value).is(2)
-end)
-
-test("ticket times orders is revenue", function(tx)
-  at "2026-03-09 10:00"
-  order("1", "c-1", "2026-03-02 10:00:00", 1999)
-  order("2", "c-2", "2026-03-02 18:00:00", 2)
-  expect(tx:kpi("revenue").value).is(2001)
-  expect(tx:kpi("average-ticket").value).is(1000.5)
-  expect(tx:kpi("loyalty-member-share").value).is(100 * 1999 / 2001)
-end)
-
 test("delivered the same day is a matter of the company's days", function(tx)
   at "2026-03-09 10:00"
   local function delivered(id, bought, time)
@@ -89,13 +44,12 @@ test("delivered the same day is a matter of the company's days", function(tx)
   expect(tx:kpi("delivery-hours").value).is((16 - 1 / 3600 + 1) / 2)
 end)
 
-test("complaints are cases, counted against orders", function(tx)
+test("a contact is solved or not when it is closed", function(tx)
   at "2026-03-09 10:00"
-  for i = 1, 4 do order(tostring(i), "c-" .. i, "2026-03-02 10:00:00") end
-  for i, case in ipairs { "r1", "r1", "r2" } do        -- one case, told through two channels
-    send { type = "complaint.opened", id = "e" .. i, unit = "sp-01",
-      data = { complaint = case, category = "entrega", channel = i == 2 and "sac" or "procon" } }
+  for i = 1, 4 do
+    send { type = "contact.closed", id = "k" .. i, unit = "sp-01", time = "2026-03-02 10:00:00",
+      data = { contact = "k" .. i, channel = "app", opened = "2026-03-02 09:00:00",
+        solved = i < 4 } }
   end
-  expect(tx:kpi("complaints").value).is(2)
-  expect(tx:kpi("complaint-rate").value).is(500)
+  expect(tx:kpi("solved-contacts").value).is(75)
 end)

@@ -109,3 +109,39 @@ test("a leg of the funnel keeps its sign", function(tx)
   expect(tx:kpi("olist-handling-hours").value).is(-1)
   expect(tx:kpi("olist-transport-hours").value).is(nil)
 end)
+
+test("a leg has a median and a 90th percentile", function(tx)
+  at "2018-05-01 12:00"
+  expect(tx:kpi("olist-delivery-median").value).is(nil)
+  for hours = 1, 5 do
+    order("o" .. hours, "p" .. hours, "2018-04-01 10:00:00",
+      { delivered = ("2018-04-01 %d:00:00"):format(10 + hours) })
+  end
+  order("unknown", "p6", "2018-04-01 10:00:00")
+  expect(tx:kpi("olist-delivery-median").value).is(3 * 3600000)
+  expect(tx:kpi("olist-delivery-p90").value).is(4.6 * 3600000)
+  expect(tx:kpi("olist-delivery-hours").value).is(3)
+  expect(tx:kpi("olist-delivery-median").measures.orders).is(5)
+end)
+
+test("an order's last review decides, of equal ones the greater id", function(tx)
+  at "2018-03-10 12:00"
+  local function again(id, of, score, created, answered)
+    send { type = "review.created", id = "review/" .. id .. "/" .. of, subject = "p1",
+      unit = "SP", time = created,
+      data = { review = id, order = of, score = score, answered = answered } }
+  end
+  again("r1", "o1", 5, "2018-03-01", "2018-03-02 10:00:00")
+  again("r2", "o1", 1, "2018-03-03", "2018-03-04 10:00:00")
+  again("r3", "o2", 1, "2018-03-01", "2018-03-02 10:00:00")
+  again("r4", "o2", 5, "2018-03-01", "2018-03-02 10:00:00")
+  again("r5", "o3", 5, "2018-03-01", nil)
+  again("r0", "o3", 1, "2018-03-01", "2018-03-02 10:00:00")   -- no answer loses against any
+  local nps = tx:kpi("olist-nps-dedup").measures
+  expect(nps.answers).is(3)
+  expect(nps.promoters).is(1)
+  expect(nps.detractors).is(2)
+  expect(tx:kpi("olist-nps").measures.answers).is(6)
+  local first = { from = "2018-03-01", to = "2018-03-02" }
+  expect(tx:kpi("olist-nps-dedup", first).measures.answers).is(2)
+end)
