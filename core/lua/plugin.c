@@ -165,6 +165,7 @@ static void take_number(lua_State *L, struct call *c)
 	}
 }
 
+/* low and high NaN: too few answers for an interval, as cx.stats.mean says of one value. */
 static void take_interval(lua_State *L, struct call *c)
 {
 	struct kpi_interval *i = c->interval;
@@ -179,13 +180,14 @@ static void take_interval(lua_State *L, struct call *c)
 	i->high = lua_tonumber(L, -1);
 	i->has_n = lua_getfield(L, -3, "n") == LUA_TNUMBER && isfinite(lua_tonumber(L, -1));
 	i->n = i->has_n ? lua_tonumber(L, -1) : 0;
-	if (low == LUA_TNIL && high == LUA_TNIL && i->has_n)
-		return; /* too few for an interval, as cx.stats.mean says of one value */
-	if (low != LUA_TNUMBER || high != LUA_TNUMBER)
+	bool few = low == LUA_TNIL && high == LUA_TNIL && i->has_n;
+	if (!few && (low != LUA_TNUMBER || high != LUA_TNUMBER))
 		luaL_error(L, "interval must return low and high as numbers");
-	c->null = !isfinite(i->low) || !isfinite(i->high);
 	if (lua_getfield(L, -4, "method") == LUA_TSTRING)
 		snprintf(i->method, sizeof i->method, "%s", lua_tostring(L, -1));
+	if (few || !isfinite(i->low) || !isfinite(i->high))
+		i->low = i->high = NAN;
+	c->null = isnan(i->low) && !i->has_n;
 }
 
 /* The interval's function is on top: it is asked for both windows, then runtime/compare.lua. */

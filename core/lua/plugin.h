@@ -138,7 +138,8 @@ int plugin_where(
 	struct plugin *p, const struct measure *m, struct event *ev, bool *yes, struct lua_fail *f);
 int plugin_formula(struct plugin *p, const struct kpi *k, struct kpi_view *v, double *value,
 	bool *null, struct lua_fail *f);
-/* The KPI's interval; out->none: there is no interval, or none for these figures. */
+/* The KPI's interval; out->none: there is no interval, or none for these figures; low NaN: only n
+ * is known, which is too small for one. */
 int plugin_interval(struct plugin *p, const struct kpi *k, struct kpi_view *v,
 	struct kpi_interval *out, struct lua_fail *f);
 /* Is the difference between two windows proven? The test goes by what the interval rests on. */
