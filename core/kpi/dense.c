@@ -73,32 +73,65 @@ static void reserve_day(struct dense *d, size_t more)
 	d->day = xrealloc(d->day, d->cap_day * sizeof *d->day);
 }
 
-/* Ids of one word, each seen once more: what a level has already goes on to the next. Two levels
- * are the common case, and cheaper without looking whether anything is left. */
-static inline void put(struct dense *d, uint32_t word, uint64_t ids, enum adding how)
+/* What adding needs of a dense set, apart from it so that a loop keeps it in registers. */
+struct pen {
+	uint64_t *w;
+	size_t planes;
+	int levels;
+	uint32_t
+		*day; /* where the next word of the open day goes; there is room for one too many */
+};
+
+/* For at most so many ids. */
+static struct pen pen_take(struct dense *d, uint64_t ids, enum adding how)
 {
-	uint64_t *p = d->w + (size_t)word * (size_t)d->planes;
-	int levels = how == ADD_UNION ? 1 : d->levels;
-	if (how == ADD_DAY) {
-		ids &= ~p[levels];
-		p[levels] |= ids;
-		d->day[d->nday] = word;
-		d->nday += ids != 0;
+	if (how == ADD_DAY)
+		reserve_day(d, ids + 1);
+	return (struct pen){.w = d->w,
+		.planes = (size_t)d->planes,
+		.levels = d->levels,
+		.day = d->day + (how == ADD_DAY ? d->nday : 0)};
+}
+
+static void pen_drop(struct dense *d, const struct pen *pen, enum adding how)
+{
+	if (how == ADD_DAY)
+		d->nday = (size_t)(pen->day - d->day);
+}
+
+/* Ids of one word, each seen once more: what a level has already goes on to the next. */
+static inline void put(struct pen *pen, uint32_t word, uint64_t ids, enum adding how)
+{
+	uint64_t *p = pen->w + word * pen->planes, had;
+	if (how == ADD_UNION) {
+		p[0] |= ids;
+		return;
 	}
-	for (int i = 0; i < levels && (i < 2 || ids); i++) {
-		uint64_t had = p[i] & ids;
-		p[i] |= ids;
-		ids = had;
+	if (how == ADD_DAY) {
+		uint64_t today = p[pen->levels];
+		ids &= ~today;
+		p[pen->levels] = today | ids;
+		*pen->day = word;
+		pen->day += ids != 0;
+	}
+	had = p[0];
+	p[0] = had | ids;
+	ids &= had;
+	for (int i = 1; i < pen->levels && (i == 1 || ids); i++) {
+		had = p[i];
+		p[i] = had | ids;
+		ids &= had;
 	}
 }
 
 void dense_add(struct dense *d, uint32_t id, enum adding how)
 {
-	reserve_day(d, how == ADD_DAY);
-	put(d, id / 64, UINT64_C(1) << id % 64, how);
+	struct pen pen = pen_take(d, 1, how);
+	put(&pen, id / 64, UINT64_C(1) << id % 64, how);
+	pen_drop(d, &pen, how);
 }
 
-static void add_run(struct dense *d, uint32_t first, uint32_t last, enum adding how)
+static inline void put_run(struct pen *pen, uint32_t first, uint32_t last, enum adding how)
 {
 	for (uint32_t i = first / 64; i <= last / 64; i++) {
 		uint64_t ids = UINT64_MAX;
@@ -106,56 +139,54 @@ static void add_run(struct dense *d, uint32_t first, uint32_t last, enum adding 
 			ids &= UINT64_MAX << first % 64;
 		if (i == last / 64)
 			ids &= UINT64_MAX >> (63 - last % 64);
-		put(d, i, ids, how);
+		put(pen, i, ids, how);
 	}
 }
 
-static inline void add_container(struct dense *d, const struct container *c, enum adding how)
+static inline void put_container(struct pen *pen, const struct container *c, enum adding how)
 {
 	uint32_t word = c->key * CONTAINER_WORDS, base = word * 64;
-	if (how == ADD_DAY)
-		reserve_day(d, c->ids + 1); /* one more: put() writes before it counts */
 	switch (c->kind) {
 	case CONTAINER_ARRAY:
 		for (uint32_t i = 0; i < c->n; i++) {
 			uint32_t low = portable_u16(c->p + 2 * (size_t)i);
-			put(d, word + low / 64, UINT64_C(1) << low % 64, how);
+			put(pen, word + low / 64, UINT64_C(1) << low % 64, how);
 		}
 		break;
 	case CONTAINER_RUNS:
 		for (uint32_t i = 0; i < c->n; i++) {
 			uint32_t first = base + portable_u16(c->p + 4 * (size_t)i);
-			add_run(d, first, first + portable_u16(c->p + 4 * (size_t)i + 2), how);
+			put_run(pen, first, first + portable_u16(c->p + 4 * (size_t)i + 2), how);
 		}
 		break;
 	case CONTAINER_BITS:
 		for (uint32_t i = 0; i < c->n; i++) {
 			uint64_t ids = portable_u64(c->p + 8 * (size_t)i);
 			if (ids)
-				put(d, word + i, ids, how);
+				put(pen, word + i, ids, how);
 		}
 		break;
 	}
 }
 
+/* The hottest loop of a query: `how` is a constant in each copy of it. */
+static inline void add_portable(struct dense *d, struct portable *o, enum adding how)
+{
+	struct container c;
+	struct pen pen = pen_take(d, portable_ids(o), how);
+	while (portable_next(o, &c))
+		put_container(&pen, &c, how);
+	pen_drop(d, &pen, how);
+}
+
 void dense_add_portable(struct dense *d, const void *p, size_t n, enum adding how)
 {
 	struct portable o;
-	struct container c;
 	portable_open(&o, p, n);
-	switch (how) { /* each a loop of its own: it is the hottest of a query */
-	case ADD_TIMES:
-		while (portable_next(&o, &c))
-			add_container(d, &c, ADD_TIMES);
-		break;
-	case ADD_DAY:
-		while (portable_next(&o, &c))
-			add_container(d, &c, ADD_DAY);
-		break;
-	case ADD_UNION:
-		while (portable_next(&o, &c))
-			add_container(d, &c, ADD_UNION);
-		break;
+	switch (how) {
+	case ADD_TIMES: add_portable(d, &o, ADD_TIMES); break;
+	case ADD_UNION: add_portable(d, &o, ADD_UNION); break;
+	case ADD_DAY: add_portable(d, &o, ADD_DAY); break;
 	}
 }
 
@@ -204,14 +235,15 @@ void dense_open_day(struct dense *d, const roaring_bitmap_t *ids)
 void dense_add_dense(struct dense *d, const struct dense *from, enum adding how)
 {
 	int levels = how == ADD_TIMES ? from->levels : 1;
+	struct pen pen = pen_take(d, from->n, how);
 	for (uint32_t i = 0; i < from->n; i++)
 		for (int l = 0; l < levels; l++) {
-			uint64_t ids = from->w[(size_t)i * (size_t)from->planes + (size_t)l];
+			uint64_t ids = from->w[i * (size_t)from->planes + (size_t)l];
 			if (!ids)
 				break;
-			reserve_day(d, 1);
-			put(d, i, ids, how);
+			put(&pen, i, ids, how);
 		}
+	pen_drop(d, &pen, how);
 }
 
 roaring_bitmap_t *dense_roaring(const struct dense *d, int level)
@@ -233,9 +265,9 @@ roaring_bitmap_t *dense_roaring(const struct dense *d, int level)
 	return b;
 }
 
-struct dense *dense_level(const struct dense *d, int level, uint32_t words)
+struct dense *dense_level(const struct dense *d, int level)
 {
-	struct dense *one = dense_new(1, words > d->n ? words : d->n, false);
+	struct dense *one = dense_new(1, d->n, false);
 	for (size_t i = 0; i < d->n; i++)
 		one->w[i] = d->w[i * (size_t)d->planes + (size_t)level];
 	return one;

@@ -42,7 +42,6 @@ void dense_add_roaring(struct dense *d, const roaring_bitmap_t *b, enum adding h
 void dense_add_dense(struct dense *d, const struct dense *from, enum adding how);
 /* One level as a bitmap; levels: the open day. NULL: no memory. */
 roaring_bitmap_t *dense_roaring(const struct dense *d, int level);
-/* One level as a set of one level with at least so many words. */
-struct dense *dense_level(const struct dense *d, int level, uint32_t words);
+struct dense *dense_level(const struct dense *d, int level); /* as a set of one level */
 
 #endif

@@ -91,3 +91,11 @@ bool portable_done(const struct portable *o)
 {
 	return !o->bad && o->at == o->n && o->data == o->end;
 }
+
+uint64_t portable_ids(const struct portable *o)
+{
+	uint64_t n = o->n;
+	for (size_t i = 0; i < o->n; i++)
+		n += portable_u16(o->heads + 4 * i + 2);
+	return n;
+}

@@ -29,6 +29,7 @@ struct container {
 
 bool portable_open(struct portable *o, const void *p, size_t n);
 bool portable_next(struct portable *o, struct container *c);
+uint64_t portable_ids(const struct portable *o); /* in all containers, as their heads say */
 bool portable_done(const struct portable *o);
 
 static inline uint32_t portable_u16(const uint8_t *p)

@@ -349,7 +349,6 @@ void kset_see_day(struct kset *s, int32_t day, uint32_t id)
 
 uint64_t kset_count(const struct kset *s, int lv)
 {
-	uint64_t n = 0;
 	uint32_t size;
 	struct portable o;
 	if (lv < 1 || lv > s->levels)
@@ -362,9 +361,7 @@ uint64_t kset_count(const struct kset *s, int lv)
 	if (!size)
 		return 0;
 	portable_open(&o, p, size);
-	for (uint32_t i = 0; i < o.n; i++)
-		n += portable_u16(o.heads + 4 * (size_t)i + 2) + 1;
-	return n;
+	return portable_ids(&o);
 }
 
 bool kset_equal(const struct kset *a, const struct kset *b, int levels)
@@ -382,17 +379,24 @@ bool kset_equal(const struct kset *a, const struct kset *b, int levels)
 	return same;
 }
 
-struct kset *kset_top(const struct kset *s)
+struct kset *kset_level(const struct kset *s, int level)
 {
 	struct kset *t = kset_new(1), *own;
+	if (level < 1 || level > s->levels)
+		return t;
 	if (s->dense) {
-		t->dense = dense_level(s->dense, s->levels - 1, 0);
+		t->dense = dense_level(s->dense, level - 1);
 		return t;
 	}
 	s = loose(s, &own);
-	t->at[0] = copy_of(s->at[s->levels - 1]);
+	t->at[0] = copy_of(s->at[level - 1]);
 	kset_free(own);
 	return t;
+}
+
+struct kset *kset_top(const struct kset *s)
+{
+	return kset_level(s, s->levels);
 }
 
 /* Into a: both of one level, and of their own. */

@@ -26,7 +26,8 @@ void kset_see_day(struct kset *s, int32_t day, uint32_t id);
 void kset_merge_day(struct kset *into, int32_t day, const struct kset *from); /* its level 1 */
 /* Plain sets (level of the first operand's top) for formulas: a new set of one level. */
 enum kset_op { KSET_AND, KSET_OR, KSET_MINUS };
-struct kset *kset_top(const struct kset *s); /* S_levels as a one-level set */
+struct kset *kset_level(const struct kset *s, int level); /* S_level as a one-level set */
+struct kset *kset_top(const struct kset *s);              /* S_levels */
 struct kset *kset_combine(const struct kset *a, const struct kset *b, enum kset_op op);
 void kset_write(const struct kset *s, struct buf *out);
 struct kset *kset_read(const void *p, size_t n); /* NULL: damaged */

@@ -314,11 +314,13 @@ static void combined_like_plain_sets(void **unused)
 			same_as(r, id, 1, z);
 			kset_free(r);
 		}
-		struct kset *top = kset_top(a);
-		for (int k = 0; k < WORLD; k++)
-			z[k] = x[k] >= lx;
-		same_as(top, id, 1, z);
-		kset_free(top);
+		for (int level = 1; level <= lx + 1; level++) {
+			struct kset *one = level == lx ? kset_top(a) : kset_level(a, level);
+			for (int k = 0; k < WORLD; k++)
+				z[k] = x[k] >= level;
+			same_as(one, id, 1, z);
+			kset_free(one);
+		}
 		kset_free(a);
 		kset_free(b);
 	}
