@@ -210,6 +210,15 @@ static int insert(struct ingest *in, struct event *ev, enum outcome *out)
 	return CX_OK;
 }
 
+/* Whoever is bound to a unit corrects nothing of another. */
+static bool may_correct(const struct ingest *in, const struct event *old)
+{
+	const char *unit = in->head->caller.unit;
+	return in->depth > 0 || !*unit ||
+	       (old->unit.n == strlen(unit) && old->unit.p &&
+		       memcmp(old->unit.p, unit, old->unit.n) == 0);
+}
+
 /* The event that ev's whole family stands for. */
 static int find_root(struct ingest *in, struct event *ev)
 {
@@ -221,7 +230,7 @@ static int find_root(struct ingest *in, struct event *ev)
 		store_event_find(in->eng->store, ev->source, ev->corrects, &old, &in->arena, &e);
 	if (found < 0)
 		return ingest_lost(in, &e);
-	if (!found)
+	if (!found || !may_correct(in, &old))
 		return cx_errs_add(&in->errs, CX_E_INVALID_FIELD, "corrects",
 			CX_T("corrects: não existe o evento %.*s de %.*s",
 				"corrects: there is no event %.*s of %.*s"),
