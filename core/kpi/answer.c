@@ -202,67 +202,66 @@ static bool by_days(const struct measure *m)
 	return m->days && m->times > 1; /* once is once, on whatever day */
 }
 
-static void close_day(struct figure *f, const struct measure *m)
+void answer_leads(struct answer *a)
 {
-	if (!f->day)
-		return;
-	if (!f->set)
-		f->set = kset_new(m->times);
-	kset_merge(f->set, f->day);
-	kset_free(f->day);
-	f->day = NULL;
-}
-
-/* The set that ids of a day go to. */
-static struct kset *open_set(struct figure *f, const struct measure *m, int32_t day)
-{
-	if (!by_days(m)) {
-		if (!f->set)
-			f->set = kset_new(m->times);
-		return f->set;
+	const struct kpi *k = a->k;
+	a->lead = arena_alloc(&a->arena, (size_t)k->nmeasures * sizeof *a->lead + 1);
+	for (int i = 0; i < k->nmeasures; i++) {
+		const struct measure *m = &k->measures[i];
+		a->lead[i] = i;
+		for (int j = 0; j < k->nmeasures && m->set >= 0; j++) {
+			const struct measure *o = &k->measures[j];
+			if (o->set == m->set && by_days(o) == by_days(m) &&
+				o->times > k->measures[a->lead[i]].times)
+				a->lead[i] = j;
+		}
 	}
-	if (f->day && f->dayno != day)
-		close_day(f, m);
-	if (!f->day)
-		f->day = kset_new(1);
-	f->dayno = day;
-	return f->day;
 }
 
-/* The figures a set is fed to; their number. */
-static int set_targets(const struct targets *t, const struct measure *m, struct figure *f[2])
+/* The sets that ids of a measure are fed to; their number. */
+static int set_targets(
+	struct answer *a, const struct targets *t, const struct measure *m, struct kset *into[2])
 {
-	ptrdiff_t at = m - m->kpi->measures;
+	ptrdiff_t at = m - a->k->measures;
+	struct figure *f[2] = {t->group, t->all};
 	int n = 0;
-	if (t->group)
-		f[n++] = t->group + at;
-	if (t->all && (!t->group || by_days(m)))
-		f[n++] = t->all + at;
+	if (a->lead[at] != at)
+		return 0;
+	for (int i = 0; i < 2; i++) {
+		if (!f[i] || (i == 1 && t->group && !by_days(m)))
+			continue;
+		if (!f[i][at].set)
+			f[i][at].set = kset_new(m->times);
+		into[n++] = f[i][at].set;
+	}
 	return n;
 }
 
-void answer_see(
-	const struct targets *t, const struct measure *m, int32_t day, uint32_t id, uint32_t n)
+void answer_see(struct answer *a, const struct targets *t, const struct measure *m, int32_t day,
+	uint32_t id, uint32_t n)
 {
-	struct figure *f[2];
-	for (int i = set_targets(t, m, f); i-- > 0;)
-		kset_see(open_set(f[i], m, day), id, n);
-}
-
-void answer_merge(
-	const struct targets *t, const struct measure *m, int32_t day, const struct kset *set)
-{
-	struct figure *f[2];
-	for (int i = set_targets(t, m, f); i-- > 0;) {
-		struct kset *into = open_set(f[i], m, day);
-		if (m->days)
-			kset_merge_same_day(into, set);
+	struct kset *into[2];
+	for (int i = set_targets(a, t, m, into); i-- > 0;) {
+		if (by_days(m))
+			kset_see_day(into[i], day, id);
 		else
-			kset_merge(into, set);
+			kset_see(into[i], id, n);
 	}
 }
 
-/* into += from; its day is closed. */
+void answer_merge(struct answer *a, const struct targets *t, const struct measure *m, int32_t day,
+	const struct kset *set)
+{
+	struct kset *into[2];
+	for (int i = set_targets(a, t, m, into); i-- > 0;) {
+		if (by_days(m))
+			kset_merge_day(into[i], day, set);
+		else
+			kset_merge(into[i], set);
+	}
+}
+
+/* into += from */
 static int take_one(
 	struct answer *a, const struct measure *m, struct figure *into, const struct figure *from)
 {
@@ -277,14 +276,13 @@ static int take_one(
 }
 
 /* into += from, all measures or those that are not by days. */
-static int take(struct answer *a, struct figure *into, struct figure *from, bool days_too)
+static int take(struct answer *a, struct figure *into, const struct figure *from, bool days_too)
 {
 	int rc = CX_OK;
 	for (int i = 0; i < a->k->nmeasures && rc == CX_OK; i++) {
 		const struct measure *m = &a->k->measures[i];
 		if (by_days(m) && !days_too)
 			continue;
-		close_day(&from[i], m);
 		rc = take_one(a, m, &into[i], &from[i]);
 	}
 	return rc;
@@ -315,12 +313,6 @@ void answer_left_out(struct answer *a, int32_t day)
 		a->partial_in[b] = true;
 }
 
-static void close_days(const struct kpi *k, struct figure *v)
-{
-	for (int i = 0; i < k->nmeasures; i++)
-		close_day(&v[i], &k->measures[i]);
-}
-
 int answer_close(struct answer *a)
 {
 	int nm = a->k->nmeasures, rc = CX_OK;
@@ -333,12 +325,10 @@ int answer_close(struct answer *a)
 				rc = take(a, a->series + at, group->series + at, false);
 		}
 		if (!a->nbuckets) {
-			close_days(a->k, group->total);
 			rc = take(a, a->total, group->total, false);
 		}
 	}
 	for (int b = 0; b < a->nbuckets && rc == CX_OK; b++)
 		rc = take(a, a->total, a->series + (ptrdiff_t)b * nm, true);
-	close_days(a->k, a->total);
 	return rc;
 }

@@ -16,9 +16,7 @@
 
 struct figure { /* one measure, merged so far */
 	int64_t i;
-	struct kset *set; /* distinct; NULL = empty */
-	struct kset *day; /* `days`: the ids of day dayno, not yet merged into set */
-	int32_t dayno;
+	struct kset *set;  /* distinct; NULL = empty */
 	struct hist *hist; /* histogram; NULL = empty */
 };
 
@@ -56,6 +54,7 @@ struct answer {
 	int cube;                /* store_cube_id; -1: nothing was ever counted */
 	struct arena arena;      /* lives as long as the answer */
 	struct window w;
+	int *lead; /* by measure: which has its set, as its own or with more levels */
 	struct bucket *buckets;
 	int nbuckets, bucket; /* bucket: where the last day was */
 	struct figure *total, *series;
@@ -82,10 +81,11 @@ int answer_add(struct answer *a, const struct targets *t, const struct measure *
 int answer_put(struct answer *a, const struct targets *t, const struct measure *m, int64_t value);
 int answer_spread(
 	struct answer *a, const struct targets *t, const struct measure *m, const struct hist *h);
-void answer_see(
-	const struct targets *t, const struct measure *m, int32_t day, uint32_t id, uint32_t n);
-void answer_merge(
-	const struct targets *t, const struct measure *m, int32_t day, const struct kset *set);
+void answer_leads(struct answer *a); /* makes a->lead */
+void answer_see(struct answer *a, const struct targets *t, const struct measure *m, int32_t day,
+	uint32_t id, uint32_t n);
+void answer_merge(struct answer *a, const struct targets *t, const struct measure *m, int32_t day,
+	const struct kset *set);
 int answer_close(struct answer *a); /* all days are in */
 /* Adds the figures of the window from the beginning of time up to where a's begins, at the start of
  * a day; before anything is read. */

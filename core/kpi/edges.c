@@ -128,7 +128,7 @@ static int sink_see(void *ctx, const struct measure *m, int32_t day, struct str 
 	(void)e;
 	int rc = targets(s, day, group, &t);
 	if (rc == CX_OK)
-		answer_see(&t, m, day, id, 1);
+		answer_see(s->a, &t, m, day, id, 1);
 	return rc;
 }
 

@@ -85,9 +85,9 @@ static int read_set(void *ctx, int32_t day, struct str group, const void *blob, 
 		if (m->set != r->set)
 			continue;
 		if (blob)
-			answer_merge(&r->t, m, day, set);
+			answer_merge(a, &r->t, m, day, set);
 		else
-			answer_see(&r->t, m, day, id, count);
+			answer_see(a, &r->t, m, day, id, count);
 	}
 	kset_free(set);
 	return CX_OK;
@@ -211,6 +211,7 @@ int answer_begin(struct answer *a)
 	if (a->cube < 0)
 		rc = store_cube_id(a->s, a->k->plugin, a->k->cube->dims, &a->cube, a->e);
 	window_of(a->q, &a->w);
+	answer_leads(a);
 	a->total = xcalloc((size_t)a->k->nmeasures, sizeof *a->total);
 	if (rc >= 0)
 		rc = find_scanned(a);
@@ -228,7 +229,6 @@ static void figures_free(struct figure *v, size_t n)
 {
 	for (size_t i = 0; v && i < n; i++) {
 		kset_free(v[i].set);
-		kset_free(v[i].day);
 		if (v[i].hist)
 			hist_free(v[i].hist);
 		free(v[i].hist);

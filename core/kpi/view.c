@@ -12,16 +12,34 @@ static const struct figure *figures(
 	return bucket < 0 ? total : series + (ptrdiff_t)bucket * a->k->nmeasures;
 }
 
+/* Those seen at least so often, out of a set that may tell of more often too. */
+static struct kset *seen(const struct kset *set, int times, bool own)
+{
+	if (!set)
+		return kset_new(1);
+	if (own)
+		return kset_top(set);
+	struct kset *levels = kset_new(times);
+	kset_merge(levels, set);
+	if (times == 1)
+		return levels;
+	struct kset *top = kset_top(levels);
+	kset_free(levels);
+	return top;
+}
+
 /* f NULL: figures of nothing. */
-static const struct kpi_measured *measured(const struct kpi *k, const struct figure *f)
+static const struct kpi_measured *measured(const struct answer *a, const struct figure *f)
 {
 	static struct hist nothing;
+	const struct kpi *k = a->k;
 	struct kpi_measured *v = xcalloc((size_t)k->nmeasures, sizeof *v);
 	for (int i = 0; i < k->nmeasures; i++) {
 		const struct measure *m = &k->measures[i];
+		int lead = a->lead[i];
 		v[i].i = f ? f[i].i : 0;
 		if (m->kind == MEASURE_DISTINCT) {
-			v[i].set = f && f[i].set ? kset_top(f[i].set) : kset_new(1);
+			v[i].set = seen(f ? f[lead].set : NULL, m->times, lead == i);
 			v[i].i = (int64_t)kset_count(v[i].set, 1);
 		} else if (m->kind == MEASURE_HISTOGRAM) {
 			v[i].hist = f && f[i].hist ? f[i].hist : &nothing;
@@ -34,7 +52,7 @@ static const struct kpi_measured *measured(const struct kpi *k, const struct fig
 struct kpi_view *view_open(struct answer *a, struct answer_group *g, int bucket)
 {
 	struct kpi_view *v = xcalloc(1, sizeof *v);
-	*v = (struct kpi_view){.measured = measured(a->k, figures(a, g, bucket)),
+	*v = (struct kpi_view){.measured = measured(a, figures(a, g, bucket)),
 		.a = a,
 		.group = g,
 		.bucket = bucket};
@@ -88,7 +106,7 @@ static int view_move(struct kpi_view *v, struct move move, struct kpi_view **out
 		free(moved);
 		return rc;
 	}
-	moved->measured = measured(v->a->k, lens_figures(moved->lens, v->group));
+	moved->measured = measured(v->a, lens_figures(moved->lens, v->group));
 	while (first->from)
 		first = first->from;
 	moved->next = first->next;
