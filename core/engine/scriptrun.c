@@ -10,7 +10,6 @@
 #include "conf/nearest.h"
 #include "engine/files.h"
 #include "engine/reader.h"
-#include "kpi/number.h"
 #include "lua/script.h"
 
 struct run {
@@ -47,15 +46,6 @@ static int run_kpi(void *ctx, const char *id, const struct kpi_param *p, int n, 
 	if (r->past && !bounded)
 		all[n++] = (struct kpi_param){"to", end};
 	return engine_kpi(r->eng, id, all, n, r->now_ms, json, e);
-}
-
-static void figure_text(void *ctx, char *out, size_t cap, double value, bool null,
-	const char *format, int scale, const char *currency)
-{
-	char text[NUMBER_TEXT];
-	(void)ctx;
-	number_text(text, value, null, format, -1, scale, currency);
-	snprintf(out, cap, "%s", text);
 }
 
 static int usage(const char *what)
@@ -126,7 +116,7 @@ static int keep(struct run *r, const char *base, const struct buf *json, const s
 static int run(struct run *r, const char *path, const char *base, const struct buf *source)
 {
 	struct conf *c = r->eng->conf;
-	struct script_host host = {.ctx = r, .kpi = run_kpi, .text = figure_text};
+	struct script_host host = {.ctx = r, .kpi = run_kpi};
 	struct script_options opt = {.name = base,
 		.company = c->company_name,
 		.currency = c->company_currency,

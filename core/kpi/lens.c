@@ -171,7 +171,7 @@ static struct bucket *shifted_buckets(const struct kpi_view *v, int *n)
 			free(out);
 			return NULL;
 		}
-		out[(*n)++] = (struct bucket){tz_day(s.from_ms), s.from_ms, s.to_ms};
+		out[(*n)++] = (struct bucket){tz_day(s.from_ms), s.from_ms, s.to_ms, false};
 	}
 	return out;
 }

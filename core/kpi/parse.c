@@ -216,6 +216,7 @@ int kpi_query_parse(struct kpi_query *q, const struct kpi *k, const struct kpi_p
 	int given[P_COUNT] = {0};
 	memset(q, 0, sizeof *q);
 	q->known_ms = INT64_MAX;
+	q->now_ms = now_ms;
 	for (int i = 0; i < nparams; i++) {
 		int which = 0;
 		if (!utf8_ok(params[i].name, strlen(params[i].name)) ||

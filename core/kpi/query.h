@@ -27,6 +27,7 @@ struct kpi_query {
 	enum every every;
 	enum compare compare;
 	int64_t known_ms;      /* as_known; INT64_MAX = now */
+	int64_t now_ms;        /* as kpi_query_parse() was told */
 	int64_t pool;          /* groups of fewer answers are pooled; 0 = no */
 	int by[KPI_DIMS], nby; /* indexes into kpi->by */
 	struct {

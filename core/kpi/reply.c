@@ -33,6 +33,17 @@ static void write_window(struct buf *b, bool has_from, int64_t from_ms, bool has
 	jw_kstr(b, "period_text", text);
 }
 
+static void write_known(struct buf *b, int64_t ms)
+{
+	char text[NUMBER_TEXT];
+	bool given = ms != INT64_MAX;
+	write_time(b, "as_known", given, ms);
+	if (!given)
+		return;
+	number_time_text(text, ms);
+	jw_kstr(b, "as_known_text", text);
+}
+
 static void write_title(struct buf *b, const struct kpi *k)
 {
 	struct json_doc d = {0};
@@ -187,6 +198,8 @@ static void write_series(const struct writing *w, const struct shown *series)
 	for (int i = lo; i < hi; i++) {
 		jw_obj(w->b);
 		write_window(w->b, true, a->buckets[i].from_ms, true, a->buckets[i].to_ms);
+		if (a->buckets[i].cut)
+			jw_kbool(w->b, "cut", true);
 		write_figure(w, &series[i]);
 		jw_obj_end(w->b);
 	}
@@ -266,13 +279,14 @@ static void write_all(const struct writing *w, const struct kpi_query *before)
 	jw_kstr(b, "id", k->id);
 	write_title(b, k);
 	write_window(b, q->has_from, q->from_ms, q->has_to, q->to_ms);
-	write_time(b, "as_known", q->known_ms != INT64_MAX, q->known_ms);
+	write_known(b, q->known_ms);
 	jw_kstr(b, "format", w->format);
 	if (strcmp(w->format, "money") == 0) {
 		jw_kint(b, "scale", w->scale);
 		jw_kstr(b, "currency", w->currency);
 	}
 	jw_kstr(b, "better", k->better ? k->better : "higher");
+	jw_kint(b, "min_n", k->min_n ? k->min_n : w->v->a->meta->min_n);
 	write_number(b, "target", k->target, !k->has_target);
 	if (k->has_target)
 		own_text(w, "target_text", k->target, false);

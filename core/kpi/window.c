@@ -170,7 +170,9 @@ int window_buckets(const struct kpi_query *q, int32_t lo, int32_t hi, struct buc
 	*n = 0;
 	for (int32_t next, day = bucket_start(q->every, lo); day <= hi; day = next) {
 		next = bucket_next(q->every, day);
-		struct bucket b = {day, tz_day_start(day), tz_day_start(next)};
+		struct bucket b = {day, tz_day_start(day), tz_day_start(next), false};
+		b.cut = (q->has_from && b.from_ms < q->from_ms) ||
+			(q->has_to && b.to_ms > q->to_ms) || b.to_ms > q->now_ms;
 		if (q->has_from && b.from_ms < q->from_ms)
 			b.from_ms = q->from_ms;
 		if (q->has_to && b.to_ms > q->to_ms)

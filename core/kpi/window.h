@@ -47,6 +47,7 @@ bool span_move(struct span *s, const struct move *m); /* false: there is no `fro
 struct bucket {
 	int32_t first; /* its first day; it ends where the next begins */
 	int64_t from_ms, to_ms;
+	bool cut; /* by the window, or because it is not over yet */
 };
 /* The calendar's pieces over the days lo…hi, cut by the window where it has an end. -1: more than
  * SERIES_MAX. */

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "kpi/number.h"
 #include "lua/hostcall.h"
+#include "lua/textbind.h"
 
 enum { BUDGET_MS = 1000 };
 
@@ -14,15 +14,6 @@ struct work { /* of the call under way */
 	const char *options;
 	struct buf *json;
 };
-
-static int host_text(lua_State *L)
-{
-	char out[NUMBER_TEXT];
-	number_text(out, lua_tonumber(L, 1), !lua_isnumber(L, 1), luaL_optstring(L, 2, "number"),
-		-1, (int)luaL_optinteger(L, 3, 2), luaL_optstring(L, 4, ""));
-	lua_pushstring(L, out);
-	return 1;
-}
 
 /* control table, work → the chart as JSON in work->json */
 static int run(lua_State *L)
@@ -41,7 +32,6 @@ static int run(lua_State *L)
 static struct isolate *open_isolate(const struct conf *c, struct lua_fail *f)
 {
 	static const char *const chunks[] = {"stats", "common", "control", NULL};
-	static const luaL_Reg functions[] = {{"text", host_text}, {NULL, NULL}};
 	const struct isolate_limits limits = {.memory = (size_t)c->lua_memory,
 		.load_ms = BUDGET_MS,
 		.handler_ms = BUDGET_MS,
@@ -50,7 +40,7 @@ static struct isolate *open_isolate(const struct conf *c, struct lua_fail *f)
 	struct isolate *iso = isolate_new("cx", "cx/", &limits, NULL);
 	lua_State *L = isolate_state(iso);
 	cx_push_common(L, c->company_currency);
-	hostcall_functions(L, functions, NULL);
+	text_bind(L);
 	if (isolate_runtime(iso, chunks, 0, BUDGET_MS, f) == 0)
 		return iso;
 	isolate_free(iso);

@@ -7,6 +7,7 @@
 #include "base/tz.h"
 #include "lua/hostcall.h"
 #include "lua/inside.h"
+#include "lua/textbind.h"
 
 struct report {
 	struct hostcall call;
@@ -147,27 +148,14 @@ static int host_answer(lua_State *L)
 	return 0;
 }
 
-static int host_text(lua_State *L)
-{
-	struct report *r = hostcall_owner(L);
-	char out[128];
-	r->host->text(r->host->ctx, out, sizeof out, lua_tonumber(L, 1), !lua_isnumber(L, 1),
-		luaL_optstring(L, 2, "number"), (int)luaL_optinteger(L, 3, 2),
-		luaL_optstring(L, 4, ""));
-	lua_pushstring(L, out);
-	return 1;
-}
-
 static void push_host(lua_State *L, struct report *r)
 {
 	static const luaL_Reg functions[] = {{"section", host_section}, {"block", host_block},
 		{"failed", host_failed}, {"kpi", host_kpi}, {"json", host_json},
 		{"answer", host_answer}, {NULL, NULL}};
-	static const luaL_Reg text[] = {{"text", host_text}, {NULL, NULL}};
 	cx_push_common(L, r->opt->currency);
 	hostcall_functions(L, functions, r);
-	if (r->host->text)
-		hostcall_functions(L, text, r);
+	text_bind(L);
 	lua_pushinteger(L, r->opt->as_of_ms);
 	lua_setfield(L, -2, "as_of");
 	lua_pushstring(L, r->opt->company ? r->opt->company : "");
@@ -181,7 +169,7 @@ static int load_script(struct isolate *iso, struct report *r, const char *file, 
 	size_t len, char *title, size_t cap, struct lua_fail *f)
 {
 	lua_State *L = isolate_state(iso);
-	static const char *const chunks[] = {"stats", "common", "report", NULL};
+	static const char *const chunks[] = {"stats", "common", "control", "reply", "report", NULL};
 	int ms = r->opt->limits.load_ms;
 	push_host(L, r);
 	if (isolate_runtime(iso, chunks, 2, ms, f) < 0) /* 1: check, 2: run */

@@ -16,9 +16,6 @@ struct script_host {
 	/* r:kpi: query parameters → the reply's JSON (query.h), on the script's snapshot. */
 	int (*kpi)(void *ctx, const char *id, const struct kpi_param *p, int n, struct buf *json,
 		struct cx_err *e);
-	/* The figure as people read it (number.h); NULL: the figures stay numbers. */
-	void (*text)(void *ctx, char *out, size_t cap, double value, bool null, const char *format,
-		int scale, const char *currency);
 };
 
 struct script_options {

@@ -145,7 +145,7 @@ static void what_a_reply_says(void **unused)
 	kpis[0]->title = xstrdup("{\"pt-BR\":\"Vendas\",\"en\":\"Sales\"}");
 	kpis[0]->interval = 1;
 	kpis[0]->nmeasures = 5;
-	ok(kpi_query_parse(&q, kpis[0], p, 4, 0, &err));
+	ok(kpi_query_parse(&q, kpis[0], p, 4, at("2018-02-01"), &err));
 	buf_clear(&answer);
 	ok(kpi_query_run(store, kpis[0], &q, &money, &meta, &answer, &err));
 /* clang-format off */
@@ -165,7 +165,7 @@ static void what_a_reply_says(void **unused)
 		"\"to\":\"2018-01-04T00:00:00-02:00\","
 		"\"period_text\":\"2 Jan 2018 – 3 Jan 2018\",\"as_known\":null,"
 		"\"format\":\"money\",\"scale\":2,"
-		"\"currency\":\"BRL\",\"better\":\"higher\",\"target\":null,\"value\":100," IV TEXTS("R$1.00")
+		"\"currency\":\"BRL\",\"better\":\"higher\",\"min_n\":10,\"target\":null,\"value\":100," IV TEXTS("R$1.00")
 		MEASURES(2, 2, 100, 1, 1)
 		",\"definition\":{\"plugin\":\"p\",\"version\":\"1.0.0\",\"hash\":\"\"},"
 		"\"series\":[{" DAY2 "\"value\":100," IV TEXTS("R$1.00")

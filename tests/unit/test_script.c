@@ -17,32 +17,35 @@ static int host_kpi(void *ctx, const char *id, const struct kpi_param *p, int n,
 	struct cx_err *e)
 {
 	(void)ctx;
-	bool by = false;
+	bool by = false, every = false;
 	asked[0] = 0;
 	for (int i = 0; i < n; i++) {
 		size_t at = strlen(asked);
 		snprintf(asked + at, sizeof asked - at, "%s=%s;", p[i].name, p[i].value);
 		by = by || strcmp(p[i].name, "by") == 0;
+		every = every || strcmp(p[i].name, "every") == 0;
 	}
 	if (strcmp(id, "nps") != 0)
 		return cx_fail(e, CX_E_NOT_FOUND, NULL, "no KPI \"%s\"", id);
 	buf_puts(json,
 		"{\"id\":\"nps\",\"title\":\"NPS\",\"format\":\"points\",\"value\":41,\"low\":36,"
-		"\"high\":46,\"note\":null,\"text\":\"41\",\"measures\":{\"answers\":960}");
+		"\"high\":46,\"low_text\":\"36\",\"high_text\":\"46\",\"note\":null,"
+		"\"text\":\"41\",\"measures\":{\"answers\":960},\"min_n\":10");
 	if (by)
 		buf_puts(json,
 			",\"groups\":[{\"by\":{\"unit\":\"b07\"},\"value\":-12,\"text\":\"-12\","
 			"\"measures\":{\"answers\":9}},{\"by\":{\"unit\":null},\"value\":null,"
 			"\"text\":\"-\",\"measures\":{\"answers\":0}}]");
-	buf_puts(json, "}");
+	static const int weeks[] = {40, 41, 39, 40, 42, 40, 41, 39, 40, 80, 1};
+	if (every)
+		buf_puts(json, ",\"series\":[");
+	for (int i = 0; every && i < 11; i++)
+		buf_printf(json,
+			"%s{\"from\":\"2026-01-%02dT00:00:00-03:00\",\"value\":%d,\"text\":\"%d\"%"
+			"s}",
+			i ? "," : "", i + 1, weeks[i], weeks[i], i == 10 ? ",\"cut\":true" : "");
+	buf_puts(json, every ? "]}" : "}");
 	return CX_OK;
-}
-
-static void host_text(void *ctx, char *out, size_t cap, double value, bool null, const char *format,
-	int scale, const char *currency)
-{
-	(void)ctx, (void)scale, (void)currency;
-	snprintf(out, cap, "%s<%g%s>", format, value, null ? " null" : "");
 }
 
 struct ran {
@@ -53,7 +56,7 @@ struct ran {
 
 static struct ran run(const char *script)
 {
-	struct script_host host = {NULL, host_kpi, host_text};
+	struct script_host host = {NULL, host_kpi};
 	struct script_options opt = {.name = "monthly",
 		.company = "Nexo",
 		.currency = "BRL",
@@ -92,7 +95,7 @@ static void a_report(void **state)
 	has(r.json.p, "{\"kind\":\"text\",\"text\":\"De Nexo em 2026-03-31\"}");
 	has(r.json.p, "{\"by\":{\"unit\":null},\"measures\":{\"answers\":0},\"text\":\"-\","
 		      "\"value\":null}");
-	has(r.json.p, "\"text\":\"points<36>960\"");
+	has(r.json.p, "\"text\":\"36960\"");
 	has(r.json.p, "{\"kind\":\"table\",\"columns\":[\"A\",\"Bê\"],\"rows\":[[\"ação\",1],["
 		      "\"x\",22]]}");
 	has(r.json.p, "{\"kind\":\"table\",\"columns\":[\"n\",\"unit\"],\"rows\":[[1,\"a\"]]}");
@@ -172,6 +175,38 @@ static void scripts_compute(void **state)
 	ran_free(&r);
 }
 
+static void replies_can_be_asked_on(void **state)
+{
+	(void)state;
+	struct ran r = run("return cx.script { run = function(r)\n"
+			   "local s = r:kpi('nps', { last = '6mo' }):signal()\n"
+			   "return { rule = s.rule, value = s.value, from = s.from } end }");
+	assert_int_equal(r.rc, 0);
+	has(asked, "every=week;");
+	has(asked, "last=6mo;");
+	assert_string_equal(
+		r.json.p, "{\"from\":\"2026-01-10T00:00:00-03:00\",\"rule\":1,\"value\":80}");
+	ran_free(&r);
+	r = run("return cx.script { run = function(r)\n"
+		"r:chart(r:kpi('nps', { every = 'week' }):control())\n"
+		"r:text(r:number(-1234.5, 'number') .. ' ' .. r:number({ amount = 199, currency = "
+		"'BRL' })"
+		" .. ' ' .. r:date('2026-11-12') .. ' ' .. r:period('2026-05-21', '2026-11-21')) "
+		"end }");
+	assert_int_equal(r.rc, 0);
+	has(r.json.p, "{\"kind\":\"chart\",\"chart\":{\"baseline\":10,");
+	has(r.text.p, "10/01/2026   80  fora dos limites\n11/01/2026    1  período incompleto\n");
+	has(r.text.p, "\ncentro 44, limites 29 a 60\n");
+	has(r.text.p, "−1.234,5 R$\u00a01,99 12/11/2026 21/05/2026 a 20/11/2026\n");
+	ran_free(&r);
+	r = run("return cx.script { run = function(r) r:table(r:kpi('nps', { by = 'unit' "
+		"}):rank()) "
+		"end }");
+	assert_int_equal(r.rc, 0);
+	has(r.text.p, "posição");
+	ran_free(&r);
+}
+
 static void mistakes(void **state)
 {
 	(void)state;
@@ -192,9 +227,11 @@ static void mistakes(void **state)
 		{"return cx.script { run = function(r) local m = cx.money('1.999') end }",
 			"cx.money: \"1.999\" is not an amount in BRL", 1},
 		{"return cx.script { run = function(r) r:chart() end }",
-			"r:chart is not available in this version", 1},
-		{"return cx.script { run = function(r) local x = r:kpi('nps'):signal() end }",
-			"kpi:signal is not available in this version", 1},
+			"r:chart: a chart of kpi:control()", 1},
+		{"return cx.script { run = function(r) r:sql() end }",
+			"r:sql is not available in this version", 1},
+		{"return cx.script { run = function(r) local x = r:kpi('nps'):rank() end }",
+			"kpi:rank: ask with by", 1},
 		{"return cx.script { run = function(r) r:grpah() end }", "r has no \"grpah\"", 1},
 		{"return cx.script {", "unexpected symbol near <eof>", -1}};
 	cx_lang = CX_EN;
@@ -215,6 +252,6 @@ int main(void)
 		cmocka_unit_test(query_is_passed_on), cmocka_unit_test(parts_fail_in_their_place),
 		cmocka_unit_test(a_stopped_script_leaves_what_it_made),
 		cmocka_unit_test(a_table_is_its_own_answer), cmocka_unit_test(scripts_compute),
-		cmocka_unit_test(mistakes)};
+		cmocka_unit_test(replies_can_be_asked_on), cmocka_unit_test(mistakes)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

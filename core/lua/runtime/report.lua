@@ -4,7 +4,7 @@
 --         script is stopped is kept.
 -- Errors: a part that fails becomes an error block in its place; r:kpi raises in the script.
 -- Library functions are captured here: a script may do to its own globals what it likes.
-local host, _, common = ...
+local host, _, common, _, replies = ...
 local type, next, error, tostring, pcall, ipairs = type, next, error, tostring, pcall, ipairs
 local setmetatable, math_type = setmetatable, math.type
 local format, rep, sub, match, concat, sort = string.format, string.rep, string.sub, string.match,
@@ -29,10 +29,7 @@ end
 local function cell_text(v)
   if v == nil or v == null then return "—" end
   if type(v) == "boolean" then return v and t("sim", "yes") or t("não", "no") end
-  if math_type(v) == "float" then
-    if host.text then return host.text(v, "number") end
-    return format("%.10g", v)
-  end
+  if math_type(v) then return host.text(v, "number") end
   return tostring(v)
 end
 
@@ -107,68 +104,10 @@ local function add_table(columns, rows)
 end
 
 ---------------------------------------------------------------------------------------------- kpi
-local function with_texts(reply, of)
-  if host.text then
-    for _, name in ipairs { "low", "high", "change" } do
-      local v = reply[name]
-      if type(v) == "number" then
-        reply[name .. "_text"] = host.text(v, of.format, of.scale, of.currency)
-      end
-    end
-    if reply.text == nil then
-      reply.text = host.text(reply.value, of.format, of.scale, of.currency)
-    end
-  end
-  for _, part in ipairs { "groups", "series" } do
-    local list = reply[part]
-    if type(list) == "table" then
-      for i = 1, #list do with_texts(list[i], of) end
-    end
-  end
-  if type(reply.previous) == "table" then with_texts(reply.previous, of) end
-  return reply
-end
-
--- What a reply will be able to do; it is data all the same.
-local Reply = { __name = "cx.kpi", __metatable = false, __index = function(_, name)
-  if name == "signal" or name == "rank" or name == "control" then
-    error(format(t("kpi:%s não está disponível nesta versão", "kpi:%s is not available in this version"), name), 2)
-  end
-end }
-
-local asked = {} -- dimensions each reply was asked by
-
-local function query_kpi(id, query)
-  local reply = host.kpi(id, query)
-  local by, names = type(query) == "table" and query.by or nil, {}
-  if type(by) == "string" then
-    for name in by:gmatch("[^,]+") do names[#names + 1] = name end
-  elseif type(by) == "table" then
-    for i, name in ipairs(by) do names[i] = name end
-  end
-  asked[reply] = names
-  return setmetatable(with_texts(reply, reply), Reply)
-end
-
--- In Lua a null is not there; in the report it is said.
-local function with_nulls(reply)
-  local names = asked[reply]
-  local function figures(list)
-    for _, v in ipairs(list or {}) do
-      if v.value == nil then v.value = null end
-      for i = 1, v.by and #names or 0 do
-        if v.by[names[i]] == nil then v.by[names[i]] = null end
-      end
-      figures(v.series)
-    end
-  end
-  figures { reply }
-  figures(reply.groups)
-  return reply
-end
+local asked, query_kpi, with_nulls = replies.asked, replies.ask, replies.with_nulls
 
 local function figure(v)
-  return v.text or cell_text(v.value)
+  return v.text or v.note_text or cell_text(v.value)
 end
 
 local function interval(v)
@@ -176,12 +115,12 @@ local function interval(v)
   return v.low_text .. t(" a ", " to ") .. v.high_text
 end
 
-local function day_of(time) return time and sub(time, 1, 10) or "…" end
+local function day_of(time) return time and host.day_text(time) or "…" end
 
 -- Groups, else the series, else the one figure, as columns and rows.
 local function kpi_rows(reply)
   local columns, rows, any = {}, {}, false
-  local names = reply.groups and asked[reply] or {}
+  local names = reply.groups and asked[reply].by or {}
   local list = reply.groups or reply.series or { reply }
   for i = 1, #names do columns[i] = names[i] end
   if not reply.groups and reply.series then columns[1] = t("de", "from") end
@@ -200,6 +139,13 @@ local function kpi_rows(reply)
     rows[i] = row
   end
   if any then columns[n + 2] = t("intervalo 95 %", "95 % interval") end
+  local notes = false
+  for i, v in ipairs(list) do
+    local note = v.text and v.note_text or ""
+    rows[i][#columns + 1] = note
+    notes = notes or note ~= ""
+  end
+  if notes then columns[#columns + 1] = t("nota", "note") end
   return columns, rows
 end
 
@@ -271,7 +217,7 @@ end
 
 ------------------------------------------------------------------------------------------------- r
 local used = false
-local later = { chart = 1, sql = 1, propose = 1, plans = 1, verdict = 1, overdue = 1, record = 1 }
+local later = { sql = 1, propose = 1, plans = 1, verdict = 1, overdue = 1, record = 1 }
 
 -- Runs one part; its failure is a block in its place.
 local function part(f)
@@ -333,6 +279,39 @@ function methods:kpis(list)
   for _, message in ipairs(failures) do host.failed(message) end
   return self
 end
+
+-- A control chart (kpi:control()): its points, limits and signals.
+local function chart_text(chart)
+  local rows = {}
+  for i, p in ipairs(chart.points) do
+    local said = {}
+    for k, rule in ipairs(p.signals) do said[k] = replies.charts.rule_text(rule) end
+    if p.cut then said[#said + 1] = t("período incompleto", "incomplete period") end
+    rows[i] = { day_of(p.from), figure(p), concat(said, ", ") }
+  end
+  local out = table_text({ t("de", "from"), chart.title or chart.id, t("sinal", "signal") }, rows)
+  if not chart.center_text then return out end
+  return out .. format(t("\ncentro %s, limites %s a %s\n", "\ncenter %s, limits %s to %s\n"), chart.center_text,
+    chart.lower_text, chart.upper_text)
+end
+
+function methods:chart(chart)
+  part(function()
+    if type(chart) ~= "table" or type(chart.points) ~= "table" then
+      error(t("r:chart: um gráfico de kpi:control()", "r:chart: a chart of kpi:control()"), 0)
+    end
+    host.block('{"kind":"chart","chart":' .. json(chart) .. "}", chart_text(chart))
+  end)
+  return self
+end
+
+-- Numbers and dates as people read them (number.h).
+function methods.number(_, v, as, decimals)
+  if type(v) == "table" then return host.text(v.amount, "money", nil, v.currency) end
+  return host.text(v, as, nil, nil, decimals)
+end
+function methods.date(_, time) return host.day_text(time) end
+function methods.period(_, from, to) return host.period_text(from, to) end
 
 function methods.day(_, time)
   return host.day(time or host.as_of)
