@@ -26,7 +26,13 @@ static const struct cli_option kpi_options[] = {
 	{"every", "PERIOD", "série por day, week, month, quarter ou year",
 		"a series by day, week, month, quarter or year"},
 	{"by", "DIMS", "grupos, por exemplo unit,channel", "groups, for example unit,channel"},
-	{"where", "DIM:VALUE", "só estes (pode repetir)", "only these (may be repeated)"}, {0}};
+	{"where", "DIM:VALUE", "só estes (pode repetir)", "only these (may be repeated)"},
+	{"compare", "WITH", "com o período anterior (previous) ou um ano antes (year)",
+		"with the period before (previous) or a year before (year)"},
+	{"as-known", "T", "como se sabia no instante T", "as it was known at T"},
+	{"pool", "N", "junta num só os grupos com menos de N respostas",
+		"makes one of the groups of fewer than N answers"},
+	{0}};
 
 static const struct cli_option call_options[] = {
 	{"type", "T", "Content-Type do corpo (padrão: application/json)",
@@ -66,10 +72,16 @@ const struct cli_command cli_commands[] = {
 		"indicadores: todos numa tabela, ou um com série e grupos",
 		"KPIs: all in a table, or one with series and groups",
 		"Sem ID nem janela: os últimos 12 meses. Com ID e sem janela: tudo.\n"
-		"cxd kpi nps --last 6mo --every month --by unit",
+		"Uma data é seu primeiro instante; --to não entra na conta.\n"
+		"cxd kpi nps --last 6mo --every month --by unit\n"
+		"cxd kpi nps --from 2018-01-01 --to 2018-07-01 --compare previous --by unit "
+		"--pool 30",
 		"Without ID and window: the last 12 months. With ID and without window: "
 		"everything.\n"
-		"cxd kpi nps --last 6mo --every month --by unit"},
+		"A date is its first instant; --to is left out.\n"
+		"cxd kpi nps --last 6mo --every month --by unit\n"
+		"cxd kpi nps --from 2018-01-01 --to 2018-07-01 --compare previous --by unit "
+		"--pool 30"},
 	{"call", "METHOD PATH [JSON|@FILE|-]", 2, 3, CONF_NEEDED, cmd_call, call_options,
 		"chama a API, como curl", "calls the API, like curl",
 		"cxd call POST /v1/events @evento.json\ncxd call GET '/v1/events?limit=5'\n"
