@@ -1,78 +1,4 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include "base/tz.h"
-#include "store/driver.h"
-#include "store/store.h"
-
-static char dir[64];
-static struct store *s;
-static struct cx_err e;
-
-#define OK(call)                                                                                   \
-	do {                                                                                       \
-		if ((call) != CX_OK)                                                               \
-			fail_msg("%s: %s", #call, e.msg);                                          \
-	} while (0)
-
-static int make(void **state)
-{
-	(void)state;
-	strcpy(dir, "/tmp/cxd-store-XXXXXX");
-	assert_non_null(mkdtemp(dir));
-	cx_lang = CX_EN;
-	OK(store_open(&s, "sqlite:", dir, STORE_WRITE, &e));
-	return 0;
-}
-
-static int clear(void **state)
-{
-	char cmd[100];
-	(void)state;
-	store_close(s);
-	s = NULL;
-	snprintf(cmd, sizeof cmd, "rm -r %s", dir);
-	return system(cmd);
-}
-
-static struct str text(const char *p)
-{
-	return (struct str){p, (uint32_t)strlen(p)};
-}
-
-static struct event event(int64_t seq, const char *id)
-{
-	return (struct event){.seq = seq,
-		.id = text(id),
-		.source = STR("till"),
-		.type_name = seq % 2 ? STR("nps.answered") : STR("order.made"),
-		.time = STR("2026-03-02T10:00:00-03:00"),
-		.time_ms = 1000 * seq,
-		.recorded_ms = 7,
-		.unit = STR("b07"),
-		.data = STR("{\"score\":9,\"paid\":{\"amount\":5,\"currency\":\"USD\"}}"),
-		.digest = "0123456789abcde",
-		.job = 42};
-}
-
-static void add(int from, int to)
-{
-	char id[20];
-	for (int i = from; i <= to; i++) {
-		snprintf(id, sizeof id, "e%d", i);
-		struct event ev = event(i, id);
-		OK(store_event_add(s, &ev, &e));
-	}
-}
+#include "store_fixture.h"
 
 static void an_event_is_stored_once(void **state)
 {
@@ -587,6 +513,7 @@ int main(void)
 		T(events_are_found_by_place), T(a_type_has_a_view), T(cells_are_kept), T(sets_fold),
 		T(plugins_are_kept), T(tokens_and_answers_are_kept), T(marks_nest),
 		T(a_reader_sees_one_state), T(a_newer_schema_is_refused), T(upkeep),
-		T(a_long_reader_does_not_hold_the_writer_up), T(callbacks_may_read_too)};
+		T(a_long_reader_does_not_hold_the_writer_up), T(callbacks_may_read_too),
+		T(families_are_kept), T(candidates_come_best_first), T(days_are_marked)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
