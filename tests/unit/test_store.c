@@ -513,7 +513,6 @@ int main(void)
 		T(events_are_found_by_place), T(a_type_has_a_view), T(cells_are_kept), T(sets_fold),
 		T(plugins_are_kept), T(tokens_and_answers_are_kept), T(marks_nest),
 		T(a_reader_sees_one_state), T(a_newer_schema_is_refused), T(upkeep),
-		T(a_long_reader_does_not_hold_the_writer_up), T(callbacks_may_read_too),
-		T(families_are_kept), T(candidates_come_best_first), T(days_are_marked)};
+		T(a_long_reader_does_not_hold_the_writer_up), T(callbacks_may_read_too)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
