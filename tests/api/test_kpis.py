@@ -192,3 +192,91 @@ def test_list_and_unknown(cxd):
     assert rows["visit-nps"]["events"] == ["visit.rated"] and rows["visit-nps"]["by"] == ["unit", "channel"]
     status, reply = cxd.get("/v1/kpis/nothing")
     assert (status, reply["code"]) == (404, "not_found")
+
+
+PULSE = """
+cx.plugin { name = "pulse", version = "1.0.0", api = 1 }
+cx.event "pulse.answered" { fields = { happy = cx.boolean { required = true } } }
+local function kpi(id, options)
+  local k = { format = "%", better = "higher", by = { "unit" },
+    measures = { answers = cx.count("pulse.answered"), happy = cx.count("pulse.answered", function(e) return e.happy end) },
+    formula = function(m) return 100 * m.happy / m.answers end,
+    interval = function(m) return cx.stats.percent(cx.stats.wilson(m.happy, m.answers)) end }
+  for name, value in pairs(options) do k[name] = value end
+  cx.kpi(id)(k)
+end
+kpi("happy", { min_n = 8, target = 60 })
+kpi("culture", { suppress = 5 })
+"""
+JANUARY, FEBRUARY = "from=2026-01-01&to=2026-02-01", "from=2026-02-01&to=2026-03-01"
+
+
+@pytest.fixture(scope="module")
+def pulse(tmp_path_factory):
+    answers = {"01": {"a": (20, 5), "b": (10, 5), "c": (3, 3)},
+               "02": {"a": (40, 38), "b": (12, 5), "c": (4, 1), "d": (30, 3)}}  # n, happy
+    with Host(tmp_path_factory.mktemp("pulse"), plugins={"pulse": PULSE}) as host:
+        events = [{"id": f"{month}{unit}{i}", "source": "/pulse", "type": "pulse.answered", "unit": unit,
+                   "time": f"2026-{month}-10T12:00:00-03:00", "data": {"happy": i < happy}}
+                  for month, units in answers.items() for unit, (n, happy) in units.items() for i in range(n)]
+        status, reply = host.post("\n".join(json.dumps(e) for e in events), NDJSON)
+        assert status == 200 and not reply["rejected"], reply
+        yield host
+
+
+def groups_of(reply, dim="unit"):
+    return {g["by"][dim]: g for g in reply["groups"]}
+
+
+def test_the_window_before_and_its_verdict(pulse):
+    reply = pulse.kpi("happy", FEBRUARY + "&by=unit&compare=previous")
+    assert reply["previous"]["from"].startswith("2026-01-01") and reply["previous"]["to"] == reply["from"]
+    assert (reply["previous"]["measures"], reply["measures"]) == ({"answers": 33, "happy": 13}, {"answers": 86, "happy": 47})
+    assert reply["change"] == reply["value"] - reply["previous"]["value"] and reply["verdict"] == "not_proven"
+    units = groups_of(reply)
+    assert units["a"]["verdict"] == "better" and units["a"]["p"] < 0.05 and units["a"]["test"]
+    assert units["c"]["verdict"] == units["d"]["verdict"] == "few_data"
+    assert units["c"]["note"] == "few_answers" and units["d"]["previous"]["note"] == "no_data"
+    gone = groups_of(pulse.kpi("happy", "from=2026-03-01&to=2026-04-01&by=unit&compare=previous"))
+    assert gone["d"]["value"] is None and gone["d"]["previous"]["measures"]["answers"] == 30
+    for query in ("compare=previous", JANUARY + "&compare=before", "from=2026-01-01&compare=year"):
+        status, problem = pulse.get(f"/v1/kpis/happy?{query}")
+        assert (status, problem["field"]) == (400, "compare")
+
+
+def test_places_are_as_far_apart_as_intervals_prove(pulse):
+    reply = pulse.kpi("happy", FEBRUARY + "&by=unit")
+    units = groups_of(reply)
+    assert {u: (g["rank"]["best"], g["rank"]["worst"], g["rank"]["of"]) for u, g in units.items() if "rank" in g} == {
+        "a": (1, 1, 3), "b": (2, 3, 3), "d": (2, 3, 3)}
+    assert reply["target"] == 60 and reply["better"] == "higher" and reply["n"] == 86
+    assert reply["low"] < reply["value"] < reply["high"]
+
+
+def test_small_groups_are_pooled_exactly(pulse):
+    reply = pulse.kpi("happy", FEBRUARY + "&by=unit&pool=15")
+    units = groups_of(reply)
+    assert set(units) == {"a", "d", "…"} and units["…"]["measures"] == {"answers": 16, "happy": 6}
+    assert [p["by"]["unit"] for p in units["…"]["pooled"]] == ["b", "c"] and "rank" not in units["…"]
+    for query, field in (("pool=15", "pool"), ("by=unit&pool=x", "pool")):
+        status, problem = pulse.get(f"/v1/kpis/happy?{query}")
+        assert (status, problem["field"]) == (400, field)
+
+
+def test_suppressed_also_when_asked_in_parts(pulse):
+    whole = pulse.kpi("culture", FEBRUARY + "&by=unit")
+    hidden = {u for u, g in groups_of(whole).items() if g["note"] == "suppressed"}
+    assert hidden == {"b", "c"} and whole["measures"]["answers"] == 86  # c, and the smallest other
+    for unit in "abcd":
+        part = pulse.kpi("culture", FEBRUARY + f"&where=unit:{unit}")
+        assert (part["note"] == "suppressed") == (unit in hidden)
+        if unit in hidden:
+            assert part["value"] is None and not {"measures", "n", "low", "high"} & set(part)
+            assert part["text"] in ("protegido (n<5)", "protected (n<5)")
+    assert pulse.get("/v1/kpis/culture/explain")[0] != 200  # its events would tell them
+
+
+def test_as_known_takes_an_instant(pulse):
+    assert pulse.kpi("happy", JANUARY + "&as_known=2020-01-01")["note"] == "no_data"
+    assert pulse.kpi("happy", JANUARY + "&as_known=2099-01-01T10:00")["measures"]["answers"] == 33
+    assert pulse.get("/v1/kpis/happy?as_known=soon")[1]["field"] == "as_known"
