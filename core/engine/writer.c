@@ -17,7 +17,9 @@ enum {
 	CHECKPOINT_FORCED = 64 << 20,
 	FOLD_MANY = 2048,
 	FOLD_MOST = 4096,
-	FEEDS_BEHIND = 200000 /* events: what readers add up themselves at most */
+	FEEDS_BEHIND = 200000,  /* events: what readers add up themselves at most */
+	MEND_BUSY_US = 1000000, /* while jobs keep coming, a day is counted again so often */
+	MEND_SHARE = 10         /* at most, and for a tenth of the time */
 };
 
 struct writer {
@@ -25,10 +27,11 @@ struct writer {
 	struct ingest in;
 	struct batch *batch;
 	struct buf input, output;
-	size_t taken; /* bytes of input whose frames are in the batch */
-	bool settled; /* idle work found nothing more to do */
-	int64_t fed;  /* the last event whose source was taken in */
-	bool more;    /* the batch was full before the input was empty */
+	size_t taken;                  /* bytes of input whose frames are in the batch */
+	bool settled;                  /* idle work found nothing more to do */
+	int64_t mend_us, mend_busy_us; /* the next day is counted again no sooner; when busy */
+	int64_t fed;                   /* the last event whose source was taken in */
+	bool more;                     /* the batch was full before the input was empty */
 	bool stop;
 };
 
@@ -54,6 +57,7 @@ static int take(struct writer *w)
 static int mend(struct writer *w, struct cx_err *e)
 {
 	const struct engine *eng = w->eng;
+	int64_t from = clock_mono_us(), now;
 	int rc = 0;
 	for (int i = 0; i < eng->set.n && rc == 0; i++) {
 		struct plugin *p = eng->set.v[i];
@@ -61,6 +65,9 @@ static int mend(struct writer *w, struct cx_err *e)
 			rc = cells_mend(
 				w->in.cells, p->cubes, p->ncubes, eng->conf->company_currency, e);
 	}
+	now = clock_mono_us();
+	w->mend_us = rc == 1 ? now + MEND_SHARE * (now - from) : now;
+	w->mend_busy_us = w->mend_us > now + MEND_BUSY_US ? w->mend_us : now + MEND_BUSY_US;
 	return rc;
 }
 
@@ -99,10 +106,25 @@ static void idle_work(struct writer *w)
 		return;
 	blame_phase(w->eng->blame, BLAME_CHECKPOINT);
 	int folded = in_a_batch(w, "folding sets", fold);
-	int mended = in_a_batch(w, "counting a day again", mend);
+	bool later = clock_mono_us() < w->mend_us; /* then it is looked for more */
+	int mended = later || in_a_batch(w, "counting a day again", mend);
 	int fed = in_a_batch(w, "folding sources", fold_feeds);
 	w->settled = !folded && !mended && !fed;
 	store_checkpoint(w->eng->store, 1 << 20, false);
+	blame_phase(w->eng->blame, BLAME_IDLE);
+}
+
+/* Between batches that leave no idle moment. */
+static void busy_work(struct writer *w)
+{
+	struct store *s = w->eng->store;
+	if (store_checkpoint(s, CHECKPOINT_FORCED, true) < 0 ||
+		store_checkpoint(s, CHECKPOINT_BYTES, false) < 0)
+		log_warn("checkpoint failed; the log grows until one succeeds");
+	if (clock_mono_us() < w->mend_busy_us)
+		return;
+	blame_phase(w->eng->blame, BLAME_CHECKPOINT);
+	in_a_batch(w, "counting a day again", mend);
 	blame_phase(w->eng->blame, BLAME_IDLE);
 }
 
@@ -126,10 +148,8 @@ static int loop(struct writer *w)
 			return 1;
 		if (idle && !got && !w->stop)
 			idle_work(w);
-		else if (!idle &&
-			 (store_checkpoint(w->eng->store, CHECKPOINT_FORCED, true) < 0 ||
-				 store_checkpoint(w->eng->store, CHECKPOINT_BYTES, false) < 0))
-			log_warn("checkpoint failed; the log grows until one succeeds");
+		else if (!idle)
+			busy_work(w);
 	}
 	log_plugin_dropped(true);
 	return 0;

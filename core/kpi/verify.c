@@ -283,8 +283,8 @@ int kpi_verify(struct store *s, const struct cube *c, const struct kpi_host *hos
 	struct verify v = {.s = s, .c = c, .host = host, .differs = differs, .ctx = ctx, .e = e};
 	v.dictionary = dictionary_new(s);
 	v.now = standing_new(s, INT64_MAX);
-	v.none = new_cell(&v, (struct cell_at){0});
-	v.stored = new_cell(&v, (struct cell_at){0})->value;
+	v.none = new_cell(&v, (struct cell_at){.group = STR("")});
+	v.stored = new_cell(&v, v.none->at)->value;
 	int rc = store_spoilt_days(s, c->id, INT32_MIN, INT32_MAX, note_spoilt, &v, e);
 	if (rc >= 0)
 		rc = walk_log(&v);

@@ -98,10 +98,6 @@ static void open_cells(int64_t max_groups)
 
 static void open_again(int64_t max_groups)
 {
-	cells_free(cells);
-	cells = NULL;
-	if (store)
-		store_close(store);
 	ok(store_open(&store, url, dir, STORE_WRITE, &err));
 	ok(store_begin(store, &err));
 	ok(kpi_cubes_bind(store, cubes, ncubes, &err));
@@ -268,9 +264,7 @@ static void dump(struct buf *out)
 	char query[64];
 	assert_int_equal(sqlite3_open(url + strlen("sqlite:"), &db), SQLITE_OK);
 	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
-		snprintf(query, sizeof query, "SELECT * FROM %s ORDER BY 1, 2, 3", tables[i]);
-		if (i == 3)
-			snprintf(query, sizeof query, "SELECT * FROM day_spoilt ORDER BY 1, 2");
+		snprintf(query, sizeof query, "SELECT * FROM %s ORDER BY 1, 2", tables[i]);
 		assert_int_equal(sqlite3_prepare_v2(db, query, -1, &st, NULL), SQLITE_OK);
 		while (sqlite3_step(st) == SQLITE_ROW)
 			for (int c = 0; c < sqlite3_column_count(st); c++)
@@ -433,7 +427,7 @@ static void an_empty_cell_stays(void **unused)
 {
 	(void)unused;
 	open_store(100);
-	kpi->measures[PEOPLE].shared = true; /* nothing here that spoils a day */
+	kpi->measures[PEOPLE].shared = true; /* so that nothing spoils a day */
 	begin();
 	add(fact(0, 1, 1, 60));
 	struct fact f = fact(1, 2, 1, 70);
@@ -454,9 +448,7 @@ static void days_that_learned_late(void **unused)
 	begin();
 	struct fact f = fact(0, 1, 1, 1);
 	add(f); /* known at once */
-	commit();
 	assert_int_equal(known_since(INT64_MIN), 0);
-	begin();
 	f = fact(0, 1, 1, 1);
 	f.recorded = day0 + DAY_MS; /* the first instant after it */
 	add(f);
@@ -465,7 +457,6 @@ static void days_that_learned_late(void **unused)
 	add(f);
 	commit();
 	assert_int_equal(known_since(day0 + DAY_MS), 1);
-	assert_int_equal(known_since(day0 + DAY_MS + 1), 0);
 	begin();
 	f = fact(3, 2, 1, 1);
 	f.corrects = 3; /* of day 1, in which nothing stands now */
@@ -481,6 +472,7 @@ static void days_that_learned_late(void **unused)
 static void mending_is_all_or_nothing(void **unused)
 {
 	struct buf was = {0}, is = {0};
+	int64_t n;
 	(void)unused;
 	open_store(100);
 	begin();
@@ -508,7 +500,6 @@ static void mending_is_all_or_nothing(void **unused)
 	same_as_the_log();
 	assert_int_equal(mend_all(), 1);
 	assert_int_equal(store_crashed(store, "k", "xbig", 52, &err), 1);
-	int64_t n;
 	ok(store_excluded(store, "k", INT32_MIN, INT32_MAX, &n, &err));
 	assert_int_equal(n, 1); /* what raised then does not raise now */
 	same_as_the_log();
@@ -542,8 +533,8 @@ static void too_many_values(void **unused)
 	assert_int_equal(n, 1);
 	assert_int_equal(totals().spread, HIST_VALUES_MAX);
 	assert_int_equal(spoilt(), 0);
-	begin(); /* now the other has room */
-	ev.seq = 5;
+	begin();
+	ev.seq = 5; /* now the other has room */
 	v->i = 12;
 	ok(cells_tally(cells, &kpi->measures[SPREAD], &ev, -1, day0, &err));
 	commit();
@@ -562,10 +553,9 @@ static void a_broken_row_of_the_log_refuses_nothing(void **unused)
 			add(fact(i % 4, i % 2, i + batch * 7, 1));
 		commit();
 	}
-	store_close(store);
-	store = NULL;
 	cells_free(cells);
 	cells = NULL;
+	store_close(store);
 	sql("UPDATE set_log SET value = CAST(x'00' || substr(value, 2) AS BLOB) WHERE seq = 2");
 	open_again(100);
 	begin();
