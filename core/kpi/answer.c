@@ -288,6 +288,11 @@ static int take(struct answer *a, struct figure *into, const struct figure *from
 	return rc;
 }
 
+int answer_take(struct answer *a, struct figure *into, const struct figure *from)
+{
+	return take(a, into, from, true);
+}
+
 int answer_carry(struct answer *a, const struct answer *from)
 {
 	struct answer_group *g;

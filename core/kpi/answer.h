@@ -28,6 +28,7 @@ struct kpi_view { /* tests of lua/ make one of measured alone */
 	struct kpi_view *from; /* the view it was moved from, and how; NULL: not moved */
 	struct move move;
 	struct lens *lens;     /* moved: NULL = nothing there */
+	struct figure *own;    /* figures made for this view */
 	struct kpi_view *next; /* of those moved from the first, which closes them */
 };
 struct lens { /* to the answer over a moved window, or to a bucket of one over several */
@@ -35,7 +36,8 @@ struct lens { /* to the answer over a moved window, or to a bucket of one over s
 	int asked; /* the bucket of the query that was moved here, -1 the whole window */
 	struct answer *a;
 	int bucket;
-	bool shared; /* its groups are the query's too */
+	struct running *run; /* running.c, in place of a: all time before a bucket */
+	bool shared;         /* its groups are the query's too */
 };
 struct answer_group {
 	struct str key;          /* of the asked dimensions */
@@ -69,6 +71,7 @@ struct answer {
 	struct moved **moved; /* lens.c: answers over moved windows; lenses: the ways to them */
 	int nmoved, cap_moved;
 	struct pmap lenses;
+	struct running *running;
 };
 
 /* The accumulators that a day and group of cells feeds; NULL both if the filters leave it out. */
@@ -90,6 +93,9 @@ int answer_close(struct answer *a); /* all days are in */
 /* Adds the figures of the window from the beginning of time up to where a's begins, at the start of
  * a day; before anything is read. */
 int answer_carry(struct answer *a, const struct answer *from);
+int answer_take(
+	struct answer *a, struct figure *into, const struct figure *from); /* into += from */
+void figures_free(struct figure *v, size_t n);
 int answer_bucket(struct answer *a, int32_t day);    /* -1: none */
 void answer_left_out(struct answer *a, int32_t day); /* an event of a scanned piece */
 
@@ -110,6 +116,8 @@ int answer_partial(struct answer *a, int bucket, bool *yes);
 /* view.c: one figure as a formula sees it. g NULL: all; bucket -1: the whole window. A formula that
  * moves the window may find groups that only the other window has: they are appended to a->groups,
  * with figures of nothing. */
+const struct figure *answer_figures(
+	const struct answer *a, const struct answer_group *g, int bucket);
 struct kpi_view *view_open(struct answer *a, struct answer_group *g, int bucket);
 void view_close(struct kpi_view *v);
 
@@ -121,6 +129,19 @@ int lens_find(const struct kpi_view *v, struct lens **out);
 void lens_share(struct answer *a, struct lens *l);
 int lenses_partial(struct answer *a, int asked, bool *yes);
 void lenses_free(struct answer *a);
+/* An answer over [from, to), or from the beginning of time, of the query's measures, groups and
+ * filters; by buckets if they are given (and then it owns them). */
+int lens_read(struct answer *a, const struct span *span, struct bucket *buckets, int nbuckets,
+	struct answer **out);
+
+/* running.c: all time before each bucket of a series, kept as what each adds to the one before. 1
+ * *out, 0 the view is no such series. */
+int running_open(const struct kpi_view *v, struct running **out);
+int running_figures(
+	struct running *r, const struct answer_group *g, int bucket, struct figure *out);
+void running_share(struct running *r);
+int running_partial(struct running *r, int bucket, bool *yes);
+void running_free(struct answer *a);
 
 /* edges.c: the pieces of a->w that no cell answers. */
 int answer_scan(struct answer *a);

@@ -1,6 +1,7 @@
 /* Answers over the windows that formulas move theirs to, read once each for all groups. A series
  * that is shifted is read in one go where its buckets still meet at days; one from the beginning of
- * time takes up the latest there is that ends sooner, and reads on from there. */
+ * time takes up the latest there is that ends sooner, and reads on from there. All time before each
+ * bucket of a series is running.c's. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,11 +52,10 @@ static uint32_t hash_of(const struct lens *l)
 	return hash_bytes(v, sizeof v, 0);
 }
 
-static void keep_lens(
-	struct answer *a, const struct span *span, int asked, struct moved *m, int bucket)
+static void keep_lens(struct answer *a, struct lens lens)
 {
 	struct lens *l = arena_alloc(&a->arena, sizeof *l);
-	*l = (struct lens){.span = *span, .asked = asked, .a = &m->a, .bucket = bucket};
+	*l = lens;
 	uint32_t h = hash_of(l);
 	if (!pmap_find(&a->lenses, h, same_lens, l))
 		pmap_add(&a->lenses, h, l);
@@ -115,7 +115,9 @@ static int check_groups(struct answer *a, const struct answer *from)
 void lens_share(struct answer *a, struct lens *l)
 {
 	struct answer_group *g;
-	for (int i = 0; i < l->a->ngroups && !l->shared; i++)
+	if (l->run)
+		running_share(l->run);
+	for (int i = 0; l->a && i < l->a->ngroups && !l->shared; i++)
 		answer_group_of(a, l->a->groups[i]->key, &g);
 	l->shared = true;
 }
@@ -133,26 +135,27 @@ static int read_it(struct answer *a, struct moved *m, const struct moved *base)
 	return rc < 0 ? rc : check_groups(a, &m->a);
 }
 
-static int open_one(struct answer *a, const struct span *span, int asked)
+int lens_read(struct answer *a, const struct span *span, struct bucket *buckets, int nbuckets,
+	struct answer **out)
 {
 	struct moved *base = !span->has_from && span->has_to ? latest_before(a, span->to_ms) : NULL;
-	int rc = CX_OK;
 	if (base && base->span.to_ms == span->to_ms) {
-		keep_lens(a, span, asked, base, -1);
+		*out = &base->a;
 		return CX_OK;
 	}
 	struct moved *m = make(a, span);
+	m->a.buckets = buckets;
+	m->a.nbuckets = nbuckets;
 	if (base) {
 		m->q.has_from = true;
 		m->q.from_ms = base->span.to_ms;
 	}
-	rc = read_it(a, m, base);
+	*out = &m->a;
+	int rc = read_it(a, m, base);
 	if (rc >= 0 && !span->has_from) {
 		rc = answer_partial(&m->a, -1, &m->a.partial);
 		m->a.partial = m->a.partial || (base && base->a.partial);
 	}
-	if (rc >= 0)
-		keep_lens(a, span, asked, m, -1);
 	return rc < 0 ? rc : CX_OK;
 }
 
@@ -189,16 +192,37 @@ static int open_series(const struct kpi_view *v)
 		return 0;
 	span.from_ms = buckets[0].from_ms;
 	span.to_ms = buckets[n - 1].to_ms;
-	struct moved *m = make(a, &span);
-	m->a.buckets = buckets;
-	m->a.nbuckets = n;
-	int rc = read_it(a, m, NULL);
+	struct answer *moved;
+	int rc = lens_read(a, &span, buckets, n, &moved);
 	for (int i = 0; i < a->nbuckets && rc >= 0; i++) {
 		struct span s = lens_span(v, i);
 		if (!is_empty(&s))
-			keep_lens(a, &s, i, m, at++);
+			keep_lens(a,
+				(struct lens){.span = s, .asked = i, .a = moved, .bucket = at++});
 	}
 	return rc < 0 ? rc : 1;
+}
+
+/* 1 done, 0 not such a series. */
+static int open_running(const struct kpi_view *v, const struct lens *key)
+{
+	struct lens l = *key;
+	if (v->bucket < 0 || l.span.has_from)
+		return 0;
+	int rc = running_open(v, &l.run);
+	if (rc == 1)
+		keep_lens(v->a, l);
+	return rc;
+}
+
+static int open_one(struct answer *a, const struct lens *key)
+{
+	struct lens l = *key;
+	l.bucket = -1;
+	int rc = lens_read(a, &l.span, NULL, 0, &l.a);
+	if (rc >= 0)
+		keep_lens(a, l);
+	return rc;
 }
 
 int lens_find(const struct kpi_view *v, struct lens **out)
@@ -214,7 +238,9 @@ int lens_find(const struct kpi_view *v, struct lens **out)
 		return CX_OK;
 	int rc = open_series(v);
 	if (rc == 0)
-		rc = open_one(a, &key.span, v->bucket);
+		rc = open_running(v, &key);
+	if (rc == 0)
+		rc = open_one(v->a, &key);
 	*out = rc < 0 ? NULL : pmap_find(&a->lenses, h, same_lens, &key);
 	return rc < 0 ? rc : CX_OK;
 }
@@ -223,7 +249,10 @@ int lenses_partial(struct answer *a, int asked, bool *yes)
 {
 	for (size_t i = 0; i < a->lenses.cap && !*yes; i++) {
 		const struct lens *l = a->lenses.v[i];
-		int rc = l && l->asked == asked ? answer_partial(l->a, l->bucket, yes) : CX_OK;
+		int rc = CX_OK;
+		if (l && l->asked == asked)
+			rc = l->run ? running_partial(l->run, asked, yes)
+				    : answer_partial(l->a, l->bucket, yes);
 		if (rc < 0)
 			return rc;
 	}
@@ -232,6 +261,7 @@ int lenses_partial(struct answer *a, int asked, bool *yes)
 
 void lenses_free(struct answer *a)
 {
+	running_free(a);
 	for (int i = 0; i < a->nmoved; i++) {
 		answer_free(&a->moved[i]->a);
 		free(a->moved[i]);

@@ -225,7 +225,7 @@ int answer_begin(struct answer *a)
 	return rc;
 }
 
-static void figures_free(struct figure *v, size_t n)
+void figures_free(struct figure *v, size_t n)
 {
 	for (size_t i = 0; v && i < n; i++) {
 		kset_free(v[i].set);

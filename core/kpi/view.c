@@ -5,7 +5,7 @@
 #include "base/buf.h"
 
 /* The figures of one group and bucket, one per measure. */
-static const struct figure *figures(
+const struct figure *answer_figures(
 	const struct answer *a, const struct answer_group *g, int bucket)
 {
 	const struct figure *total = g ? g->total : a->total, *series = g ? g->series : a->series;
@@ -52,7 +52,7 @@ static const struct kpi_measured *measured(const struct answer *a, const struct 
 struct kpi_view *view_open(struct answer *a, struct answer_group *g, int bucket)
 {
 	struct kpi_view *v = xcalloc(1, sizeof *v);
-	*v = (struct kpi_view){.measured = measured(a, figures(a, g, bucket)),
+	*v = (struct kpi_view){.measured = measured(a, answer_figures(a, g, bucket)),
 		.a = a,
 		.group = g,
 		.bucket = bucket};
@@ -65,6 +65,7 @@ void view_close(struct kpi_view *v)
 		struct kpi_view *next = v->next;
 		for (int i = 0; i < v->a->k->nmeasures; i++)
 			kset_free(v->measured[i].set);
+		figures_free(v->own, (size_t)v->a->k->nmeasures);
 		free((void *)(uintptr_t)v->measured);
 		free(v);
 		v = next;
@@ -78,14 +79,23 @@ const struct kpi_measured *kpi_view_measured(const struct kpi_view *v)
 	return v->measured;
 }
 
-static const struct figure *lens_figures(const struct lens *l, const struct answer_group *g)
+/* The figures that a moved view shows; NULL: there is nothing. */
+static int moved_figures(struct kpi_view *v, const struct figure **out)
 {
+	struct lens *l = v->lens;
+	const struct answer_group *g = v->group;
+	*out = NULL;
 	if (!l)
-		return NULL;
-	if (!g)
-		return figures(l->a, NULL, l->bucket);
-	g = answer_group_find(l->a, g->key);
-	return g ? figures(l->a, g, l->bucket) : NULL;
+		return CX_OK;
+	if (l->run) {
+		*out = v->own = xcalloc((size_t)v->a->k->nmeasures, sizeof *v->own);
+		return running_figures(l->run, g, v->bucket, v->own);
+	}
+	if (g)
+		g = answer_group_find(l->a, g->key);
+	if (g || !v->group)
+		*out = answer_figures(l->a, g, l->bucket);
+	return CX_OK;
 }
 
 static int view_move(struct kpi_view *v, struct move move, struct kpi_view **out, struct cx_err *e)
@@ -99,14 +109,18 @@ static int view_move(struct kpi_view *v, struct move move, struct kpi_view **out
 	struct kpi_view *moved = xcalloc(1, sizeof *moved);
 	*moved = (struct kpi_view){
 		.a = v->a, .group = v->group, .bucket = v->bucket, .from = v, .move = move};
+	const struct figure *f = NULL;
 	int rc = lens_find(moved, &moved->lens);
+	if (rc >= 0)
+		rc = moved_figures(moved, &f);
 	if (rc < 0) {
 		if (e && e != v->a->e)
 			*e = *v->a->e;
+		figures_free(moved->own, (size_t)v->a->k->nmeasures);
 		free(moved);
 		return rc;
 	}
-	moved->measured = measured(v->a, lens_figures(moved->lens, v->group));
+	moved->measured = measured(v->a, f);
 	while (first->from)
 		first = first->from;
 	moved->next = first->next;
