@@ -1,33 +1,37 @@
--- The last six months in one page: the figures, NPS by store against the chain, and by month.
+-- The last six months in one page: the figures against the six months before, NPS by store against
+-- the chain, and by month and week.
 --   cxd run six-months --as-of 2026-11-01
 
 local LAST <const> = "6mo"
+local VERDICTS <const> = {
+  better = "melhorou", worse = "piorou", not_proven = "não comprovado", few_data = "poucos dados",
+}
 
-local function date(time) return (time:gsub("^(%d+)-(%d+)-(%d+).*$", "%3/%2/%1")) end
+local function figure(reply) return reply.text or "sem dados" end
+
+local function interval(reply)
+  return reply.low_text and ("%s a %s"):format(reply.low_text, reply.high_text) or ""
+end
+
+-- Against the six months before.
+local function change(reply)
+  local verdict = VERDICTS[reply.verdict] or ""
+  if not reply.change_text then return verdict end
+  return verdict == "" and reply.change_text or ("%s (%s)"):format(reply.change_text, verdict)
+end
 
 -- The store's interval against the chain's value.
-local function verdict(group, chain)
+local function against(group, chain)
   if group.note == "few_answers" then           -- shown, not judged
-    return ("poucas respostas (n=%d)"):format(group.measures.answers)
-  elseif not group.low or not chain then
-    return "poucos dados"
+    return ("poucas respostas (%s)"):format(group.n_text)
+  elseif not group.low then
+    return "sem dados"
   elseif group.low > chain then
     return "acima da rede"
   elseif group.high < chain then
     return "abaixo da rede"
   end
   return "não comprovado"
-end
-
-local function thousands(n)
-  return (tostring(n):reverse():gsub("(%d%d%d)", "%1."):reverse():gsub("^%.", ""))
-end
-
-local function figure(reply) return reply.text or "sem dados" end
-
-local function interval(reply)
-  if not reply.low_text then return "" end
-  return ("%s a %s"):format(reply.low_text, reply.high_text)
 end
 
 -- Judged stores by value, then those with few answers; equal ones by name.
@@ -45,32 +49,32 @@ local function ranked(groups)
 end
 
 local function summary(r)
-  local nps = r:kpi("nps", { last = LAST })
-  local revenue = r:kpi("revenue", { last = LAST })
-  local ticket = r:kpi("average-ticket", { last = LAST })
-  local rate = r:kpi("complaints-per-1000-orders", { last = LAST })
+  local query = { last = LAST, compare = "previous" }
+  local nps, revenue = r:kpi("nps", query), r:kpi("revenue", query)
+  local ticket, rate = r:kpi("average-ticket", query), r:kpi("complaints-per-1000-orders", query)
   if not nps.value then
     r:text("Sem dados: nenhuma pesquisa respondida nos últimos seis meses.")
     return nps
   end
-  local said = "De %s até a véspera de %s, %s clientes responderam: NPS %s (%s). O faturamento "
-    .. "foi de %s, com ticket médio de %s. Houve %s reclamações por mil pedidos."
-  r:text(said:format(date(nps.from), date(nps.to), thousands(nps.measures.answers), figure(nps),
-    interval(nps), figure(revenue), figure(ticket), figure(rate)))
+  local said = "De %s, %s respostas: NPS %s (%s), %s contra os seis meses anteriores. O faturamento "
+    .. "foi de %s, com ticket médio de %s. Houve %s reclamações por mil pedidos, %s."
+  r:text(said:format(nps.period_text, r:number(nps.measures.answers, "integer"), figure(nps),
+    interval(nps), change(nps), figure(revenue), figure(ticket), figure(rate), change(rate)))
   return nps
 end
 
 local function stores(r, chain)
-  local groups = ranked(r:kpi("nps", { last = LAST, by = { "unit" } }).groups)
+  local reply = r:kpi("nps", { last = LAST, by = { "unit" }, compare = "previous" })
   local rows, below = {}, {}
-  for i, g in ipairs(groups) do
+  for i, g in ipairs(ranked(reply.groups)) do
     local unit = g.by.unit or "sem unidade"
-    local said = verdict(g, chain)
+    local said = against(g, chain)
     if said == "abaixo da rede" then below[#below + 1] = unit end
-    rows[i] = { unit, figure(g), interval(g), thousands(g.measures.answers), said }
+    rows[i] = { unit, figure(g), interval(g), r:number(g.measures.answers, "integer"),
+      g.rank and g.rank.text or "", said, change(g) }
   end
-  r:table { columns = { "Unidade", "NPS", "Intervalo de 95 %", "Respostas", "Contra a rede" },
-    rows = rows }
+  r:table { columns = { "Unidade", "NPS", "Intervalo de 95 %", "Respostas", "Posição",
+    "Contra a rede", "Seis meses antes" }, rows = rows }
   if #below == 0 then
     r:text("Nenhuma unidade está comprovadamente abaixo da rede.")
   else
@@ -86,7 +90,8 @@ local function months(r, where)
   local rows = {}
   for i, month in ipairs(nps.series) do
     rows[i] = { (month.from:gsub("^(%d+)-(%d+).*$", "%2/%1")), figure(month),
-      thousands(month.measures.answers), figure(rate.series[i]), figure(orders.series[i]) }
+      r:number(month.measures.answers, "integer"), figure(rate.series[i]),
+      figure(orders.series[i]) }
   end
   r:table { columns = { "Mês", "NPS", "Respostas", "Reclamações por mil", "Pedidos" }, rows = rows }
 end
@@ -107,6 +112,7 @@ return cx.script {
       r:section("Mês a mês: " .. unit)
       months(r, { unit = unit })
     end
+    r:section("NPS semana a semana"):chart(nps:control())
     r:section("Motivos")
     r:table(r:kpi("voices", { last = LAST, by = { "reason" } }))
   end,

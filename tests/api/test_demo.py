@@ -69,6 +69,24 @@ def test_figures_equal_a_count_by_sql(demo):
     assert (june["measures"]["buyers"], june["value"]) == (again[0], 100 * again[1] / again[0])
 
 
+def test_what_was_known_on_a_day(demo):
+    """ba-01 was offline from 9 to 13 March: on the 12th nobody knew what its tills had sold."""
+    days = ("--from", "2026-03-09", "--to", "2026-03-12", "--where", "unit:ba-01", "--where", "channel:loja", "--json")
+    now = json.loads(demo.cli("kpi", "orders", *days)[0])["measures"]["placed"]
+    with demo:
+        def known(day):
+            query = f"from=2026-03-09&to=2026-03-12&where=unit:ba-01&where=channel:loja&as_known={day}"
+            return demo.get(f"/v1/kpis/orders?{query}")[1]["measures"]["placed"]
+        assert now > 20 and [known("2026-03-12"), known("2026-03-14"), known("2026-03-15")] == [0, 0, now]
+
+
+@pytest.mark.parametrize("unit, verdict", [("rj-02", "worse"), ("pr-01", "better"), ("mg-01", "not_proven")])
+def test_a_change_is_proven_or_not(demo, unit, verdict):
+    with demo:
+        nps = demo.get(f"/v1/kpis/nps?from=2026-05-01&to=2026-11-01&compare=previous&where=unit:{unit}")[1]
+    assert nps["verdict"] == verdict and nps["previous"]["from"].startswith("2025-11-01"), nps
+
+
 def test_parts_make_the_whole(demo):
     args = ("--from", "2025-11-01", "--to", "2026-12-01", "--json")
     whole = json.loads(demo.cli("kpi", "nps", *args)[0])
@@ -109,6 +127,12 @@ def test_what_the_daemon_says_is_what_the_command_line_says(demo):
         assert [demo.cli("kpi", "nps", "--by", "unit", "--every", "quarter", "--from", "2025-11-01", "--json")[0],
                 demo.cli("run", "six-months", "--as-of", "2026-10-31", "--json")[0]] == alone
         assert json.loads(demo.cli("import", "demo", "--json")[0])["new"] == 0
+
+
+@pytest.mark.parametrize("plugin", ["sales", "voc"])
+def test_the_plugins_it_builds_on_pass_their_own_tests(demo, plugin):
+    out = demo.cli("test", ROOT / "plugins" / plugin)[0]
+    assert re.search(r"^[1-9]\d* passed, 0 failed$", out, re.M), out
 
 
 def test_nothing_differs_from_the_log(demo):
