@@ -69,6 +69,17 @@ def test_figures_equal_a_count_by_sql(demo):
     assert (june["measures"]["buyers"], june["value"]) == (again[0], 100 * again[1] / again[0])
 
 
+def test_the_cohort_of_r3_equals_a_count_by_sql(demo):
+    """First purchase in the three months from 3 March, 90 days before June to August; another day's by the end of August."""
+    with contextlib.closing(sqlite3.connect(f"file:{next(demo.data.glob('*.db'))}?mode=ro", uri=True)) as c:
+        new, back = c.execute("""with bought as (select distinct subject, date(time_ms / 1000 - 3 * 3600, 'unixepoch') as day from ev_order_placed
+                where subject is not null and time_ms < 1788231600000),
+            person as (select min(day) as first, count(*) as days from bought group by subject)
+            select count(*), sum(days > 1) from person where first >= '2026-03-03' and first < '2026-06-03'""").fetchone()
+    r3 = json.loads(demo.cli("kpi", "repeat-rate-r3", "--from", "2026-06-01", "--to", "2026-09-01", "--json")[0])
+    assert (r3["n"], r3["value"]) == (new, 100 * back / new) and new > 1000
+
+
 def test_what_was_known_on_a_day(demo):
     """ba-01 was offline from 9 to 13 March: on the 12th nobody knew what its tills had sold."""
     days = ("--from", "2026-03-09", "--to", "2026-03-12", "--where", "unit:ba-01", "--where", "channel:loja", "--json")
