@@ -107,6 +107,106 @@ static struct lattice_cell *to_hide(const struct lattice *l, int line)
 	return least ? least : nothing ? nothing : sum->hidden ? NULL : sum;
 }
 
+/* ---- squares: a figure of few answers, another hidden one in each of its lines, and the one at
+ * the opposite corner. Whatever its value, the four can be shifted against each other with every
+ * sum the same; without one, adding and taking away whole lines can tell it although no single line
+ * does */
+
+enum { LINE_LOOKED_AT = 64 };
+
+static int line_of(const struct lattice *l, const struct lattice_cell *c, int axis)
+{
+	struct lattice_cell up = *c;
+	int axes = l->ndims + 1;
+	if (axis < l->ndims)
+		up.el[axis] = (struct str){0};
+	else
+		up.bucket = -1;
+	const struct lattice_cell *sum = lattice_find(l, up.el, up.bucket);
+	return sum && l->parts[sum->at * axes + axis] ? sum->at * axes + axis : -1;
+}
+
+/* The others of a line, hidden ones only or all; their number. */
+static int others(const struct lattice *l, const struct lattice_cell *c, int line, bool all,
+	struct lattice_cell *out[LINE_LOOKED_AT])
+{
+	int axes = l->ndims + 1, n = 0;
+	struct lattice_cell *sum = l->cells[line / axes];
+	if (sum != c && sum->hidden)
+		out[n++] = sum;
+	for (int i = l->parts[line] - 1; i >= 0 && n < LINE_LOOKED_AT;
+		i = l->next[i * axes + line % axes] - 1)
+		if (l->cells[i] != c && (all || l->cells[i]->hidden))
+			out[n++] = l->cells[i];
+	return n;
+}
+
+static struct lattice_cell *corner(
+	const struct lattice *l, const struct lattice_cell *a, int x, const struct lattice_cell *b)
+{
+	struct lattice_cell at = *b; /* with the place of a along x */
+	if (x < l->ndims)
+		at.el[x] = a->el[x];
+	else
+		at.bucket = a->bucket;
+	return lattice_find(l, at.el, at.bucket);
+}
+
+/* Is there a square of hidden ones? Else the one that hides least, of all: hide. */
+static bool square(const struct lattice *l, const struct lattice_cell *c, int x, int y, bool all,
+	struct lattice_cell *hide[3])
+{
+	struct lattice_cell *a[LINE_LOOKED_AT], *b[LINE_LOOKED_AT];
+	int line_x = line_of(l, c, x), line_y = line_of(l, c, y);
+	double least = 0;
+	hide[0] = NULL;
+	if (line_x < 0 || line_y < 0)
+		return true;
+	int na = others(l, c, line_x, all, a), nb = others(l, c, line_y, all, b);
+	for (int i = 0; i < na; i++) {
+		for (int j = 0; j < nb; j++) {
+			struct lattice_cell *d = corner(l, a[i], x, b[j]);
+			if (!d)
+				continue;
+			double n = (a[i]->hidden ? 0 : a[i]->n + 1) +
+				   (b[j]->hidden ? 0 : b[j]->n + 1) + (d->hidden ? 0 : d->n + 1);
+			if (n == 0)
+				return true;
+			if (!hide[0] || n < least) {
+				hide[0] = a[i];
+				hide[1] = b[j];
+				hide[2] = d;
+				least = n;
+			}
+		}
+	}
+	return false;
+}
+
+static bool square_up(struct lattice *l, bool series_too)
+{
+	struct lattice_cell *hide[3];
+	bool changed = false;
+	int axes = l->ndims + series_too;
+	for (int i = 0; i < l->n; i++) {
+		const struct lattice_cell *c = l->cells[i];
+		if (c->n <= 0 || c->n >= l->least || (c->bucket >= 0 && !series_too))
+			continue;
+		for (int x = 0; x < axes; x++) {
+			for (int y = x + 1; y < axes; y++) {
+				if (square(l, c, x, y, false, hide))
+					continue;
+				if (!hide[0] && square(l, c, x, y, true, hide))
+					continue;
+				for (int k = 0; k < 3 && hide[0]; k++)
+					hide[k]->hidden = true;
+				changed = changed || hide[0];
+			}
+		}
+	}
+	return changed;
+}
+
 static bool settle(struct lattice *l, bool series_too)
 {
 	int axes = l->ndims + 1;
@@ -127,9 +227,9 @@ static bool settle(struct lattice *l, bool series_too)
 void lattice_settle(struct lattice *l)
 {
 	link_lines(l);
-	while (settle(l, false)) /* first what is the same with any `every` */
+	while (settle(l, false) || square_up(l, false)) /* first what is so with any `every` */
 		;
-	while (settle(l, true))
+	while (settle(l, true) || square_up(l, true))
 		;
 }
 

@@ -3,9 +3,10 @@
  * Flow:   lattice_add() each figure, sums before their parts → lattice_settle() → lattice_find().
  * A line is a figure and the parts it is the sum of along one dimension (or along the series). In
  * every line with something hidden at least two are, and the hidden parts rest on at least as many
- * answers as the KPI asks for: the smallest others are hidden until that holds. As this does not
+ * answers as the KPI asks for: the smallest others are hidden until that holds, and until each
+ * figure of few answers stands in a square of hidden ones. As this does not
  * depend on what is asked, one question cannot be held against another over the same window. Not
- * guarded against: windows that differ by a little.
+ * guarded against: windows that differ by a little, and sums over three dimensions at once.
  * Owns:   zeroed it is empty. Pure. */
 #ifndef CX_KPI_LATTICE_H
 #define CX_KPI_LATTICE_H
