@@ -1,6 +1,7 @@
 """Corrections and latest/first, as a client sees them: what stands counts, the rest stays in the log."""
 import json
 import os
+import re
 import signal
 import time
 
@@ -152,6 +153,44 @@ def test_a_new_choice_is_made_up_for_from_the_log(shop):
     shop.cli("verify")
     post(shop, answer("y", 0, data={"order": "o2"}))
     shop.cli("verify")
+
+
+def test_a_choice_by_a_field_that_is_derived_later(shop):
+    post(shop, *(answer(f"e{i}", i % 11, data={"order": f"o{i % 6}"}) for i in range(12)))
+    assert shop.stop() == 0
+    half = SHOP.replace("""{ "app", "store" } } }""", """{ "app", "store" } },
+  derive = { half = cx.text(function(e) return e.order and e.order:sub(2, 2) < "3" and "low" or nil end) } }""")
+    shop.write_plugin("shop", half.replace('first = { "order" }', 'first = { "half" }'))
+    shop.start()
+    # Of the six with half = low the first by time, ties by the least id: e0. The others count by themselves.
+    assert figures(shop, "last-score")["first"] == 0 + 3 + 4 + 5 + 9 + 10 + 0
+    post(shop, answer("a", 7, day=1, data={"order": "o1"}))
+    assert figures(shop, "last-score")["first"] == 7 + 3 + 4 + 5 + 9 + 10 + 0
+    shop.cli("verify")
+
+
+def test_a_choice_that_was_out_of_use_for_a_while(shop):
+    post(shop, answer("a", 1, day=1, data={"order": "o"}))
+    for plugin, event in ((re.sub(r'cx.kpi "last-score".*?\nend }?\n|cx.kpi "last-score" .*?m.answers end }\n', "", SHOP, flags=re.S),
+                           answer("b", 9, day=5, data={"order": "o", "answered": "2026-03-05T10:00:00Z"})),
+                          (SHOP, answer("c", 4, day=3, data={"order": "o", "answered": "2026-03-03T10:00:00Z"}))):
+        assert shop.stop() == 0
+        shop.write_plugin("shop", plugin)
+        shop.start()
+        assert (shop.get("/v1/kpis/last-score")[0] == 404) == (plugin != SHOP)
+        post(shop, event)
+    assert figures(shop, "last-score") == {"answers": 1, "total": 9, "first": 1}
+    shop.cli("verify")
+
+
+def test_who_is_bound_to_a_unit_corrects_nothing_of_another(shop):
+    secret = shop.cli("token", "add", "till", "--level", "frontline", "--unit", "u1")[0]
+    token = {"Authorization": "Bearer " + secret.split()[0]}
+    post(shop, answer("a", 9, unit="u1"), answer("b", 9, unit="u2"))
+    assert shop.post(answer("a1", 2, corrects="a"), headers=token)[0] == 201
+    status, reply = shop.post(answer("b1", 2, corrects="b"), headers=token)
+    assert (status, reply["code"], reply["field"]) == (422, "invalid_field", "corrects")
+    assert figures(shop)["total"] == 11
 
 
 def test_emitted_facts_are_corrected_not_doubled(shop):
