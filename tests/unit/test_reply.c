@@ -441,13 +441,22 @@ static int rnd(int n)
 	return (int)(seed >> 16) % n;
 }
 
-static void fill_units(void)
+/* Tables that two hidden figures in every line do not protect. */
+static const int hard[5][U - 1][C - 1] = {
+	{{9, 6, 12}, {4, 0, 0}, {2, 3, 12}, {25, 6, 3}, {12, 5, 2}},
+	{{4, 6, 9}, {6, 6, 0}, {4, 0, 3}, {0, 0, 3}, {25, 0, 6}},
+	{{0, 0, 25}, {6, 4, 6}, {6, 5, 6}, {3, 0, 1}, {5, 0, 5}},
+	{{4, 1, 6}, {0, 3, 5}, {25, 4, 0}, {3, 3, 5}, {0, 0, 2}},
+	{{5, 25, 25}, {0, 3, 0}, {0, 0, 2}, {12, 25, 0}, {0, 0, 3}},
+};
+
+static void fill_units(int round)
 {
 	static const int sizes[] = {0, 0, 1, 2, 3, 4, 5, 6, 9, 12, 25};
 	memset(truth, 0, sizeof truth);
 	for (int u = 1; u < U; u++) {
 		for (int c = 1; c < C; c++) {
-			int n = sizes[rnd(11)];
+			int n = round < 5 ? hard[round][u - 1][c - 1] : sizes[rnd(11)];
 			if (n)
 				answers("2018-02-10 10:00", u == U - 1 ? NONE : u - 1,
 					c == C - 1 ? NONE : c - 1, n, 50);
@@ -465,10 +474,10 @@ static void fill_units(void)
 static void nothing_small_is_told(void **unused)
 {
 	(void)unused;
-	for (int round = 0; round < 60; round++) {
+	for (int round = 0; round < 40; round++) {
 		start();
 		kpis[0]->suppress = 5;
-		fill_units();
+		fill_units(round);
 		interrogate(NULL, 0, 0);
 		interrogate("unit", 0, 0);
 		interrogate("channel", 0, 0);
