@@ -137,8 +137,9 @@ int lens_read(struct answer *a, const struct span *span, struct bucket *buckets,
 /* running.c: all time before each bucket of a series, kept as what each adds to the one before. 1
  * *out, 0 the view is no such series. */
 int running_open(const struct kpi_view *v, struct running **out);
-int running_figures(
-	struct running *r, const struct answer_group *g, int bucket, struct figure *out);
+/* Until the next call; *own: made for the caller. */
+int running_figures(struct running *r, const struct answer_group *g, int bucket,
+	const struct figure **f, struct figure **own);
 void running_share(struct running *r);
 int running_partial(struct running *r, int bucket, bool *yes);
 void running_free(struct answer *a);

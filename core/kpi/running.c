@@ -108,7 +108,8 @@ static int read_rest(struct running *r, int bucket)
 	return lens_read(r->a, &span, NULL, 0, &r->rest[bucket]);
 }
 
-int running_figures(struct running *r, const struct answer_group *g, int bucket, struct figure *out)
+int running_figures(struct running *r, const struct answer_group *g, int bucket,
+	const struct figure **f, struct figure **own)
 {
 	size_t nm = (size_t)r->a->k->nmeasures;
 	int rc = read_rest(r, bucket);
@@ -122,11 +123,12 @@ int running_figures(struct running *r, const struct answer_group *g, int bucket,
 	}
 	for (; r->taken < r->upto[bucket] && rc >= 0; r->taken++)
 		rc = add(r, r->sum, r->more, g, r->taken);
-	if (rc >= 0)
-		rc = answer_take(r->a, out, r->sum);
-	if (rc >= 0 && r->rest[bucket])
-		rc = add(r, out, r->rest[bucket], g, -1);
-	return rc;
+	*f = r->sum;
+	if (rc < 0 || !r->rest[bucket])
+		return rc;
+	*f = *own = xcalloc(nm, sizeof **own);
+	rc = answer_take(r->a, *own, r->sum);
+	return rc < 0 ? rc : add(r, *own, r->rest[bucket], g, -1);
 }
 
 static void share(struct answer *a, const struct answer *from)

@@ -87,10 +87,8 @@ static int moved_figures(struct kpi_view *v, const struct figure **out)
 	*out = NULL;
 	if (!l)
 		return CX_OK;
-	if (l->run) {
-		*out = v->own = xcalloc((size_t)v->a->k->nmeasures, sizeof *v->own);
-		return running_figures(l->run, g, v->bucket, v->own);
-	}
+	if (l->run)
+		return running_figures(l->run, g, v->bucket, out, &v->own);
 	if (g)
 		g = answer_group_find(l->a, g->key);
 	if (g || !v->group)

@@ -1,6 +1,6 @@
 /* Windows that formulas move: shift, before and chains of them, for totals, series and groups, each
- * against a scan over plain arrays of the window it comes to. */
-#include "kpi/window.h"
+ * against a scan over plain arrays of the window it comes to; and what scanned days show. */
+#include "kpi/answer.h"
 #include "kpi_scan.h"
 
 enum { STORES = 12, QUERIES = 150, STEPS = 3 };
@@ -225,11 +225,130 @@ static void days_stay_days(void **unused)
 	assert_true(s.empty);
 }
 
+/* ---- scanned days ---- */
+
+static struct plain at_noon(const char *day, int unit, int amount)
+{
+	struct plain p = {.unit = unit, .channel = NONE, .who = 1, .amount = amount};
+	assert_true(tz_parse_any(day, strlen(day), &p.time));
+	p.time += 12 * 3600000;
+	return p;
+}
+
+static void add_all(const struct plain *v, int n)
+{
+	ok(store_begin(store, &err));
+	for (int i = 0; i < n; i++)
+		add_event(&v[i]);
+	ok(cells_flush(cells, &err));
+	ok(store_commit(store, &err));
+	arena_reset(&arena);
+}
+
+/* The groups of an answer, as text. */
+static const char *shown_groups(const char *known)
+{
+	static struct buf out;
+	const struct kpi_param v[] = {{"by", "unit"}, {"as_known", known}};
+	struct arena a = {0};
+	ok(ask(kpis[0], v, known ? 2 : 1));
+	uint32_t groups = get(0, "groups"), g = groups + 1;
+	buf_clear(&out);
+	for (uint32_t i = 0; i < doc.nodes[groups].count; i++, g = doc.nodes[g].next) {
+		uint32_t unit = get(get(g, "by"), "unit");
+		struct str s = json_text(&doc, unit, &a);
+		buf_printf(&out, "%.*s:%d ", (int)s.n, s.p, (int)measure(g, "a_count"));
+	}
+	arena_free(&a);
+	return buf_cstr(&out);
+}
+
+/* Beyond [kpi] groups scanned days show the groups that the cells have. */
+static void scanned_days_show_the_same_groups(void **unused)
+{
+	const struct plain v[] = {at_noon("2018-01-02", 0, 1), at_noon("2018-01-02", 1, 1),
+		at_noon("2018-01-02", 2, 1), at_noon("2018-01-02", 2, 1),
+		at_noon("2018-01-03", 2, 1)};
+	(void)unused;
+	open_store(2);
+	add_all(v, 5);
+	assert_string_equal(shown_groups(NULL), "u0:1 u1:1 u2:1 …:2 ");
+	assert_string_equal(shown_groups("2018-01-02T23:00"), "u0:1 u1:1 …:2 ");
+	ok(store_begin(store, &err));
+	ok(store_spoil(store, cubes[0]->id, tz_day(v[0].time), &err));
+	ok(store_spoil(store, cubes[1]->id, tz_day(v[0].time), &err));
+	ok(store_commit(store, &err));
+	assert_string_equal(shown_groups(NULL), "u0:1 u1:1 u2:1 …:2 ");
+	close_store();
+}
+
+/* Left out on a scanned day: this is said of its bucket and of no other. */
+static void left_out_where_it_was(void **unused)
+{
+	const struct plain v[] = {at_noon("2018-01-02", 0, 60), at_noon("2018-01-03", 1, 60),
+		at_noon("2018-01-04", 2, 60)};
+	static const struct kpi_param days[] = {
+		{"every", "day"}, {"from", "2018-01-02"}, {"to", "2018-01-05"}};
+	(void)unused;
+	open_store(1000);
+	add_all(v, 3);
+	ok(store_begin(store, &err));
+	ok(store_spoil(store, kpis[0]->cube->id, tz_day(v[1].time), &err));
+	ok(store_commit(store, &err));
+	failing_where = 1;
+	ok(ask(kpis[0], days, 3));
+	failing_where = 0;
+	uint32_t series = get(0, "series"), b = series + 1;
+	assert_true(is_text(get(0, "note"), "partial") || is_text(get(0, "note"), "no_data"));
+	assert_int_equal(measure(0, "d_big"), 2);
+	for (uint32_t i = 0; i < 3; i++, b = doc.nodes[b].next)
+		assert_int_equal(measure(b, "d_big"), i == 1 ? 0 : 1);
+	struct kpi_query q;
+	struct answer a = {
+		.s = store, .k = kpis[0], .q = &q, .host = &host, .meta = &meta, .e = &err};
+	ok(kpi_query_parse(&q, kpis[0], days, 3, now_ms, &err));
+	failing_where = 1;
+	ok(answer_open(&a));
+	failing_where = 0;
+	for (int i = -1; i < 3; i++) {
+		bool yes;
+		ok(answer_partial(&a, i, &yes));
+		assert_int_equal(yes, i == -1 || i == 1);
+	}
+	answer_free(&a);
+	close_store();
+}
+
+static void too_many_values(void **unused)
+{
+	struct answer a = {.k = NULL, .e = &err};
+	struct figure f[NM] = {{0}};
+	struct targets t = {.all = f};
+	int rc = CX_OK;
+	(void)unused;
+	open_store(1000);
+	a.k = kpis[0];
+	const struct measure *m = &kpis[0]->measures[10];
+	assert_int_equal(m->kind, MEASURE_HISTOGRAM);
+	for (int i = 0; i <= HIST_VALUES_MAX && rc == CX_OK; i++)
+		rc = answer_put(&a, &t, m, i);
+	assert_int_equal(rc, CX_E_NUMBER_RANGE);
+	assert_int_equal(f[10].hist->n, HIST_VALUES_MAX);
+	assert_non_null(strstr(err.msg, "j_spread"));
+	assert_non_null(strstr(err.msg, "bucket"));
+	hist_free(f[10].hist);
+	free(f[10].hist);
+	close_store();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(moved_windows_equal_a_scan),
 		cmocka_unit_test(days_stay_days),
+		cmocka_unit_test(scanned_days_show_the_same_groups),
+		cmocka_unit_test(left_out_where_it_was),
+		cmocka_unit_test(too_many_values),
 	};
 	return cmocka_run_group_tests(tests, fixture_start, fixture_end);
 }
