@@ -168,7 +168,7 @@ end)"""
 def test_the_plugins_of_the_repository_pass():
     from host import BIN, ROOT
     import subprocess
-    for name in ("demo", "olist"):
+    for name in ("demo", "olist", "sales", "voc"):
         done = subprocess.run([BIN, "--conf", str(ROOT / "conf/cxd.ini"), "test", str(ROOT / "plugins" / name)], capture_output=True, text=True)
         assert done.returncode == 0 and re.search(r"^[1-9]\d* passed, 0 failed$", done.stdout, re.M), done.stdout
 

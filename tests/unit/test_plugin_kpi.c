@@ -50,7 +50,7 @@ static struct kpi_view *figures(struct figures *f, const int *scores, int n)
 	return &f->view;
 }
 
-static void figures_free(struct figures *f)
+static void measured_free(struct figures *f)
 {
 	hist_free(&f->h);
 	kset_free(f->who);
@@ -67,7 +67,7 @@ static bool value_of(const char *formula, bool empty, double *value)
 	write_kpi(formula, "return nil");
 	int rc = plugin_formula(
 		running("f"), kpi(), figures(&x, SCORES, empty ? 0 : 5), value, &null, &f);
-	figures_free(&x);
+	measured_free(&x);
 	if (rc < 0)
 		fail_msg("%s: %s", formula, f.msg);
 	return !null;
@@ -131,7 +131,7 @@ static const char *raised(const char *formula)
 	f = (struct lua_fail){0};
 	write_kpi(formula, "return nil");
 	int rc = plugin_formula(running("f"), kpi(), figures(&x, SCORES, 5), &value, &null, &f);
-	figures_free(&x);
+	measured_free(&x);
 	assert_int_equal(rc, -1);
 	assert_true(f.line >= 4);
 	return f.msg;
@@ -177,7 +177,7 @@ static void test_kept(void **state)
 	assert_int_equal(plugin_formula(running("f"), kpi(), &x.view, &value, &null, &f), -1);
 	assert_string_equal(
 		f.msg, "histogram \"h\" is over: it can be used until the formula returns");
-	figures_free(&x);
+	measured_free(&x);
 }
 
 static struct kpi_interval interval_of(const char *interval, int n)
@@ -187,7 +187,7 @@ static struct kpi_interval interval_of(const char *interval, int n)
 	struct kpi_interval out;
 	write_kpi("return 1", interval);
 	int rc = plugin_interval(running("f"), kpi(), figures(&x, SCORES, n), &out, &f);
-	figures_free(&x);
+	measured_free(&x);
 	if (rc < 0)
 		fail_msg("%s: %s", interval, f.msg);
 	return out;
@@ -226,8 +226,8 @@ static struct kpi_change change_of(const char *interval, int before)
 	write_kpi("return 1", interval);
 	int rc = plugin_compare(
 		running("f"), kpi(), figures(&x, SCORES, 5), figures(&y, SCORES, before), &out, &f);
-	figures_free(&x);
-	figures_free(&y);
+	measured_free(&x);
+	measured_free(&y);
 	if (rc < 0)
 		fail_msg("%s: %s", interval, f.msg);
 	return out;
