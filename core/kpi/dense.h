@@ -15,24 +15,18 @@
 enum adding {
 	ADD_TIMES, /* seen once more */
 	ADD_UNION, /* seen at least once */
-	ADD_DAY,   /* seen once more, unless already on the open day */
 };
 
 struct dense {
-	uint64_t *w; /* of level l (from 0), word i is w[i * planes + l]: levels side by side */
+	uint64_t *w; /* of level l (from 0), word i is w[i * levels + l]: levels side by side */
 	uint32_t n;  /* words of each level, whole containers */
 	int levels;
-	int planes;    /* levels, and one more once days are asked for: ids of the open day */
-	uint32_t *day; /* words with such ids */
-	size_t nday, cap_day;
 };
 
-struct dense *dense_new(int levels, uint32_t words, bool days);
+struct dense *dense_new(int levels, uint32_t words);
 struct dense *dense_copy(const struct dense *d);
 void dense_free(struct dense *d);
-void dense_resize(struct dense *d, uint32_t words, bool days);     /* never smaller */
-void dense_open_day(struct dense *d, const roaring_bitmap_t *ids); /* made with days */
-void dense_close_day(struct dense *d);
+void dense_resize(struct dense *d, uint32_t words);     /* never smaller */
 uint64_t dense_count(const struct dense *d, int level); /* from 0 */
 
 void dense_add(struct dense *d, uint32_t id, enum adding how);
@@ -40,7 +34,13 @@ void dense_add(struct dense *d, uint32_t id, enum adding how);
 void dense_add_portable(struct dense *d, const void *p, size_t n, enum adding how);
 void dense_add_roaring(struct dense *d, const roaring_bitmap_t *b, enum adding how);
 void dense_add_dense(struct dense *d, const struct dense *from, enum adding how);
-/* One level as a bitmap; levels: the open day. NULL: no memory. */
+/* Sets of days, those of a day together: each id is seen once more on each day that has it. */
+struct day_set {
+	int32_t day;
+	size_t at, n; /* its bytes among all of them */
+};
+void dense_add_days(struct dense *d, const char *bytes, const struct day_set *v, size_t n);
+/* One level as a bitmap; NULL: no memory. */
 roaring_bitmap_t *dense_roaring(const struct dense *d, int level);
 struct dense *dense_level(const struct dense *d, int level); /* as a set of one level */
 

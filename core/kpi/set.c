@@ -11,14 +11,26 @@
 
 enum { MAGIC = 0xB1, VERSION = 1, HEAD = 3, LEVELS_MAX = 64 };
 enum { KEEP_DENSE = 4 }; /* plain bits may get so much thinner before they are given up */
+enum {
+	DAYS_MAX = 1 << 16
+}; /* bytes of days that wait: with the bits of a container, near at hand */
 
 struct kset { /* packed, or dense, or neither */
 	int levels;
 	uint8_t *packed; /* as read: found sound */
 	struct dense *dense;
-	int32_t day;
-	roaring_bitmap_t *today; /* ids seen on `day`; with dense it has them */
-	roaring_bitmap_t *at[];  /* at[i]: seen at least i + 1 times; NULL = empty */
+	struct days *days;      /* the last ones, not yet in what follows; NULL = none */
+	roaring_bitmap_t *at[]; /* at[i]: seen at least i + 1 times; NULL = empty */
+};
+
+struct days { /* sets to be united day by day: many at once cost less */
+	int32_t open;
+	struct buf bytes; /* each in the portable format */
+	struct day_set *v;
+	size_t n, cap;
+	roaring_bitmap_t *ids; /* seen one by one on the open day; NULL = none */
+	uint64_t most;         /* ids of the largest set */
+	uint32_t words;        /* how far they reach */
 };
 
 static roaring_bitmap_t *must(roaring_bitmap_t *b)
@@ -56,13 +68,23 @@ struct kset *kset_new(int levels)
 	return s;
 }
 
+static void days_free(struct days *d)
+{
+	if (!d)
+		return;
+	buf_free(&d->bytes);
+	free(d->v);
+	drop(&d->ids);
+	free(d);
+}
+
 void kset_free(struct kset *s)
 {
 	if (!s)
 		return;
+	days_free(s->days);
 	for (int i = 0; i < s->levels; i++)
 		drop(&s->at[i]);
-	drop(&s->today);
 	dense_free(s->dense);
 	free(s->packed);
 	free(s);
@@ -116,6 +138,16 @@ struct kset *kset_read(const void *data, size_t n)
 
 /* ---- from one form to another */
 
+static void close_days(struct kset *s);
+
+/* Its days ended, which changes nothing that anybody could see. */
+static const struct kset *closed(const struct kset *s)
+{
+	if (s->days)
+		close_days((struct kset *)(uintptr_t)s);
+	return s;
+}
+
 /* Makes it roaring bitmaps. */
 static void loosen(struct kset *s)
 {
@@ -128,8 +160,6 @@ static void loosen(struct kset *s)
 	}
 	for (int i = 0; d && i < s->levels; i++)
 		s->at[i] = must(dense_roaring(d, i));
-	if (d && d->nday)
-		s->today = must(dense_roaring(d, d->levels));
 	dense_free(d);
 	free(s->packed);
 	s->dense = NULL;
@@ -138,11 +168,10 @@ static void loosen(struct kset *s)
 
 struct kset *kset_copy(const struct kset *s)
 {
+	closed(s);
 	struct kset *c = kset_new(s->levels);
 	for (int i = 0; i < s->levels; i++)
 		c->at[i] = copy_of(s->at[i]);
-	c->day = s->day;
-	c->today = copy_of(s->today);
 	c->dense = s->dense ? dense_copy(s->dense) : NULL;
 	if (s->packed) {
 		uint32_t size;
@@ -158,6 +187,7 @@ struct kset *kset_copy(const struct kset *s)
 static const struct kset *loose(const struct kset *s, struct kset **own)
 {
 	*own = NULL;
+	closed(s);
 	if (!s->packed && !s->dense)
 		return s;
 	*own = kset_copy(s);
@@ -185,15 +215,12 @@ static void extent(const struct kset *s, uint32_t *words, uint64_t *ids)
 
 static void make_dense(struct kset *s, uint32_t words)
 {
-	struct dense *d = dense_new(s->levels, words, s->today != NULL);
+	struct dense *d = dense_new(s->levels, words);
 	for (int i = 0; i < s->levels; i++)
 		if (s->at[i])
 			dense_add_roaring(d, s->at[i], ADD_TIMES);
-	if (s->today)
-		dense_open_day(d, s->today);
 	for (int i = 0; i < s->levels; i++)
 		drop(&s->at[i]);
-	drop(&s->today);
 	s->dense = d;
 }
 
@@ -214,7 +241,7 @@ static bool make_room(struct kset *s, uint32_t words, uint64_t ids)
 	}
 	have += have / 4 / CONTAINER_WORDS * CONTAINER_WORDS; /* ids grow with time */
 	if (s->dense)
-		dense_resize(s->dense, have, false);
+		dense_resize(s->dense, have);
 	else
 		make_dense(s, have);
 	return true;
@@ -243,6 +270,7 @@ static void carry(struct kset *s, const roaring_bitmap_t *b)
 
 void kset_see(struct kset *s, uint32_t id, uint32_t n)
 {
+	closed(s);
 	if (s->packed)
 		loosen(s);
 	if (s->dense && make_room(s, ((id >> 16) + 1) * CONTAINER_WORDS, 1)) {
@@ -273,25 +301,19 @@ static void add_dense(struct kset *into, const struct kset *from, enum adding ho
 
 static void add_loose(struct kset *into, const struct kset *from, enum adding how)
 {
-	if (how == ADD_TIMES) {
+	if (how == ADD_UNION)
+		roaring_bitmap_or_inplace(bitmap(&into->at[0]), from->at[0]);
+	else
 		for (int i = 0; i < from->levels; i++)
 			carry(into, from->at[i]);
-	} else if (how == ADD_UNION) {
-		roaring_bitmap_or_inplace(bitmap(&into->at[0]), from->at[0]);
-	} else {
-		roaring_bitmap_t *fresh =
-			must(roaring_bitmap_andnot(from->at[0], bitmap(&into->today)));
-		roaring_bitmap_or_inplace(into->today, fresh);
-		carry(into, fresh);
-		drop(&fresh);
-	}
 }
 
 static void merge(struct kset *into, const struct kset *from, enum adding how)
 {
 	uint32_t words;
 	uint64_t ids;
-	extent(from, &words, &ids);
+	closed(into);
+	extent(closed(from), &words, &ids);
 	if (!ids)
 		return;
 	if (into->packed)
@@ -315,34 +337,100 @@ void kset_merge_same_day(struct kset *into, const struct kset *from)
 	merge(into, from, ADD_UNION);
 }
 
-static void open_day(struct kset *s, int32_t day)
+/* ---- days */
+
+static void day_add(struct days *d, const void *p, size_t n, uint32_t words, uint64_t ids)
 {
+	if (d->n == d->cap) {
+		d->cap = d->cap ? 2 * d->cap : 32;
+		d->v = xrealloc(d->v, d->cap * sizeof *d->v);
+	}
+	d->v[d->n++] = (struct day_set){d->open, d->bytes.len, n};
+	buf_add(&d->bytes, p, n);
+	d->most = d->most > ids ? d->most : ids;
+	d->words = d->words > words ? d->words : words;
+}
+
+static void day_add_roaring(struct days *d, const roaring_bitmap_t *b)
+{
+	struct buf bytes = {0};
+	buf_reserve(&bytes, roaring_bitmap_portable_size_in_bytes(b));
+	size_t n = roaring_bitmap_portable_serialize(b, bytes.p);
+	uint32_t words = ((roaring_bitmap_maximum(b) >> 16) + 1) * CONTAINER_WORDS;
+	day_add(d, bytes.p, n, words, roaring_bitmap_get_cardinality(b));
+	buf_free(&bytes);
+}
+
+static void end_day(struct days *d)
+{
+	if (d->ids)
+		day_add_roaring(d, d->ids);
+	drop(&d->ids);
+}
+
+static void close_loose(struct kset *s, const struct days *d)
+{
+	for (size_t i = 0, next; i < d->n; i = next) {
+		roaring_bitmap_t *all = must(roaring_bitmap_create());
+		for (next = i; next < d->n && d->v[next].day == d->v[i].day; next++) {
+			roaring_bitmap_t *one = must(roaring_bitmap_portable_deserialize_safe(
+				d->bytes.p + d->v[next].at, d->v[next].n));
+			roaring_bitmap_or_inplace(all, one);
+			roaring_bitmap_free(one);
+		}
+		carry(s, all);
+		roaring_bitmap_free(all);
+	}
+}
+
+static void close_days(struct kset *s)
+{
+	struct days *d = s->days;
+	s->days = NULL;
+	end_day(d);
 	if (s->packed)
 		loosen(s);
-	if (s->dense && s->dense->planes == s->levels)
-		dense_resize(s->dense, s->dense->n, true);
-	if (s->dense && s->day != day)
-		dense_close_day(s->dense);
-	if (!s->dense && s->today && s->day != day)
-		roaring_bitmap_clear(s->today);
-	if (!s->dense)
-		bitmap(&s->today);
-	s->day = day;
+	if (d->n && make_room(s, d->words, d->most))
+		dense_add_days(s->dense, d->bytes.p, d->v, d->n);
+	else
+		close_loose(s, d);
+	days_free(d);
+}
+
+static struct days *open_day(struct kset *s, int32_t day)
+{
+	if (s->days && s->days->open != day) {
+		end_day(s->days);
+		if (s->days->bytes.len > DAYS_MAX)
+			close_days(s);
+	}
+	if (!s->days)
+		s->days = xcalloc(1, sizeof *s->days);
+	s->days->open = day;
+	return s->days;
 }
 
 void kset_merge_day(struct kset *into, int32_t day, const struct kset *from)
 {
-	open_day(into, day);
-	merge(into, from, ADD_DAY);
+	struct days *d = open_day(into, day);
+	uint32_t words, size;
+	uint64_t ids;
+	extent(closed(from), &words, &ids);
+	if (!ids)
+		return;
+	if (from->packed) {
+		const uint8_t *p = packed_level(from->packed, 0, &size);
+		day_add(d, p, size, words, ids);
+	} else {
+		struct kset *own;
+		day_add_roaring(d, loose(from, &own)->at[0]);
+		kset_free(own);
+	}
 }
 
 void kset_see_day(struct kset *s, int32_t day, uint32_t id)
 {
-	open_day(s, day);
-	if (s->dense && make_room(s, ((id >> 16) + 1) * CONTAINER_WORDS, 1))
-		dense_add(s->dense, id, ADD_DAY);
-	else if (roaring_bitmap_add_checked(bitmap(&s->today), id))
-		kset_see(s, id, 1);
+	roaring_bitmap_add(bitmap(&open_day(s, day)->ids), id);
 }
 
 /* ---- asking */
@@ -353,6 +441,7 @@ uint64_t kset_count(const struct kset *s, int lv)
 	struct portable o;
 	if (lv < 1 || lv > s->levels)
 		return 0;
+	closed(s);
 	if (s->dense)
 		return dense_count(s->dense, lv - 1);
 	if (!s->packed)
@@ -384,6 +473,7 @@ struct kset *kset_level(const struct kset *s, int level)
 	struct kset *t = kset_new(1), *own;
 	if (level < 1 || level > s->levels)
 		return t;
+	closed(s);
 	if (s->dense) {
 		t->dense = dense_level(s->dense, level - 1);
 		return t;

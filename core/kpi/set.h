@@ -21,7 +21,8 @@ void kset_see(struct kset *s, uint32_t id, uint32_t n);               /* n more 
 void kset_merge(struct kset *into, const struct kset *from);          /* different days, or times */
 void kset_merge_same_day(struct kset *into, const struct kset *from); /* S1 ∪ S1, level 1 only */
 uint64_t kset_count(const struct kset *s, int level);                 /* |S_level| */
-/* "On different days", fed day by day: what came from the same day before is not seen once more. */
+/* "On different days": what comes from one day is seen once more, however often it comes. All of a
+ * day comes before the next; every other function ends it. */
 void kset_see_day(struct kset *s, int32_t day, uint32_t id);
 void kset_merge_day(struct kset *into, int32_t day, const struct kset *from); /* its level 1 */
 /* Plain sets (level of the first operand's top) for formulas: a new set of one level. */
