@@ -109,6 +109,38 @@ static void want(bool yes, const char *what)
 
 /* ---- comparing ---- */
 
+/* A measure raises on an event that stands: in the window, or anywhere. */
+static bool raises(struct span w, bool anywhere)
+{
+	bool newest[FACTS + 8];
+	int64_t v;
+	for (int i = 0; i < nfacts; i++)
+		newest[i] = newest_of_family(&facts[i], asked.known_ms);
+	for (int j = 0; j < asked.k->n; j++) {
+		const struct plain_measure *m = &asked.k->m[j];
+		for (int i = 0; i < nfacts; i++) {
+			struct hit h = {.at = m->bought ? facts[i].bought : facts[i].time};
+			if (m->test == T_RAISES && facts[i].type == m->type &&
+				!passes(&facts[i], m->test) &&
+				stands(&facts[i], m, asked.known_ms, newest) &&
+				(anywhere || (h.at != NEVER && value_of(&facts[i], m->field, &v) &&
+						     within(&h, w, ANY, ANY))))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* What was left out is said; of a group or filter nobody knows whether it is there. */
+static void check_partial(void)
+{
+	bool partial = is_text(get(0, "note"), "partial");
+	if (doc.nodes[get(0, "value")].type == JSON_NULL)
+		return;
+	want(!partial || raises(asked.all, true), "partial, but nothing is left out");
+	want(partial || asked.nwhere || !raises(asked.all, false), "not partial");
+}
+
 static void same_figure(struct span w, int unit, int channel, uint32_t j)
 {
 	static struct buf b;

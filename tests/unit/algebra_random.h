@@ -7,8 +7,10 @@
 
 static struct { /* of the log being made */
 	int64_t start, clock;
-	int imports; /* of ten facts so many say themselves when they were recorded */
-	int kind;    /* of 4: are there corrections, choices */
+	int imports;    /* of ten facts so many say themselves when they were recorded */
+	int kind;       /* of 4: are there corrections, choices */
+	int32_t change; /* the day when the clocks are changed */
+	bool dense;     /* few people and days, many corrections: everything meets everything */
 } now;
 
 /* Zones whose clocks change at midnight, and one that is simple; each with a change in the span. */
@@ -22,6 +24,14 @@ static void random_zone(void)
 	int i = rnd(one_in(4) ? 6 : 4);
 	assert_true(tz_setup(v[i].zone));
 	assert_true(tz_parse_any(v[i].day, 10, &now.start));
+	now.change = tz_day(now.start) + 10;
+	for (int d = 0; d < SPAN_DAYS; d++) {
+		int32_t day = tz_day(now.start) + d;
+		if (tz_day_start(day + 1) - tz_day_start(day) != 24 * HOUR)
+			now.change = day;
+	}
+	if (now.dense)
+		now.start = tz_day_start(now.change - 2);
 }
 
 /* ---- KPIs ---- */
@@ -75,9 +85,10 @@ static void random_kpis(void)
 
 static int64_t random_instant(void)
 {
-	int64_t ms = now.start + rnd(SPAN_DAYS * 24) * HOUR + rnd(3600) * 1000;
+	int64_t ms = now.start + rnd((now.dense ? 6 : SPAN_DAYS) * 24) * HOUR + rnd(3600) * 1000;
 	if (one_in(8)) /* about midnight */
-		ms = tz_day_start(tz_day(ms)) + (rnd(3) - 1) * (one_in(2) ? 1 : HOUR);
+		ms = tz_day_start(one_in(3) ? now.change : tz_day(ms)) +
+		     (rnd(3) - 1) * (one_in(2) ? 1 : HOUR);
 	return one_in(10) ? ms + rnd(1000) : ms;
 }
 
@@ -91,8 +102,14 @@ static bool id_taken(const char *id, int source)
 
 static void give_id(struct fact *f)
 {
-	if (nfacts && one_in(3))
-		memcpy(f->id, facts[rnd(nfacts)].id, sizeof f->id);
+	if (nfacts && one_in(3)) { /* one of another source, perhaps with the same key and rank */
+		const struct fact *other = &facts[rnd(nfacts)];
+		memcpy(f->id, other->id, sizeof f->id);
+		if (one_in(2) && f->corrects == NONE) {
+			f->order = other->order;
+			f->answered = other->answered;
+		}
+	}
 	while (!f->id[0] || id_taken(f->id, f->source))
 		snprintf(f->id, sizeof f->id, "%c%d", 'a' + rnd(3), rnd(1000));
 }
@@ -102,11 +119,13 @@ static void random_part(struct fact *f, int part)
 	switch (part) {
 	case 0: f->unit = rnd(UNITS + 1) - 1; break;
 	case 1: f->channel = rnd(CHANNELS + 1) - 1; break;
-	case 2: f->who = rnd(6) ? rnd(PEOPLE) : NONE; break;
-	case 3: f->order = rnd(5) ? rnd(PEOPLE) : NONE; break;
+	case 2: f->who = rnd(6) ? rnd(now.dense ? 3 : PEOPLE) : NONE; break;
+	case 3: f->order = rnd(5) ? rnd(now.dense ? 3 : PEOPLE) : NONE; break;
 	case 4: f->amount = rnd(6) ? rnd(one_in(3) ? 8 : 60) - 15 : NEVER; break;
 	case 5: f->bought = rnd(4) ? f->time + rnd(30 * 24) * HOUR - 20 * 24 * HOUR : NEVER; break;
-	case 6: f->answered = rnd(4) ? now.start + rnd(12) * 72 * HOUR : NEVER; break;
+	case 6:
+		f->answered = rnd(4) ? now.start + rnd(now.dense ? 3 : 12) * 72 * HOUR : NEVER;
+		break;
 	default: f->time = random_instant();
 	}
 }
@@ -118,6 +137,8 @@ static void random_arrival(struct fact *f)
 		f->recorded = f->time + (rnd(14 * 24) - 24) * HOUR;
 		if (one_in(4) && nfacts)
 			f->recorded = facts[rnd(nfacts)].recorded;
+		if (now.dense)
+			f->recorded = now.start + rnd(30) * 6 * HOUR;
 		return;
 	}
 	now.clock += one_in(5) ? 0 : rnd(one_in(4) ? 40 : 6) * HOUR / 2;
@@ -132,7 +153,8 @@ static void random_arrival(struct fact *f)
 static struct fact random_fact(void)
 {
 	struct fact f = {.type = one_in(4), .corrects = NONE, .root = nfacts};
-	if (nfacts && now.kind & 2 && one_in(4)) { /* bias to the families there are */
+	if (nfacts && now.kind & 2 &&
+		one_in(now.dense ? 2 : 4)) { /* bias to the families there are */
 		int of = rnd(nfacts);
 		for (int i = 0; i < 3 && facts[of].corrects == NONE; i++)
 			of = rnd(nfacts);
@@ -160,7 +182,7 @@ static struct view random_view(bool open)
 	struct view v = {.n = 1 + (one_in(3) ? rnd(STEPS) : 0)};
 	int befores = 0;
 	for (int i = 0; i < v.n; i++) {
-		const char *d = moves[rnd(10)];
+		const char *d = moves[one_in(4) ? 6 + rnd(2) : rnd(10)];
 		struct step *s = &v.step[i];
 		s->before = one_in(3);
 		s->sign = one_in(4) ? 1 : -1;

@@ -25,7 +25,7 @@ static void random_time(char out[TZ_TEXT], int64_t *ms)
 	if (one_in(3)) /* just when something happened */
 		*ms = facts[rnd(nfacts)].time + rnd(2);
 	if (one_in(2)) { /* a whole day, said as a date */
-		*ms = tz_day_start(tz_day(*ms));
+		*ms = tz_day_start(one_in(6) ? now.change : tz_day(*ms));
 		if (one_in(5)) { /* a month */
 			int y, m, d;
 			civil_from_day(tz_day(*ms), &y, &m, &d);
@@ -122,6 +122,7 @@ static void one_case(struct store *s)
 	same_figure(asked.all, ANY, ANY, 0);
 	check_series(ANY, ANY, get(0, "series"));
 	check_previous(ANY, ANY, 0);
+	check_partial();
 	check_groups(get(0, "groups"));
 	done++;
 }
@@ -452,6 +453,7 @@ static void one_log(int number)
 	int most = 3 + (number < 30 ? number : rnd(FACTS - 3));
 	now.kind = rnd(4);
 	now.imports = rnd(3) * 5;
+	now.dense = one_in(4);
 	random_zone();
 	now.clock = now.start;
 	nfacts = 0;
