@@ -32,6 +32,17 @@ static const struct cli_option kpi_options[] = {
 	{"as-known", "T", "como se sabia no instante T", "as it was known at T"},
 	{"pool", "N", "junta num só os grupos com menos de N respostas",
 		"makes one of the groups of fewer than N answers"},
+	{"explain", NULL, "a fórmula, as medidas e os eventos por trás",
+		"the formula, the measures and the events behind it"},
+	{"after", "CURSOR", "a página seguinte de --explain", "the next page of --explain"},
+	{"limit", "N", "eventos por página de --explain (padrão 100)",
+		"events a page of --explain (default 100)"},
+	{"control", NULL, "carta de controle (XmR) da série; sem --every, por semana",
+		"control chart (XmR) of the series; by week without --every"},
+	{"rules", "LIST", "regras de Nelson de --control (padrão 1,2,3)",
+		"Nelson rules of --control (default 1,2,3)"},
+	{"baseline", "N", "limites de --control pelos primeiros N pontos",
+		"limits of --control from the first N points"},
 	{0}};
 
 static const struct cli_option call_options[] = {
@@ -75,13 +86,15 @@ const struct cli_command cli_commands[] = {
 		"Uma data é seu primeiro instante; --to não entra na conta.\n"
 		"cxd kpi nps --last 6mo --every month --by unit\n"
 		"cxd kpi nps --from 2018-01-01 --to 2018-07-01 --compare previous --by unit "
-		"--pool 30",
+		"--pool 30\n"
+		"cxd kpi nps --last 1mo --where unit:b07 --explain",
 		"Without ID and window: the last 12 months. With ID and without window: "
 		"everything.\n"
 		"A date is its first instant; --to is left out.\n"
 		"cxd kpi nps --last 6mo --every month --by unit\n"
 		"cxd kpi nps --from 2018-01-01 --to 2018-07-01 --compare previous --by unit "
-		"--pool 30"},
+		"--pool 30\n"
+		"cxd kpi nps --last 1mo --where unit:b07 --explain"},
 	{"call", "METHOD PATH [JSON|@FILE|-]", 2, 3, CONF_NEEDED, cmd_call, call_options,
 		"chama a API, como curl", "calls the API, like curl",
 		"cxd call POST /v1/events @evento.json\ncxd call GET '/v1/events?limit=5'\n"

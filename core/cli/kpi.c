@@ -15,7 +15,8 @@ static void make_query(const struct cli *c, struct buf *q)
 		const char *option, *name;
 	} all[] = {{"from", "from"}, {"to", "to"}, {"last", "last"}, {"every", "every"},
 		{"by", "by"}, {"where", "where"}, {"compare", "compare"}, {"as-known", "as_known"},
-		{"pool", "pool"}};
+		{"pool", "pool"}, {"after", "after"}, {"limit", "limit"}, {"rules", "rules"},
+		{"baseline", "baseline"}};
 	const char *v;
 	for (size_t k = 0; k < sizeof all / sizeof *all; k++)
 		for (int i = 0; (v = cli_option(c, all[k].option, i)); i++)
@@ -25,11 +26,14 @@ static void make_query(const struct cli *c, struct buf *q)
 		query_add(q, "last", "12mo");
 }
 
-static int get_kpi(struct cli *c, const char *id, const char *query, struct reply *reply)
+/* what: "" or "/explain" */
+static int get_kpi(
+	struct cli *c, const char *id, const char *what, const char *query, struct reply *reply)
 {
 	struct buf path = {0};
 	buf_puts(&path, "/v1/kpis/");
 	percent_encode(&path, id);
+	buf_puts(&path, what);
 	int rc = cli_get(c, buf_cstr(&path), query, reply);
 	buf_free(&path);
 	return rc;
@@ -49,7 +53,7 @@ static int overview(struct cli *c, const char *query)
 		const json_t *row = json_array_get(kpis, i);
 		struct reply reply = {0};
 		const char *id = json_text_of(row, "id");
-		int one = id ? get_kpi(c, id, query, &reply) : EXIT_REFUSED;
+		int one = id ? get_kpi(c, id, "", query, &reply) : EXIT_REFUSED;
 		json_t *o = one == EXIT_DONE ? reply_json(&reply) : NULL;
 		if (o) {
 			const char *text = json_text_of(o, "period_text");
@@ -92,28 +96,55 @@ static int overview(struct cli *c, const char *query)
 static int detail(struct cli *c, const char *query)
 {
 	struct reply reply = {0};
-	int rc = get_kpi(c, c->args[0], query, &reply);
-	if (rc == EXIT_DONE && c->json) {
+	const char *id = c->args[0];
+	bool explain = cli_option(c, "explain", 0), control = cli_option(c, "control", 0);
+	const char *what = explain ? "/explain" : control ? "/control" : "";
+	int rc = get_kpi(c, id, what, query, &reply);
+	json_t *j = rc == EXIT_DONE ? reply_json(&reply) : NULL;
+	if (rc == EXIT_DONE && !j)
+		rc = EXIT_REFUSED;
+	else if (j && c->json)
 		printf("%s\n", buf_cstr(&reply.body));
-	} else if (rc == EXIT_DONE) {
-		json_t *j = reply_json(&reply);
-		if (j)
-			kpi_detail(c->args[0], j);
-		rc = j ? EXIT_DONE : EXIT_REFUSED;
-		json_decref(j);
-	}
+	else if (j && explain)
+		kpi_explained(id, j);
+	else if (j && control)
+		kpi_charted(j);
+	else if (j)
+		kpi_detail(id, j);
+	json_decref(j);
 	reply_free(&reply);
 	return rc;
+}
+
+/* An option that goes with another one; NULL: all are where they belong. */
+static const char *stray_option(const struct cli *c)
+{
+	static const char *const belong[][2] = {{"after", "explain"}, {"limit", "explain"},
+		{"rules", "control"}, {"baseline", "control"}};
+	for (size_t i = 0; i < sizeof belong / sizeof *belong; i++)
+		if (cli_option(c, belong[i][0], 0) && !cli_option(c, belong[i][1], 0))
+			return belong[i][1];
+	return NULL;
 }
 
 int cmd_kpi(struct cli *c)
 {
 	struct buf query = {0};
 	if (c->nargs == 0 &&
-		(cli_option(c, "every", 0) || cli_option(c, "by", 0) || cli_option(c, "pool", 0)))
+		(cli_option(c, "every", 0) || cli_option(c, "by", 0) || cli_option(c, "pool", 0) ||
+			cli_option(c, "explain", 0) || cli_option(c, "control", 0)))
 		return cli_usage_fail(c,
-			CX_T("--every, --by e --pool pedem um ID: cxd kpi ID --every month",
-				"--every, --by and --pool need an ID: cxd kpi ID --every month"));
+			CX_T("--every, --by, --pool, --explain e --control pedem um ID: cxd kpi ID "
+			     "--every month",
+				"--every, --by, --pool, --explain and --control need an ID: cxd "
+				"kpi ID --every month"));
+	if (cli_option(c, "explain", 0) && cli_option(c, "control", 0))
+		return cli_usage_fail(c, CX_T("--explain ou --control, um só",
+						 "--explain or --control, one of them"));
+	const char *needs = stray_option(c);
+	if (needs)
+		return cli_usage_fail(
+			c, CX_T("essa opção vai com --%s", "this option goes with --%s"), needs);
 	make_query(c, &query);
 	int rc = c->nargs ? detail(c, buf_cstr(&query)) : overview(c, buf_cstr(&query));
 	buf_free(&query);

@@ -11,4 +11,8 @@ void kpi_overview_columns(struct table *t);
 void kpi_overview_row(struct table *t, const json_t *list, const json_t *o);
 void kpi_detail(const char *id, const json_t *o);
 
+/* kpi_explain.c: the answers of /explain and /control */
+void kpi_explained(const char *id, const json_t *o);
+void kpi_charted(const json_t *o);
+
 #endif

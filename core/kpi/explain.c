@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "kpi/answer.h"
+#include "kpi/number.h"
 #include "kpi/standing.h"
 #include "kpi/tally.h"
 
@@ -135,11 +136,13 @@ static int apply(struct explain *x, const struct measure *m, struct event *ev)
 
 static void write_event(struct explain *x, const struct event *ev, int64_t ms)
 {
-	char placed[TZ_TEXT];
+	char placed[TZ_TEXT], text[NUMBER_TEXT];
 	tz_format(ms, placed);
 	event_json(x->b, ev, x->page->personal);
 	x->b->len--; /* its closing brace */
+	number_time_text(text, ms);
 	jw_kstr(x->b, "placed", placed);
+	jw_kstr(x->b, "placed_text", text);
 	jw_key(x->b, "counts");
 	jw_obj(x->b);
 	buf_add(x->b, x->counts.p, x->counts.len);

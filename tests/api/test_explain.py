@@ -154,3 +154,17 @@ def test_control_chart(cxd):
     assert base["signals"][0]["rule"] == 1 and base["signals"][0]["from"].startswith("2026-02-09")
     assert [p["signals"] for p in base["points"]][7] == [1]
     assert cxd.get(f"/v1/kpis/hard/control?{query}&baseline=7&rules=2")[1]["signals"] == []
+
+
+def test_the_command_line_shows_it(cxd):
+    send(cxd, 12)
+    out, _ = cxd.cli("kpi", "visit-nps", "--explain", "--limit", "5")
+    assert "formula = function(m) return 100 * (m.promoters - m.detractors) / m.answers end }" in out
+    assert "plugins/acme/plugin.lua:" in out and "answers=1" in out
+    after = out.split("--after ")[1].split()[0]
+    more, _ = cxd.cli("kpi", "visit-nps", "--explain", "--limit", "100", "--after", after)
+    assert more.count("answers=1") == 7
+    out, _ = cxd.cli("kpi", "visit-nps", "--control", "--from", "2026-02-01", "--to", "2026-03-01", "--every", "day")
+    assert "XmR" in out and "01/02/2026" in out
+    assert "--explain" in cxd.cli("kpi", "visit-nps", "--limit", "3", code=2)[1]
+    cxd.cli("kpi", "--explain", code=2)

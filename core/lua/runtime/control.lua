@@ -13,6 +13,18 @@ local FEW <const> = 8 -- limits from fewer points are provisional
 local List = { __name = "cx.list", __metatable = false }
 local function list() return setmetatable({}, List) end
 
+-- In words for people, by rule (Nelson 1984, J. Qual. Technol. 16).
+local RULES = {
+  { "fora dos limites", "beyond the limits" }, { "9 pontos do mesmo lado", "9 points on one side" },
+  { "6 pontos subindo ou descendo", "6 points rising or falling" }, { "14 pontos alternando", "14 points alternating" },
+  { "2 de 3 além de 2 sigma", "2 of 3 beyond 2 sigma" }, { "4 de 5 além de 1 sigma", "4 of 5 beyond 1 sigma" },
+  { "15 pontos dentro de 1 sigma", "15 points within 1 sigma" }, { "8 pontos fora de 1 sigma", "8 points outside 1 sigma" },
+}
+local function rule_text(rule)
+  local t = RULES[rule]
+  return t and t[host.lang == "pt" and 1 or 2] or format("%d", rule)
+end
+
 local function text(reply, v)
   return v and host.text(v, reply.format, reply.scale, reply.currency) or nil
 end
@@ -32,8 +44,8 @@ local function points_of(reply)
   local points = list()
   for i = 1, #reply.series do
     local p = reply.series[i]
-    points[i] = { from = p.from, to = p.to, value = p.value, text = p.text, note = p.note, cut = p.cut, n = p.n,
-      signals = list() }
+    points[i] = { from = p.from, to = p.to, period_text = p.period_text, value = p.value, text = p.text,
+      note = p.note, note_text = p.note_text, cut = p.cut, n = p.n, signals = list() }
   end
   return points
 end
@@ -64,22 +76,11 @@ local function control(reply, options)
     for i = 1, #hits do
       local p = chart.points[at[hits[i].index]]
       p.signals[#p.signals + 1] = hits[i].rule
+      p.signal_text = (p.signal_text and p.signal_text .. ", " or "") .. rule_text(hits[i].rule)
       chart.signals[#chart.signals + 1] = { rule = hits[i].rule, from = p.from, text = p.text }
     end
   end
   return chart
-end
-
--- In words for people, by rule (Nelson 1984, J. Qual. Technol. 16).
-local RULES = {
-  { "fora dos limites", "beyond the limits" }, { "9 pontos do mesmo lado", "9 points on one side" },
-  { "6 pontos subindo ou descendo", "6 points rising or falling" }, { "14 pontos alternando", "14 points alternating" },
-  { "2 de 3 além de 2 sigma", "2 of 3 beyond 2 sigma" }, { "4 de 5 além de 1 sigma", "4 of 5 beyond 1 sigma" },
-  { "15 pontos dentro de 1 sigma", "15 points within 1 sigma" }, { "8 pontos fora de 1 sigma", "8 points outside 1 sigma" },
-}
-local function rule_text(rule)
-  local t = RULES[rule]
-  return t and t[host.lang == "pt" and 1 or 2] or format("%d", rule)
 end
 
 return { control = control, rule_text = rule_text }

@@ -284,10 +284,7 @@ end
 local function chart_text(chart)
   local rows = {}
   for i, p in ipairs(chart.points) do
-    local said = {}
-    for k, rule in ipairs(p.signals) do said[k] = replies.charts.rule_text(rule) end
-    if p.cut then said[#said + 1] = t("período incompleto", "incomplete period") end
-    rows[i] = { day_of(p.from), figure(p), concat(said, ", ") }
+    rows[i] = { day_of(p.from), figure(p), p.cut and t("período incompleto", "incomplete period") or p.signal_text or "" }
   end
   local out = table_text({ t("de", "from"), chart.title or chart.id, t("sinal", "signal") }, rows)
   if not chart.center_text then return out end
