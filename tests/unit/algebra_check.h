@@ -312,6 +312,23 @@ static bool in_any(const struct span *v, int n, int unit, int channel)
 	return false;
 }
 
+/* More groups than a day may have: those beyond it are in "…", but all add up. */
+static void check_sums(uint32_t groups)
+{
+	int64_t sum[MEASURES] = {0}, v;
+	uint32_t g = groups + 1;
+	for (uint32_t i = 0; groups && i < doc.nodes[groups].count; i++, g = doc.nodes[g].next)
+		for (int j = 0; j < asked.k->n; j++) {
+			char name[8];
+			snprintf(name, sizeof name, "m%d", j);
+			want(json_int64(&doc, get(get(g, "measures"), name), &v), name);
+			sum[j] += v;
+			json_int64(&doc, get(get(0, "measures"), name), &v);
+			if (i + 1 == doc.nodes[groups].count && asked.k->m[j].kind < P_TIMES)
+				want(sum[j] == v, "the groups do not add up");
+		}
+}
+
 /* Groups are those of every window read; one that was only passed on the way to another (before the
  * one before) may add to them. */
 static void check_groups(uint32_t groups)

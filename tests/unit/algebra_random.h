@@ -201,6 +201,13 @@ static void random_recipe(const struct plain_kpi *k, bool open)
 	recipe.null_of_nothing = one_in(4);
 	for (int i = 1; i < recipe.nviews; i++)
 		recipe.view[i] = random_view(open);
+	if (!open && one_in(8)) { /* two ends within a day */
+		recipe.nviews = 3;
+		recipe.view[1] = (struct view){.step = {{.before = true}}, .n = 1};
+		recipe.view[2] = recipe.view[1];
+		recipe.view[2].step[recipe.view[2].n++] = (struct step){
+			.d = {.ms = HOUR * (1 + rnd(12))}, .sign = one_in(4) ? -1 : 1};
+	}
 	for (int j = 0; j < k->n; j++)
 		if (k->m[j].kind >= P_TIMES)
 			sets[n++] = j;

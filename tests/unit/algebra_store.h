@@ -42,6 +42,7 @@ struct side { /* the KPIs of one plugin */
 static struct side sides[2];
 static struct store *store;
 static struct cells *cells;
+static int max_groups; /* of a cube and day */
 static struct arena arena;
 static struct cx_err err;
 
@@ -311,7 +312,7 @@ static void open_store(void)
 	ok(store_begin(store, &err));
 	bind_side(&sides[CURRENT]);
 	ok(store_commit(store, &err));
-	cells = cells_new(store, 1000, where, NULL);
+	cells = cells_new(store, max_groups, where, NULL);
 }
 
 static void close_store(void)

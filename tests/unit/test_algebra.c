@@ -4,6 +4,7 @@
  * prints the seed of its log, with which it comes back at once: CXD_SEED=that CXD_CASES=1. */
 #include "algebra_check.h"
 #include "algebra_random.h"
+#include "base/log.h"
 #include "kpi/cellvalue.h"
 
 #ifdef __SANITIZE_ADDRESS__
@@ -63,7 +64,8 @@ static void random_dims(void)
 		asked.by[0] = asked.by[1] = true;
 		give("by", one_in(2) ? "channel,unit" : "unit,channel");
 	}
-	random_where();
+	if (max_groups == 1000)
+		random_where();
 }
 
 static void random_window(void)
@@ -123,7 +125,10 @@ static void one_case(struct store *s)
 	check_series(ANY, ANY, get(0, "series"));
 	check_previous(ANY, ANY, 0);
 	check_partial();
-	check_groups(get(0, "groups"));
+	if (max_groups < 1000)
+		check_sums(get(0, "groups"));
+	else
+		check_groups(get(0, "groups"));
 	done++;
 }
 
@@ -217,7 +222,7 @@ static void between_batches(void)
 		open_store();
 	} else if (one_in(5)) {
 		cells_free(cells);
-		cells = cells_new(store, 1000, where, NULL);
+		cells = cells_new(store, max_groups, where, NULL);
 	}
 	if (one_in(2)) {
 		ok(store_begin(store, &err));
@@ -430,9 +435,11 @@ static void check_whole(void)
 	while (cells_fold(cells, 1, 1000, &err) > 0)
 		;
 	ok(store_commit(store, &err));
-	count_all_again();
-	same_cells();
-	free_side(&sides[AGAIN]);
+	if (max_groups == 1000) { /* else who comes first has its group */
+		count_all_again();
+		same_cells();
+		free_side(&sides[AGAIN]);
+	}
 	tell_differences = true;
 	want(verify() == 0, "verify finds a difference in what was counted");
 	tell_differences = false;
@@ -454,6 +461,7 @@ static void one_log(int number)
 	now.kind = rnd(4);
 	now.imports = rnd(3) * 5;
 	now.dense = one_in(4);
+	max_groups = one_in(8) ? 1 + rnd(4) : 1000;
 	random_zone();
 	now.clock = now.start;
 	nfacts = 0;
@@ -495,6 +503,7 @@ static int begin(void **unused)
 {
 	(void)unused;
 	cx_lang = CX_EN;
+	log_setup("test", LOG_ERROR, "text"); /* days with too many groups are warned of */
 	make_types();
 	/* In memory where that is: waiting for disks is no part of this test. */
 	snprintf(dir, sizeof dir, "%s/cxd-algebra-XXXXXX",
