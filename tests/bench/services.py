@@ -143,7 +143,7 @@ class Cxd(Service):
     def settings(self):
         """Of its own: sections of the conf."""
         return {"company": {"name": "Bench"},
-                "plugins": {"path": ROOT / "plugins", "enable": "demo"}}
+                "plugins": {"path": ROOT / "plugins", "enable": "demo, sales, voc"}}
 
     def command(self):
         sections = {"server": {"data": self.folder / "data", "socket": self.socket,
@@ -166,21 +166,26 @@ class Cxd(Service):
     def kept(self):
         """As the figures tell it: orders and answers."""
         orders, nps = self.ask("/v1/kpis/orders")[1], self.ask("/v1/kpis/nps")[1]
-        return orders["measures"]["orders"] + nps["measures"]["answers"]
+        return orders["measures"]["placed"] + nps["measures"]["answers"]
 
 
 class Figures(Cxd):
-    """The facts of plugins/facts, with the seven KPIs of plugins/figures or without."""
+    """The same facts with more and more figures."""
     templates = HERE / "figures.ndjson"
+    kinds = {  # name → where plugins are, which
+        "no KPI": (HERE / "plugins", "facts"),
+        "seven KPIs": (HERE / "plugins", "facts, figures"),
+        "plugins sales and voc": (ROOT / "plugins", "sales, voc"),
+    }
 
-    def __init__(self, where, sockets, options, plugins):
-        self.key, self.plugins = plugins[-1], plugins
-        self.name = "cxd, seven KPIs" if "figures" in plugins else "cxd, no KPI"
+    def __init__(self, where, sockets, options, kind):
+        self.key, self.name = kind.replace(" ", "-"), f"cxd, {kind}"
+        self.plugins = self.kinds[kind]
         super().__init__(where, sockets, options)
 
     def settings(self):
         return {"company": {"name": "Bench"},
-                "plugins": {"path": HERE / "plugins", "enable": ", ".join(self.plugins)}}
+                "plugins": {"path": self.plugins[0], "enable": self.plugins[1]}}
 
     def kept(self):
         with sqlite3.connect(f"file:{self.folder / 'data' / 'cxd.db'}?mode=ro", uri=True) as db:

@@ -23,5 +23,9 @@ cx.event "ces.answered" {
   fields = { score = cx.integer { min = 1, max = 7, required = true }, channel = channel() },
 }
 cx.event "complaint.opened" {
-  fields = { complaint = cx.text { required = true }, channel = channel() },
+  fields = {
+    complaint = cx.text { required = true },
+    channel = cx.choice { "loja", "sac", "procon" },
+    category = cx.text {},
+  },
 }
