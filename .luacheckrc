@@ -5,3 +5,4 @@ files["plugins"] = { read_globals = { "cx" } }
 files["plugins/**/tests"] = {
 	read_globals = { "test", "config", "at", "advance", "send", "refused", "expect" } }
 files["scripts"] = { read_globals = { "cx" } }
+files["tests/bench/plugins"] = { read_globals = { "cx" } }
