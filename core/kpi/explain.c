@@ -86,15 +86,17 @@ static int sink_exclude(void *ctx, const struct measure *m, int32_t day, const s
 	const char *reason, struct cx_err *e)
 {
 	struct explain *x = ctx;
-	(void)day, (void)ev, (void)e;
-	jw_kstr(&x->excluded, m->name, reason);
-	return CX_OK;
+	(void)e;
+	int rc = in_query(x, day, kpi_group(m, m->kpi->nby, ev, &x->scratch));
+	if (rc == 1)
+		jw_kstr(&x->excluded, m->name, reason);
+	return rc < 0 ? rc : CX_OK;
 }
 
 /* ---- an event of the window */
 
 /* Why it does not stand: for each measure that it would count in. */
-static int tell_fallen(struct explain *x, const struct measure *m, struct event *ev, size_t before)
+static int tell_fallen(struct explain *x, const struct measure *m, size_t before)
 {
 	if (x->counts.len == before)
 		return CX_OK;
@@ -106,7 +108,6 @@ static int tell_fallen(struct explain *x, const struct measure *m, struct event 
 			? CX_T("corrigido, ou não é o primeiro da sua chave",
 				  "corrected, or not the first of its key")
 			: CX_T("corrigido por outro evento", "corrected by another event"));
-	(void)ev;
 	return CX_OK;
 }
 
@@ -121,17 +122,17 @@ static int apply(struct explain *x, const struct measure *m, struct event *ev)
 		.exclude = sink_exclude};
 	size_t before = x->counts.len, excluded = x->excluded.len;
 	int rc = store_crashed(x->a.s, m->kpi->id, m->name, ev->seq, x->a.e);
-	if (rc == 1)
-		jw_kstr(&x->excluded, m->name, STORE_CRASHED);
-	if (rc != 0)
-		return rc < 0 ? rc : CX_OK;
-	int stands = standing_event(x->standing, m, ev, x->a.e);
 	arena_reset(&x->scratch);
+	if (rc == 1)
+		return sink_exclude(x, m, tz_day(ev->time_ms), ev, STORE_CRASHED, x->a.e);
+	if (rc < 0)
+		return rc;
+	int stands = standing_event(x->standing, m, ev, x->a.e);
 	rc = stands < 0 ? stands : tally_measure(m, ev, 1, &sink, &x->scratch, x->a.e);
 	if (rc < 0 || stands)
 		return rc < 0 ? rc : CX_OK;
 	x->excluded.len = excluded;
-	return tell_fallen(x, m, ev, before);
+	return tell_fallen(x, m, before);
 }
 
 static void write_event(struct explain *x, const struct event *ev, int64_t ms)
@@ -258,7 +259,7 @@ int kpi_explain(struct store *s, const struct kpi *k, const struct kpi_query *qu
 	x.standing = standing_new(s, q.known_ms);
 	int rc = read_cursor(&x);
 	if (rc >= 0)
-		rc = answer_open(&x.a);
+		rc = answer_begin(&x.a); /* its filters are all that is needed */
 	if (rc >= 0)
 		rc = walk(&x);
 	answer_free(&x.a);

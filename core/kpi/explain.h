@@ -2,7 +2,7 @@
  * and those that were left out, with the reason.
  * Flow:   kpi_explain() with the query of the figure and a cursor → one page of JSON, events in the
  *         order of the time by which the measures place them.
- * Callers: engine/answer_explain.c, in a snapshot. An event shows up once for each placement
+ * Callers: engine/answer_kpi.c, in a snapshot. An event shows up once for each placement
  *         (`time`, or a measure's `at`) by which it falls in the window.
  * Errors: CX_E_BAD_QUERY for a cursor that is none of ours. */
 #ifndef CX_KPI_EXPLAIN_H

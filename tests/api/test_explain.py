@@ -168,3 +168,17 @@ def test_the_command_line_shows_it(cxd):
     assert "XmR" in out and "01/02/2026" in out
     assert "--explain" in cxd.cli("kpi", "visit-nps", "--limit", "3", code=2)[1]
     cxd.cli("kpi", "--explain", code=2)
+
+
+def test_what_was_excluded_elsewhere_is_nobodys_business(cxd):
+    hard = MORE.replace('cx.kpi "hard" {', 'cx.kpi "hard" { by = { "unit" },')
+    cxd.write_plugin("acme", hard)
+    cxd.stop()
+    cxd.start()
+    send(cxd, 12)
+    made = cxd.cli("token", "add", "a", "--level", "manager", "--unit", "a")[0].strip().splitlines()[-1]
+    bound = {"Authorization": f"Bearer {made}"}
+    for path, headers in (("?where=unit:a", None), ("", bound)):
+        status, reply = cxd.get("/v1/kpis/hard/explain" + path, headers)
+        assert status == 200, reply
+        assert reply["events"] and {e["unit"] for e in reply["events"]} == {"a"}, path
