@@ -57,6 +57,13 @@ void store_known_free(struct store *s);
 void store_sets_done(struct store *s);
 void store_sets_undone(struct store *s, bool everything);
 void store_sets_free(struct store *s);
+/* views.c: pieces of the SQL of a view. member: of a field that is an object. */
+void view_quoted(struct buf *b, char q, const char *p, size_t n);
+void view_extract(struct buf *b, const char *call, const struct field *f, const char *member);
+void view_fallback(struct buf *b, const struct field *f);
+/* Makes what name and sql say unless it is there just so; drop undoes an older one. */
+int view_make(
+	struct store *s, const char *name, const char *drop, const char *sql, struct cx_err *e);
 int store_migrate(struct drv *d, enum store_mode mode, struct cx_err *e);
 
 #endif

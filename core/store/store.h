@@ -122,13 +122,46 @@ struct feed_row {
 };
 int store_feed_put(struct store *s, const struct feed_row *r, struct cx_err *e);
 typedef int (*store_feed_f)(void *ctx, const struct feed_row *r); /* 0 go on, 1 stop, <0 error */
-int store_feed_get(
-	struct store *s, struct str source, store_feed_f f, void *ctx, struct cx_err *e);
+int store_feed_get(struct store *s, struct str source, store_feed_f f, void *ctx, struct cx_err *e);
 int store_feeds(struct store *s, const char *after, store_feed_f f, void *ctx, struct cx_err *e);
 
 /* Makes (or remakes, where changed) the view ev_<type> with a column per field. */
 int store_type_view(struct store *s, const struct event_type *t, struct cx_err *e);
 void store_view_name(const char *type, char *out, size_t cap); /* "ev_nps_answered" */
+
+/* ---- records (cx.record) ---- */
+struct record_row {
+	struct str key, data;     /* JSON object; in a version: p NULL = deleted */
+	struct str subject, unit; /* written, not read back */
+	int64_t version, created_ms, changed_ms;
+	bool deleted;
+	struct str by; /* of the version: who… */
+	int64_t seq;   /* …and because of which event, 0 = none */
+};
+/* 1 found, also deleted (strings copied to a), 0 there never was one. */
+int store_record_get(struct store *s, const char *kind, struct str key, struct record_row *r,
+	struct arena *a, struct cx_err *e);
+/* The row becomes what stands, and a version of its own. */
+int store_record_put(
+	struct store *s, const char *kind, const struct record_row *r, struct cx_err *e);
+struct record_filter {
+	const struct field *field;
+	struct str json; /* the value it has; p NULL = none */
+};
+enum { RECORD_FILTERS = 16 };
+typedef int (*store_record_f)(void *ctx, const struct record_row *r); /* 0 go on, 1 stop, <0 */
+/* Those that are not deleted and pass all filters, by key, after a key. */
+int store_records(struct store *s, const char *kind, const struct record_filter *v, int n,
+	struct str after, store_record_f f, void *ctx, struct cx_err *e);
+int store_record_versions(struct store *s, const char *kind, struct str key, int64_t after,
+	store_record_f f, void *ctx, struct cx_err *e); /* oldest first */
+/* Makes (or remakes, where changed) the view rec_<kind> with a column per field, and an index for
+ * each of these fields; drops indexes the kind has no more. */
+int store_record_view(struct store *s, const struct event_type *t, const int *index, int nindex,
+	struct cx_err *e);
+/* Drops the views and indexes of kinds that are not among these. */
+int store_record_views_keep(
+	struct store *s, const struct event_type *const *kinds, int n, struct cx_err *e);
 
 /* ---- figures (see kpi/) ---- */
 int store_cube_id(struct store *s, const char *plugin, const char *dims, int *id,

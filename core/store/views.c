@@ -14,7 +14,7 @@ void store_view_name(const char *type, char *out, size_t cap)
 }
 
 /* A value between quotes of the kind q, doubled inside. */
-static void quoted(struct buf *b, char q, const char *p, size_t n)
+void view_quoted(struct buf *b, char q, const char *p, size_t n)
 {
 	buf_add(b, &q, 1);
 	for (size_t i = 0; i < n; i++) {
@@ -26,21 +26,21 @@ static void quoted(struct buf *b, char q, const char *p, size_t n)
 }
 
 /* json_extract(data, '$."score"'), with a member of it if given. */
-static void extract(struct buf *b, const char *call, const struct field *f, const char *member)
+void view_extract(struct buf *b, const char *call, const struct field *f, const char *member)
 {
 	struct buf path = {0};
 	buf_printf(&path, "$.\"%s\"%s%s", f->name, member ? "." : "", member ? member : "");
 	buf_printf(b, "%s(%s, ", call, f->derived ? "derived" : "data");
-	quoted(b, '\'', path.p, path.len);
+	view_quoted(b, '\'', path.p, path.len);
 	buf_puts(b, ")");
 	buf_free(&path);
 }
 
-static void fallback(struct buf *b, const struct field *f)
+void view_fallback(struct buf *b, const struct field *f)
 {
 	const struct value *v = &f->fallback;
 	if (v->kind == VALUE_TEXT)
-		quoted(b, '\'', v->s.p, v->s.n);
+		view_quoted(b, '\'', v->s.p, v->s.n);
 	else if (f->kind == FIELD_DECIMAL && f->scale > 0)
 		buf_printf(b, "%" PRId64 " / 1e%d", v->i, f->scale);
 	else
@@ -52,26 +52,26 @@ static void money_columns(struct buf *b, const struct field *f)
 {
 	struct buf name = {0};
 	buf_puts(b, "CASE ");
-	extract(b, "json_type", f, NULL);
+	view_extract(b, "json_type", f, NULL);
 	buf_puts(b, " WHEN 'object' THEN ");
-	extract(b, "json_extract", f, "amount");
+	view_extract(b, "json_extract", f, "amount");
 	buf_puts(b, " ELSE ");
-	extract(b, "json_extract", f, NULL);
+	view_extract(b, "json_extract", f, NULL);
 	buf_puts(b, " END AS ");
-	quoted(b, '"', f->name, strlen(f->name));
+	view_quoted(b, '"', f->name, strlen(f->name));
 	buf_puts(b, ", CASE ");
-	extract(b, "json_type", f, NULL);
+	view_extract(b, "json_type", f, NULL);
 	buf_puts(b, " WHEN 'object' THEN ");
-	extract(b, "json_extract", f, "currency");
+	view_extract(b, "json_extract", f, "currency");
 	buf_puts(b, " WHEN 'integer' THEN ");
 	if (*f->currency)
-		quoted(b, '\'', f->currency, strlen(f->currency));
+		view_quoted(b, '\'', f->currency, strlen(f->currency));
 	else
 		buf_puts(
 			b, "(SELECT CAST(value AS TEXT) FROM meta WHERE key = 'company_currency')");
 	buf_printf(&name, "%s_currency", f->name);
 	buf_puts(b, " END AS ");
-	quoted(b, '"', name.p, name.len);
+	view_quoted(b, '"', name.p, name.len);
 	buf_free(&name);
 }
 
@@ -91,37 +91,43 @@ static void view_text(struct buf *b, const struct event_type *t, const char *nam
 		}
 		if (filled)
 			buf_puts(b, "coalesce(");
-		extract(b, "json_extract", f, NULL);
+		view_extract(b, "json_extract", f, NULL);
 		if (filled) {
 			buf_puts(b, ", ");
-			fallback(b, f);
+			view_fallback(b, f);
 			buf_puts(b, ")");
 		}
 		buf_puts(b, " AS ");
-		quoted(b, '"', f->name, strlen(f->name));
+		view_quoted(b, '"', f->name, strlen(f->name));
 	}
 	buf_puts(b, " FROM event WHERE type = ");
-	quoted(b, '\'', t->name, strlen(t->name));
+	view_quoted(b, '\'', t->name, strlen(t->name));
+}
+
+int view_make(
+	struct store *s, const char *name, const char *drop, const char *sql, struct cx_err *e)
+{
+	int64_t same;
+	int rc = st_int(
+		s, ST_VIEW_GET, ARGS(ARG_TEXT("name", name), ARG_TEXT("text", sql)), &same, e);
+	if (rc != 0)
+		return rc < 0 ? rc : CX_OK;
+	rc = drv_exec(s->d, drop, name, e);
+	if (rc == CX_OK)
+		rc = drv_exec(s->d, sql, name, e);
+	if (rc == CX_OK)
+		rc = st_run(s, ST_VIEW_SET, ARGS(ARG_TEXT("name", name), ARG_TEXT("text", sql)), e);
+	return rc;
 }
 
 int store_type_view(struct store *s, const struct event_type *t, struct cx_err *e)
 {
 	char name[300], drop[340];
 	struct buf b = {0};
-	int64_t same;
 	store_view_name(t->name, name, sizeof name);
 	view_text(&b, t, name);
-	int rc = st_int(s, ST_VIEW_GET,
-		ARGS(ARG_TEXT("name", name), ARG_TEXT("text", buf_cstr(&b))), &same, e);
-	if (rc == 0) {
-		snprintf(drop, sizeof drop, "DROP VIEW IF EXISTS \"%s\"", name);
-		rc = drv_exec(s->d, drop, name, e);
-		if (rc == CX_OK)
-			rc = drv_exec(s->d, b.p, name, e);
-		if (rc == CX_OK)
-			rc = st_run(s, ST_VIEW_SET,
-				ARGS(ARG_TEXT("name", name), ARG_TEXT("text", b.p)), e);
-	}
+	snprintf(drop, sizeof drop, "DROP VIEW IF EXISTS \"%s\"", name);
+	int rc = view_make(s, name, drop, buf_cstr(&b), e);
 	buf_free(&b);
-	return rc < 0 ? rc : CX_OK;
+	return rc;
 }

@@ -44,7 +44,9 @@ CREATE TABLE choice_rule (
 	key    TEXT NOT NULL,
 	rank   TEXT NOT NULL,
 	latest INTEGER NOT NULL,
-	UNIQUE (type, key, rank, latest)
+	identity TEXT NOT NULL, -- of what is declared of key and rank
+	upto   INTEGER,         -- the log is gathered up to this seq; NULL: all of it
+	UNIQUE (type, key, rank, latest, identity)
 ) STRICT;
 CREATE TABLE candidate (
 	rule  INTEGER NOT NULL,
@@ -69,11 +71,14 @@ CREATE TABLE event_at (
 ) STRICT, WITHOUT ROWID;
 
 -- Figures: a cube is all measures with the same dimensions; a cell is a cube, a day and a group.
+-- Of one (plugin, dims) there may be several: that which answers, one that is being counted, and
+-- such as are gone (upto -1), whose rows are removed little by little.
 CREATE TABLE cube (
-	id     INTEGER PRIMARY KEY AUTOINCREMENT,
-	plugin TEXT NOT NULL,
-	dims   TEXT NOT NULL,
-	UNIQUE (plugin, dims)
+	id       INTEGER PRIMARY KEY AUTOINCREMENT,
+	plugin   TEXT NOT NULL,
+	dims     TEXT NOT NULL,
+	identity TEXT NOT NULL, -- of the definitions its cells are made with
+	upto     INTEGER        -- the log is counted up to this seq; NULL: all of it
 ) STRICT;
 CREATE TABLE cell (
 	cube  INTEGER NOT NULL,
@@ -121,13 +126,13 @@ CREATE TABLE ident_new (
 ) STRICT;
 -- Events a measure had to leave out.
 CREATE TABLE exclusion (
+	cube    INTEGER NOT NULL,
 	kpi     TEXT NOT NULL,
 	day     INTEGER NOT NULL,
 	measure TEXT NOT NULL,
 	seq     INTEGER NOT NULL,
-	plugin  TEXT NOT NULL,
 	reason  TEXT NOT NULL,
-	PRIMARY KEY (kpi, day, measure, seq)
+	PRIMARY KEY (cube, kpi, day, measure, seq)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX exclusion_seq ON exclusion (seq);
 
@@ -141,6 +146,33 @@ CREATE TABLE feed (
 	gaps    BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- Records: what stands now, and every version there was. data is a JSON object of the fields that have
+-- a value, in the form the API gives them; of a deleted record, what it was at last. Those of a kind
+-- are found in order by a partial index per kind (records.c), so the key comes first here.
+CREATE TABLE record (
+	key        TEXT NOT NULL,
+	kind       TEXT NOT NULL,
+	version    INTEGER NOT NULL,
+	data       TEXT NOT NULL,
+	subject    TEXT,             -- the person it is about, by the kind's declaration
+	unit       TEXT,
+	created_ms INTEGER NOT NULL,
+	changed_ms INTEGER NOT NULL,
+	deleted    INTEGER NOT NULL,
+	PRIMARY KEY (key, kind)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX record_subject ON record (subject) WHERE subject IS NOT NULL;
+CREATE TABLE record_version (
+	kind       TEXT NOT NULL,
+	key        TEXT NOT NULL,
+	version    INTEGER NOT NULL,
+	data       TEXT,             -- NULL: deleted
+	changed_ms INTEGER NOT NULL,
+	by         TEXT NOT NULL,    -- who: a person, /token/NAME, /uid/N, or a plugin and its handler
+	seq        INTEGER,          -- the event that a handler reacted to
+	PRIMARY KEY (kind, key, version)
+) STRICT, WITHOUT ROWID;
+
 -- Plugins: sources by content hash, and which are in force.
 CREATE TABLE plugin_source (
 	hash TEXT NOT NULL,
@@ -152,9 +184,10 @@ CREATE TABLE plugin_current (
 	plugin TEXT PRIMARY KEY,
 	hash   TEXT NOT NULL
 ) STRICT;
-CREATE TABLE figures (
-	plugin   TEXT PRIMARY KEY,
-	identity TEXT NOT NULL -- of the definitions the plugin's cells were made with
+-- While figures are being counted: the plugins whose figures answer until then.
+CREATE TABLE plugin_before (
+	plugin TEXT PRIMARY KEY,
+	hash   TEXT NOT NULL
 ) STRICT;
 CREATE TABLE failed (
 	id        INTEGER PRIMARY KEY AUTOINCREMENT,
