@@ -44,9 +44,7 @@ CREATE TABLE choice_rule (
 	key    TEXT NOT NULL,
 	rank   TEXT NOT NULL,
 	latest INTEGER NOT NULL,
-	identity TEXT NOT NULL, -- of what is declared of key and rank
-	upto   INTEGER,         -- the log is gathered up to this seq; NULL: all of it
-	UNIQUE (type, key, rank, latest, identity)
+	UNIQUE (type, key, rank, latest)
 ) STRICT;
 CREATE TABLE candidate (
 	rule  INTEGER NOT NULL,
@@ -71,14 +69,11 @@ CREATE TABLE event_at (
 ) STRICT, WITHOUT ROWID;
 
 -- Figures: a cube is all measures with the same dimensions; a cell is a cube, a day and a group.
--- Of one (plugin, dims) there may be several: that which answers, one that is being counted, and
--- such as are gone (upto -1), whose rows are removed little by little.
 CREATE TABLE cube (
-	id       INTEGER PRIMARY KEY AUTOINCREMENT,
-	plugin   TEXT NOT NULL,
-	dims     TEXT NOT NULL,
-	identity TEXT NOT NULL, -- of the definitions its cells are made with
-	upto     INTEGER        -- the log is counted up to this seq; NULL: all of it
+	id     INTEGER PRIMARY KEY AUTOINCREMENT,
+	plugin TEXT NOT NULL,
+	dims   TEXT NOT NULL,
+	UNIQUE (plugin, dims)
 ) STRICT;
 CREATE TABLE cell (
 	cube  INTEGER NOT NULL,
@@ -126,13 +121,13 @@ CREATE TABLE ident_new (
 ) STRICT;
 -- Events a measure had to leave out.
 CREATE TABLE exclusion (
-	cube    INTEGER NOT NULL,
 	kpi     TEXT NOT NULL,
 	day     INTEGER NOT NULL,
 	measure TEXT NOT NULL,
 	seq     INTEGER NOT NULL,
+	plugin  TEXT NOT NULL,
 	reason  TEXT NOT NULL,
-	PRIMARY KEY (cube, kpi, day, measure, seq)
+	PRIMARY KEY (kpi, day, measure, seq)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX exclusion_seq ON exclusion (seq);
 
@@ -184,10 +179,9 @@ CREATE TABLE plugin_current (
 	plugin TEXT PRIMARY KEY,
 	hash   TEXT NOT NULL
 ) STRICT;
--- While figures are being counted: the plugins whose figures answer until then.
-CREATE TABLE plugin_before (
-	plugin TEXT PRIMARY KEY,
-	hash   TEXT NOT NULL
+CREATE TABLE figures (
+	plugin   TEXT PRIMARY KEY,
+	identity TEXT NOT NULL -- of the definitions the plugin's cells were made with
 ) STRICT;
 CREATE TABLE failed (
 	id        INTEGER PRIMARY KEY AUTOINCREMENT,
