@@ -6,6 +6,8 @@
 
 #include "base/varint.h"
 
+#define TOTAL_MAX (INT64_C(1) << 53) /* that a rank can be exact */
+
 void hist_free(struct hist *h)
 {
 	free(h->values);
@@ -215,9 +217,9 @@ static bool read_counts(struct hist *h, const uint8_t **p, const uint8_t *end, s
 	h->total = 0;
 	for (size_t i = 0; i < n; i++) {
 		size_t used = varint_get(*p, end, &x);
-		if (!used || !x || x > INT64_MAX ||
-			__builtin_add_overflow(h->total, (int64_t)x, &h->total))
+		if (!used || !x || x > TOTAL_MAX || h->total + (int64_t)x > TOTAL_MAX)
 			return false;
+		h->total += (int64_t)x;
 		*p += used;
 		h->counts[i] = (int64_t)x;
 	}

@@ -213,9 +213,13 @@ static void packed_and_read_again(void **unused)
 	}
 	static const uint8_t twice[] = {2, 4, 0, 1, 1}, none[] = {1, 4, 0},
 			     huge[] = {0xff, 0xff, 0xff, 0xff, 0x0f, 1, 1};
+	/* one value 2⁶³ − 1 times: no double tells its ranks apart */
+	static const uint8_t countless[] = {
+		1, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f};
 	assert_int_equal(hist_read(&back, twice, twice + sizeof twice), 0);
 	assert_int_equal(hist_read(&back, none, none + sizeof none), 0);
 	assert_int_equal(hist_read(&back, huge, huge + sizeof huge), 0);
+	assert_int_equal(hist_read(&back, countless, countless + sizeof countless), 0);
 	hist_free(&back);
 	buf_free(&b);
 }
