@@ -92,57 +92,6 @@ int store_figures(
 	return rc < 0 ? rc : CX_OK;
 }
 
-static const char *or_empty(const char *s)
-{
-	return s ? s : "";
-}
-
-int store_failed_add(struct store *s, struct failed_row *row, struct cx_err *e)
-{
-	int rc = st_run(s, ST_FAILED_ADD,
-		ARGS(ARG_INT("seq", row->seq), ARG_INT("at_ms", row->at_ms),
-			ARG_TEXT("plugin", or_empty(row->plugin)),
-			ARG_TEXT("handler", or_empty(row->handler)),
-			ARG_TEXT("file", or_empty(row->file)), ARG_INT("line", row->line),
-			ARG_TEXT("message", or_empty(row->message)),
-			ARG_TEXT("traceback", or_empty(row->traceback)),
-			ARG_INT("tries", row->tries)),
-		e);
-	if (rc == CX_OK)
-		row->id = drv_made(s->d);
-	return rc;
-}
-
-int store_failed(struct store *s, int64_t seq, int64_t after, int limit,
-	int (*f)(void *ctx, const struct failed_row *row), void *ctx, struct cx_err *e)
-{
-	struct drv_stmt *st;
-	int rc = seq ? st_start(s, ST_FAILED_OF,
-			       ARGS(ARG_INT("seq", seq), ARG_INT("after", after),
-				       ARG_INT("limit", limit)),
-			       &st, e)
-		     : st_start(s, ST_FAILED_ALL,
-			       ARGS(ARG_INT("after", after), ARG_INT("limit", limit)), &st, e);
-	if (rc != CX_OK)
-		return rc;
-	while ((rc = drv_step(st, e)) == 1) {
-		struct failed_row row = {.id = drv_int(st, 0),
-			.seq = drv_int(st, 1),
-			.at_ms = drv_int(st, 2),
-			.plugin = drv_str(st, 3).p,
-			.handler = drv_str(st, 4).p,
-			.file = drv_str(st, 5).p,
-			.line = (int)drv_int(st, 6),
-			.message = drv_str(st, 7).p,
-			.traceback = drv_str(st, 8).p,
-			.tries = (int)drv_int(st, 9)};
-		if ((rc = f(ctx, &row)) != 0)
-			break;
-	}
-	drv_end(st);
-	return rc < 0 ? rc : CX_OK;
-}
-
 /* ---- tokens ---- */
 
 int store_token_put(struct store *s, const struct token_row *t, int64_t now_ms, struct cx_err *e)

@@ -99,6 +99,15 @@ int store_candidate_add(
 		e);
 }
 
+int store_candidate_drop(
+	struct store *s, int rule, uint32_t ident, int64_t rank, int64_t seq, struct cx_err *e)
+{
+	return st_run(s, ST_CANDIDATE_DROP,
+		ARGS(ARG_INT("rule", rule), ARG_INT("ident", ident), ARG_INT("rank", rank),
+			ARG_INT("seq", seq)),
+		e);
+}
+
 int store_candidates(struct store *s, int rule, uint32_t ident, bool latest, store_candidate_f f,
 	void *ctx, struct cx_err *e)
 {

@@ -101,6 +101,8 @@ struct candidate {
 int store_candidate_add(struct store *s, int rule, uint32_t ident, int64_t rank, int64_t seq,
 	struct cx_err *e);                                              /* also if it is there */
 typedef int (*store_candidate_f)(void *ctx, const struct candidate *c); /* 0 go on, 1 stop, <0 */
+int store_candidate_drop(struct store *s, int rule, uint32_t ident, int64_t rank, int64_t seq,
+	struct cx_err *e);
 /* Those of one key, by rank and seq: greatest first if latest, else least first. */
 int store_candidates(struct store *s, int rule, uint32_t ident, bool latest, store_candidate_f f,
 	void *ctx, struct cx_err *e);
@@ -286,11 +288,44 @@ struct failed_row {
 	int64_t id, seq, at_ms;
 	const char *plugin, *handler, *file, *message, *traceback;
 	int line, tries;
+	int nth;         /* which of the plugin's reactions to the type, from 1 */
+	bool past;       /* it ran as imported history */
+	int64_t done_ms; /* when it ran again without failing; 0 = not yet */
 };
 int store_failed_add(struct store *s, struct failed_row *row, struct cx_err *e); /* sets row->id */
-/* Those of one event, or all after id (seq 0), oldest first. */
-int store_failed(struct store *s, int64_t seq, int64_t after, int limit,
+/* Keeps what running it again has changed: at_ms, file, line, message, traceback, tries, done_ms. */
+int store_failed_set(struct store *s, const struct failed_row *row, struct cx_err *e);
+int store_failed_get(struct store *s, int64_t id, struct failed_row *row, struct arena *a,
+	struct cx_err *e); /* 1 found, texts copied to a */
+struct failed_filter {
+	int64_t seq;               /* of this event, done ones too; 0 = any that is not done */
+	const char *plugin, *unit; /* NULL = any; with seq 0 */
+	int64_t after;             /* id, exclusive */
+	int limit;
+};
+/* Oldest first. */
+int store_failed(struct store *s, const struct failed_filter *q,
 	int (*f)(void *ctx, const struct failed_row *row), void *ctx, struct cx_err *e);
+
+/* Plugins whose code does not run, or that have not dealt with all events (engine/quarantine.h). */
+struct state_row {
+	const char *plugin, *state, *hash, *reason;
+	const char *strikes; /* JSON list of instants */
+	int64_t since_ms, pending;
+};
+int store_state_put(struct store *s, const struct state_row *row, struct cx_err *e);
+int store_state_drop(struct store *s, const char *plugin, struct cx_err *e);
+int store_states(struct store *s, int (*f)(void *ctx, const struct state_row *row), void *ctx,
+	struct cx_err *e);
+/* What sources declare, as JSON: 1 found. */
+int store_declared_put(struct store *s, const char *hash, struct str text, struct cx_err *e);
+int store_declared_get(struct store *s, const char *hash, struct buf *text, struct cx_err *e);
+/* Notes on events that some plugin has not dealt with. */
+int store_note_add(
+	struct store *s, int64_t seq, const char *plugin, const char *note, struct cx_err *e);
+int store_note_is(struct store *s, int64_t seq, const char *plugin, const char *note,
+	struct cx_err *e); /* 1 yes, 0 no */
+int store_notes_drop(struct store *s, int64_t before, struct cx_err *e); /* seq, exclusive */
 
 /* ---- access, jobs ---- */
 int store_token_put(struct store *s, const struct token_row *t, int64_t now_ms,

@@ -328,9 +328,9 @@ static void plugins_are_kept(void **state)
 	OK(store_failed_add(s, &row, &e));
 	assert_int_equal(row.id, 2);
 	buf_clear(&b);
-	OK(store_failed(s, 0, 0, 10, show_failed, &b, &e));
-	OK(store_failed(s, 5, 0, 10, show_failed, &b, &e));
-	OK(store_failed(s, 0, 1, 10, show_failed, &b, &e));
+	OK(store_failed(s, &(struct failed_filter){.limit = 10}, show_failed, &b, &e));
+	OK(store_failed(s, &(struct failed_filter){.seq = 5, .limit = 10}, show_failed, &b, &e));
+	OK(store_failed(s, &(struct failed_filter){.after = 1, .limit = 10}, show_failed, &b, &e));
 	assert_string_equal(buf_cstr(&b), "1:3:boom:4 2:5:boom:4 2:5:boom:4 2:5:boom:4 ");
 	buf_free(&b);
 }

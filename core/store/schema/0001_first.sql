@@ -193,9 +193,35 @@ CREATE TABLE failed (
 	line      INTEGER NOT NULL,
 	message   TEXT NOT NULL,
 	traceback TEXT NOT NULL,
-	tries     INTEGER NOT NULL
+	tries     INTEGER NOT NULL,
+	nth       INTEGER NOT NULL, -- which of the plugin's reactions to this type, from 1
+	past      INTEGER NOT NULL, -- it ran as imported history
+	done_ms   INTEGER NOT NULL  -- when it ran again without failing; 0 = not yet
 ) STRICT;
 CREATE INDEX failed_seq ON failed (seq);
+-- Plugins whose code does not run, or that have not dealt with all events; no row: all is well.
+CREATE TABLE plugin_state (
+	plugin   TEXT PRIMARY KEY,
+	state    TEXT NOT NULL,    -- running, quarantined, disabled
+	hash     TEXT NOT NULL,    -- of the sources that this is about
+	since_ms INTEGER NOT NULL,
+	reason   TEXT NOT NULL,
+	strikes  TEXT NOT NULL,    -- JSON list of instants, in ms
+	pending  INTEGER NOT NULL  -- the first event it has not dealt with; 0 = it is up to date
+) STRICT, WITHOUT ROWID;
+-- What sources declare, so that event types are known without running any code.
+CREATE TABLE plugin_declared (
+	hash TEXT PRIMARY KEY,
+	text TEXT NOT NULL
+) STRICT;
+-- What there is to know of an event that some plugin has not dealt with: 'done' (by this plugin),
+-- 'crashed' (its code is left out), 'past' (imported history; plugin '').
+CREATE TABLE pending_note (
+	seq    INTEGER NOT NULL,
+	plugin TEXT NOT NULL,
+	note   TEXT NOT NULL,
+	PRIMARY KEY (seq, plugin, note)
+) STRICT, WITHOUT ROWID;
 
 -- Access, answers kept for a replay, and what else there is to remember.
 CREATE TABLE token (
