@@ -121,7 +121,11 @@ static void random_part(struct fact *f, int part)
 	case 1: f->channel = rnd(CHANNELS + 1) - 1; break;
 	case 2: f->who = rnd(6) ? rnd(now.dense ? 3 : PEOPLE) : NONE; break;
 	case 3: f->order = rnd(5) ? rnd(now.dense ? 3 : PEOPLE) : NONE; break;
-	case 4: f->amount = rnd(6) ? rnd(one_in(3) ? 8 : 60) - 15 : NEVER; break;
+	case 4:
+		f->amount = rnd(6) ? rnd(one_in(3) ? 8 : 60) - 15 : NEVER;
+		if (one_in(8))
+			f->amount = 7; /* on which some measures raise */
+		break;
 	case 5: f->bought = rnd(4) ? f->time + rnd(30 * 24) * HOUR - 20 * 24 * HOUR : NEVER; break;
 	case 6:
 		f->answered = rnd(4) ? now.start + rnd(now.dense ? 3 : 12) * 72 * HOUR : NEVER;
