@@ -40,6 +40,10 @@ static void on_tick(int sig)
 	(void)sig;
 	struct isolate *iso = running;
 	tick_us = cpu_us();
+	if (iso && iso->deadline_us < 0) {
+		iso->deadline_us = tick_us - iso->deadline_us;
+		return;
+	}
 	if (!iso || tick_us < iso->deadline_us)
 		return;
 	iso->overdue = 1;
@@ -79,10 +83,12 @@ void isolate_clock_start(void)
 	tick_us = cpu_us();
 }
 
+/* Negative: the budget, to be counted from the first tick that meets the call. When that is nobody
+ * knows: the kernel looks at a thread's CPU time at its own ticks only, and one that runs in short
+ * bursts can miss many. So a call has its budget, and at most some ticks more. */
 static int64_t deadline(int budget_ms)
 {
-	/* The call may begin at the end of a tick, and the kernel looks at its own ticks only. */
-	return budget_ms > 0 ? tick_us + (budget_ms + 2 * CLOCK_TICK_MS) * 1000LL : INT64_MAX;
+	return budget_ms > 0 ? -budget_ms * 1000LL : INT64_MAX;
 }
 
 void budget_restart(struct isolate *iso)
@@ -98,8 +104,16 @@ void budget_enter(struct isolate *iso, struct budget_frame *was, int budget_ms, 
 	if (!clock_made)
 		isolate_clock_start();
 	int64_t end = deadline(budget_ms);
-	/* A call inside a call of the same isolate cannot buy time. */
-	iso->deadline_us = iso->depth && was->deadline_us < end ? was->deadline_us : end;
+	if (iso->depth) { /* a call inside a call of the same isolate cannot buy time */
+		int64_t outer = was->deadline_us;
+		if (outer < 0)
+			end = end < 0 && end > outer ? end : outer;
+		else if (end < 0)
+			end = tick_us - end < outer ? end : outer;
+		else
+			end = outer;
+	}
+	iso->deadline_us = end;
 	iso->overdue = 0;
 	iso->budget_ms = budget_ms;
 	iso->handler = handler;
@@ -113,7 +127,10 @@ void budget_leave(struct isolate *iso, const struct budget_frame *was)
 	running = was->outer;
 	iso->depth--;
 	iso->active = was->active;
-	iso->deadline_us = was->deadline_us;
+	if (was->deadline_us < 0 && iso->deadline_us >= 0 && iso->deadline_us < INT64_MAX)
+		iso->deadline_us = tick_us - was->deadline_us; /* a tick met the inner one */
+	else
+		iso->deadline_us = was->deadline_us;
 	iso->budget_ms = was->budget_ms;
 	iso->handler = was->handler;
 	iso->overdue = 0;
@@ -129,7 +146,7 @@ void budget_pause(struct isolate *iso, struct budget_pause *was)
 void budget_resume(struct isolate *iso, const struct budget_pause *was)
 {
 	int64_t end = was->deadline_us;
-	iso->deadline_us = end == INT64_MAX ? end : end + cpu_us() - was->since_us;
+	iso->deadline_us = end < 0 || end == INT64_MAX ? end : end + cpu_us() - was->since_us;
 	iso->overdue = 0;
 	blame_lua(iso->blame, iso->name, iso->handler,
 		iso->budget_ms > 0 ? (uint32_t)iso->budget_ms : 0);

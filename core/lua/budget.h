@@ -8,7 +8,10 @@
  * Callers: isolate.c and the wrapped libraries.
  *         CPU time of the thread is counted and not the clock on the wall: on a busy machine an
  *         honest plugin must not fail, and a figure must not depend on who else was running.
- * Units:  microseconds of the thread's CPU time, known to about CLOCK_TICK_MS. */
+ *         A call's budget begins at the first tick that meets it: nobody who keeps within it is
+ *         killed, and nobody gets much more than a kernel tick beyond it.
+ * Units:  microseconds of the thread's CPU time, known to about CLOCK_TICK_MS; a deadline below 0
+ *         is the budget of a call that no tick has met yet. */
 #ifndef CX_LUA_BUDGET_H
 #define CX_LUA_BUDGET_H
 
