@@ -283,7 +283,7 @@ static void mistakes_end_it(void **state)
 	has("err", "cxd import shop DIR");
 	assert_int_equal(import("shop", "/nowhere"), 1);
 	has("err", "/nowhere/t.csv: No such file");
-	assert_int_equal(import("shop", "--update"), 2);
+	assert_int_equal(import("shop", "--upgrade"), 2);
 	put("t.csv", "");
 	assert_int_equal(import("shop", dir), 1);
 	has("err", "t.csv:1: the file has no header");
