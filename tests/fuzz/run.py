@@ -14,6 +14,7 @@ OUT = os.path.join(ROOT, "build", "fuzz")
 # Folders a target needs besides base/, and the libraries of those.
 NEEDS = {
     "fuzz_conf": (["conf"], ["-linih"]),
+    "fuzz_explain": (["conf", "json", "event", "kpi", "store"], ["-linih", "-lsqlite3", "-lroaring", "-lz", "-lcsv"]),
     "fuzz_hist": (["kpi/hist.c"], []),
     "fuzz_http": (["conf", "http/msg.c", "http/scan.c"], ["-linih", "-lhttp_parser"]),
     "fuzz_json": (["conf", "json", "event"], ["-linih"]),
