@@ -211,8 +211,8 @@ void answer_leads(struct answer *a)
 		a->lead[i] = i;
 		for (int j = 0; j < k->nmeasures && m->set >= 0; j++) {
 			const struct measure *o = &k->measures[j];
-			if (o->set == m->set && by_days(o) == by_days(m) &&
-				o->times > k->measures[a->lead[i]].times)
+			bool alike = m->times == 1 || by_days(o) == by_days(m);
+			if (o->set == m->set && alike && o->times > k->measures[a->lead[i]].times)
 				a->lead[i] = j;
 		}
 	}
