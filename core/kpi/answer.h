@@ -72,6 +72,7 @@ struct answer {
 	int nmoved, cap_moved;
 	struct pmap lenses;
 	struct running *running;
+	int failed; /* <0: a moved window could not be read, whatever the formula made of that */
 };
 
 /* The accumulators that a day and group of cells feeds; NULL both if the filters leave it out. */

@@ -26,7 +26,7 @@ static int figure(struct evaluation *v, struct answer_group *g, int bucket, stru
 	for (int i = 0; i < k->nmeasures; i++)
 		out->measures[i] = m[i].i;
 	view_close(view);
-	return rc < 0 ? rc : CX_OK;
+	return rc < 0 ? rc : a->failed;
 }
 
 static int series(struct evaluation *v, struct answer_group *g, struct shown **out)

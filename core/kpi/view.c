@@ -101,6 +101,8 @@ static int view_move(struct kpi_view *v, struct move move, struct kpi_view **out
 	struct kpi_view *first = v;
 	if (!v->a)
 		return 0;
+	if (v->a->failed) /* what was read of it is no window, and the query ends in an error */
+		return v->a->failed;
 	struct span span = lens_span(v, v->bucket);
 	if (!span_move(&span, &move))
 		return 0;
@@ -112,6 +114,7 @@ static int view_move(struct kpi_view *v, struct move move, struct kpi_view **out
 	if (rc >= 0)
 		rc = moved_figures(moved, &f);
 	if (rc < 0) {
+		v->a->failed = rc;
 		if (e && e != v->a->e)
 			*e = *v->a->e;
 		figures_free(moved->own, (size_t)v->a->k->nmeasures);

@@ -319,6 +319,47 @@ static void left_out_where_it_was(void **unused)
 	close_store();
 }
 
+static int refused; /* times that a formula was told so */
+
+/* Goes on after an error, as pcall can. */
+static int stubborn(void *ctx, const struct kpi *k, struct kpi_view *view, double *value,
+	bool *null, struct cx_err *e)
+{
+	struct kpi_view *out;
+	(void)ctx, (void)k;
+	for (int i = 0; i < 2; i++)
+		refused += kpi_view_before(view, &out, e) < 0;
+	*value = 0;
+	*null = false;
+	return CX_OK;
+}
+
+/* A window that could not be read is not there half read when it is asked for again. */
+static void an_error_stays(void **unused)
+{
+	const struct plain v[] = {at_noon("2018-01-02", 0, 60), at_noon("2018-01-03", 1, 60),
+		at_noon("2018-01-05", 2, 60)};
+	const struct kpi_host trying = {.where = where, .formula = stubborn};
+	static const struct kpi_param days[] = {
+		{"from", "2018-01-04"}, {"to", "2018-01-06"}, {"every", "day"}};
+	struct kpi_query q;
+	(void)unused;
+	open_store(1000);
+	add_all(v, 3);
+	ok(store_begin(store, &err));
+	ok(store_cell_put(
+		store, kpis[0]->cube->id, tz_day(v[1].time), STR("[\"u1\",null]"), "x", 1, &err));
+	ok(store_commit(store, &err));
+	for (int n = 2; n <= 3; n++) { /* the window alone, and a series */
+		refused = 0;
+		ok(kpi_query_parse(&q, kpis[0], days, n, now_ms, &err));
+		int rc = kpi_query_run(store, kpis[0], &q, &trying, &meta, &answer, &err);
+		assert_int_equal(rc, CX_E_STORE_FAILED);
+		assert_true(refused > 0 && refused % 2 == 0);
+	}
+	close_store();
+}
+
 static void too_many_values(void **unused)
 {
 	struct answer a = {.k = NULL, .e = &err};
@@ -348,6 +389,7 @@ int main(void)
 		cmocka_unit_test(days_stay_days),
 		cmocka_unit_test(scanned_days_show_the_same_groups),
 		cmocka_unit_test(left_out_where_it_was),
+		cmocka_unit_test(an_error_stays),
 		cmocka_unit_test(too_many_values),
 	};
 	return cmocka_run_group_tests(tests, fixture_start, fixture_end);
