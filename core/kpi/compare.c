@@ -7,52 +7,6 @@
 
 static const double proven = 0.05; /* methodology: p below it */
 
-static bool day_start(int64_t ms)
-{
-	return tz_day_start(tz_day(ms)) == ms;
-}
-
-/* Months between two first instants of months, else 0. */
-static int whole_months(int64_t from, int64_t to)
-{
-	int y1, m1, d1, y2, m2, d2;
-	civil_from_day(tz_day(from), &y1, &m1, &d1);
-	civil_from_day(tz_day(to), &y2, &m2, &d2);
-	return d1 == 1 && d2 == 1 && day_start(from) && day_start(to) ? (y2 - y1) * 12 + m2 - m1
-								      : 0;
-}
-
-static int64_t months_earlier(int64_t ms, int months)
-{
-	int32_t day = tz_day(ms);
-	if (day_start(ms)) /* also where the clock skips midnight */
-		return tz_day_start(civil_add_months(day, -months));
-	return duration_add(ms, (struct duration){.months = months}, -1);
-}
-
-bool kpi_query_before(const struct kpi_query *q, struct kpi_query *b)
-{
-	*b = *q;
-	b->compare = COMPARE_NONE;
-	b->every = EVERY_NONE;
-	b->pool = 0;
-	int32_t day = tz_day(q->from_ms);
-	int months = q->last_months || q->last_days ? q->last_months
-						    : whole_months(q->from_ms, q->to_ms);
-	b->to_ms = q->from_ms;
-	if (q->compare == COMPARE_YEAR) {
-		b->from_ms = months_earlier(q->from_ms, 12);
-		b->to_ms = months_earlier(q->to_ms, 12);
-	} else if (months || q->last_days) {
-		b->from_ms = tz_day_start(civil_add_months(day, -months) - q->last_days);
-	} else if (day_start(q->from_ms) && day_start(q->to_ms)) {
-		b->from_ms = tz_day_start(day - (tz_day(q->to_ms) - day));
-	} else {
-		b->from_ms = q->from_ms - (q->to_ms - q->from_ms);
-	}
-	return b->from_ms >= TZ_MS_MIN;
-}
-
 /* Every group in both windows, with figures of nothing where it was not met. */
 static int same_groups(struct evaluation *v, struct evaluation *w)
 {

@@ -1,13 +1,10 @@
 /* compare.h — ?compare=previous|year: the same KPI over the window before, and whether what
  * changed is proven.
- * Callers: parse.c, reply.c. */
+ * Callers: reply.c. */
 #ifndef CX_KPI_COMPARE_H
 #define CX_KPI_COMPARE_H
 
 #include "kpi/evaluate.h"
-
-/* The window q is compared with, without series; false: it would begin before the year 1. */
-bool kpi_query_before(const struct kpi_query *q, struct kpi_query *before);
 
 struct comparison {
 	struct kpi_query q;

@@ -2,7 +2,7 @@
 
 #include "base/text.h"
 #include "base/tz.h"
-#include "kpi/compare.h"
+#include "kpi/window.h"
 
 enum { POOL_MAX = 1000000 };
 

@@ -107,15 +107,23 @@ bool window_scanned(const struct window *w, int32_t day)
 	return lo < w->nscanned && w->scanned[lo].first <= day;
 }
 
-/* An instant moved, kept within the calendar. The first instant of a day, which is not midnight
- * where the clock skips it, stays one. */
-static int64_t moved(int64_t ms, const struct move *m)
+static bool day_start(int64_t ms)
 {
-	int32_t day = tz_day(ms);
-	int64_t out = duration_add(ms, m->d, m->sign);
-	if (!m->d.ms && ms == tz_day_start(day))
-		out = tz_day_start(
-			civil_add_months(day, m->sign * m->d.months) + m->sign * m->d.days);
+	return tz_day_start(tz_day(ms)) == ms;
+}
+
+/* The first instant of a day, which is not midnight where the clock skips it, stays one. */
+static int64_t moved(int64_t ms, struct duration d, int sign)
+{
+	if (d.ms || !day_start(ms))
+		return duration_add(ms, d, sign);
+	return tz_day_start(civil_add_months(tz_day(ms), sign * d.months) + sign * d.days);
+}
+
+/* The same, kept within the calendar. */
+static int64_t kept(int64_t ms, const struct move *m)
+{
+	int64_t out = moved(ms, m->d, m->sign);
 	return out < TZ_MS_MIN ? TZ_MS_MIN : out > TZ_MS_MAX ? TZ_MS_MAX : out;
 }
 
@@ -129,10 +137,43 @@ bool span_move(struct span *s, const struct move *m)
 	if (!s->has_from && !s->ended)
 		return false;
 	if (s->has_from)
-		s->from_ms = moved(s->from_ms, m);
+		s->from_ms = kept(s->from_ms, m);
 	if (s->has_to && !s->empty)
-		s->to_ms = moved(s->to_ms, m);
+		s->to_ms = kept(s->to_ms, m);
 	return true;
+}
+
+/* What goes from one first instant of a day to another: months where both begin one, else days. */
+static struct duration between(int64_t from, int64_t to)
+{
+	int y1, m1, d1, y2, m2, d2;
+	int32_t first = tz_day(from), last = tz_day(to);
+	civil_from_day(first, &y1, &m1, &d1);
+	civil_from_day(last, &y2, &m2, &d2);
+	if (d1 == 1 && d2 == 1)
+		return (struct duration){.months = (y2 - y1) * 12 + m2 - m1};
+	return (struct duration){.days = last - first};
+}
+
+bool kpi_query_before(const struct kpi_query *q, struct kpi_query *b)
+{
+	const struct duration year = {.months = 12};
+	struct duration d = {.months = q->last_months, .days = q->last_days};
+	*b = *q;
+	b->compare = COMPARE_NONE;
+	b->every = EVERY_NONE;
+	b->pool = 0;
+	if (!d.months && !d.days && day_start(q->from_ms) && day_start(q->to_ms))
+		d = between(q->from_ms, q->to_ms);
+	if (q->compare == COMPARE_YEAR) {
+		b->from_ms = moved(q->from_ms, year, -1);
+		b->to_ms = moved(q->to_ms, year, -1);
+	} else {
+		b->to_ms = q->from_ms;
+		b->from_ms = d.months || d.days ? moved(q->from_ms, d, -1)
+						: q->from_ms - (q->to_ms - q->from_ms);
+	}
+	return b->from_ms >= TZ_MS_MIN;
 }
 
 static int32_t bucket_start(enum every every, int32_t day)

@@ -43,6 +43,9 @@ struct move { /* shift by sign × d, or before() */
 	int sign;
 };
 bool span_move(struct span *s, const struct move *m); /* false: there is no `from` to be moved */
+/* The window that q is compared with (?compare), without series; false: it would begin before the
+ * year 1. */
+bool kpi_query_before(const struct kpi_query *q, struct kpi_query *before);
 
 struct bucket {
 	int32_t first; /* its first day; it ends where the next begins */

@@ -18,7 +18,7 @@ NEEDS = {
     "fuzz_hist": (["kpi/hist.c"], []),
     "fuzz_http": (["conf", "http/msg.c", "http/scan.c"], ["-linih", "-lhttp_parser"]),
     "fuzz_json": (["conf", "json", "event"], ["-linih"]),
-    "fuzz_query": (["conf", "json", "event", "kpi/parse.c"], ["-linih"]),
+    "fuzz_query": (["conf", "json", "event", "kpi/parse.c", "kpi/window.c"], ["-linih"]),
     "fuzz_set": (["kpi/set.c", "kpi/dense.c", "kpi/portable.c"], ["-lroaring", "-lz"]),
 }
 FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-g", "-O1", "-Icore", "-fno-strict-aliasing", "-fno-omit-frame-pointer",
