@@ -25,7 +25,7 @@ OBJ := $(SRC:core/%.c=$(BUILD)/obj/%.o)
 LIB := $(BUILD)/libcxd.a
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 
-.PHONY: build run test lint bench fuzz clean packages test-packages bench-packages fuzz-packages
+.PHONY: build run test lint bench fuzz clean packages test-packages bench-packages fuzz-packages clients
 build: packages
 	@$(MAKE) -s --no-print-directory $(BUILD)/cxd
 
@@ -35,7 +35,7 @@ run: build
 	@exec $(BUILD)/cxd serve
 
 # Everything: C units and API tests, plain and under ASan+UBSan, and the plugins' own tests.
-test: test-packages
+test: test-packages clients
 	@$(MAKE) -s --no-print-directory $(BUILD)/cxd units
 	@$(MAKE) -s --no-print-directory SAN=1 build/san/cxd units
 	@/usr/bin/python3 tests/run.py
@@ -76,6 +76,20 @@ packages:
 	$(call install,$(PACKAGES))
 test-packages:
 	$(call install,$(PACKAGES) $(TEST_PACKAGES))
+# The public clients and checkers of tests/api: npm packages, and promtool alone out of Debian's
+# package prometheus (the package itself would start a server). What cannot be had is said here, and
+# the tests that need it are skipped.
+clients:
+	@cmp -s tests/clients/package-lock.json tests/clients/node_modules/.installed || { \
+		npm ci --prefix tests/clients --no-audit --no-fund --fetch-retries=1 --loglevel=error >/dev/null && \
+		cp tests/clients/package-lock.json tests/clients/node_modules/.installed; } || \
+		echo "no npm packages for tests/clients: npm, or its registry, cannot be reached"
+	@mkdir -p build && { command -v promtool >/dev/null || [ -x build/promtool ] || { \
+		cd build && { apt-get download -qq prometheus || \
+			{ apt-get update -qq && apt-get download -qq prometheus; }; } 2>/dev/null && \
+		dpkg-deb --fsys-tarfile prometheus_*.deb | tar -xO ./usr/bin/promtool >promtool.part && \
+		rm -f prometheus_*.deb && chmod +x promtool.part && mv promtool.part promtool; } || \
+		echo "no promtool: Debian's package prometheus cannot be reached"; }
 fuzz-packages:
 	$(call install,$(PACKAGES) $(FUZZ_PACKAGES))
 bench-packages:
@@ -87,6 +101,7 @@ $(BUILD)/obj/%.o: core/%.c
 	@$(CC) $(CFLAGS_BASE) $(CFLAGS_SAN) $(CFLAGS) $(INCLUDES) -MMD -MP -c $< -o $@
 
 $(BUILD)/obj/lua/runtime.o: $(wildcard core/lua/runtime/*.lua)
+$(BUILD)/obj/engine/openapi.o: $(wildcard core/engine/openapi/*.json)
 $(BUILD)/obj/store/migrate.o: $(wildcard core/store/schema/*.sql)
 $(BUILD)/unit/test_stats: tests/unit/stats_cases.lua
 

@@ -6,6 +6,7 @@
 #include "engine/answers.h"
 #include "engine/batch.h"
 #include "engine/confine.h"
+#include "engine/openapi.h"
 
 static int answer(struct engine *eng, const struct frame *f, struct buf *b, struct cx_err *e)
 {
@@ -19,6 +20,7 @@ static int answer(struct engine *eng, const struct frame *f, struct buf *b, stru
 	case ROUTE_KPI_CONTROL: return answer_control(eng, f, b, e);
 	case ROUTE_IMPORTS_GET: return answer_imports(eng, b, e);
 	case ROUTE_PLUGINS_GET: return answer_plugins(eng, b, e);
+	case ROUTE_OPENAPI_GET: return answer_openapi(eng, b, e);
 	case ROUTE_TOKENS_GET: return access_list(eng, b, e);
 	default:
 		return cx_fail(e, CX_E_NOT_FOUND, NULL,

@@ -1,0 +1,223 @@
+"""GET /v1/openapi.json: every route and every declared event, as the daemon really answers."""
+import json
+import re
+
+import npm
+import pytest
+from host import ACME, BATCH, ROOT, Host, rated
+
+KINDS = ACME + """
+cx.event "kinds.all" { title = { ["pt-BR"] = "Todos os tipos", en = "All kinds" }, fields = {
+  a_integer = cx.integer { min = -5, max = 5, title = "A" },
+  b_decimal = cx.decimal { scale = 3, min = "0.5", max = "99.125", required = true },
+  c_boolean = cx.boolean { default = true, required = true },
+  d_text = cx.text { personal = true, min = 2, max = 40, title = { ["pt-BR"] = "Nome", en = "Name" } },
+  e_choice = cx.choice { "sim", "não" },
+  f_time = cx.time {},
+  g_duration = cx.duration { min = "1s", max = "2h" },
+  h_money = cx.money { min = 0 },
+  i_dollars = cx.money { currency = "USD", required = true },
+  j_choice = cx.choice { "x", "y", default = "y" } } }
+cx.event "kinds.open" { open = true, fields = { a = cx.integer {} } }
+cx.event "kinds.bare" {}
+cx.kpi "happy" { format = "%", better = "higher", by = { "unit", "channel" }, min_n = 3, target = 70,
+  measures = { answers = cx.count("visit.rated"), happy = cx.count("visit.rated", function(e) return e.score >= 9 end),
+    last = cx.count("visit.rated", { latest = { "subject", by = "time" } }), scores = cx.histogram("visit.rated", "score") },
+  formula = function(m) return 100 * m.happy / m.answers end,
+  interval = function(m) return cx.stats.percent(cx.stats.wilson(m.happy, m.answers)) end }
+cx.kpi "shy" { format = "number", better = "lower", by = { "unit" }, suppress = 5,
+  measures = { n = cx.count("visit.rated") }, formula = function(m) return m.n end }
+cx.on("visit.rated", function(e) if e.score == 0 then error("zero") end end)
+cx.import "old" { generate = function(emit) end }
+"""
+BROKEN = 'cx.plugin { name = "broken", version = "1.0.0", api = 1 }\ncx.event "x" {}\n'
+
+
+@pytest.fixture(scope="module")
+def cxd(tmp_path_factory):
+    with Host(tmp_path_factory.mktemp("cxd"), plugins={"acme": KINDS, "broken": BROKEN}) as host:
+        yield host
+
+
+def document(cxd, lang="en", **headers):
+    status, doc = cxd.get("/v1/openapi.json", {"Accept-Language": lang, **headers})
+    assert status == 200, doc
+    return doc
+
+
+def rows():
+    text = (ROOT / "core" / "base" / "routes.def").read_text()
+    found = re.findall(r'^X\((\w+), "(\w+)", "([^"]+)", (\w+), (\w+), (\w+),\s*"([^"]*)"\)', text, re.M)
+    assert len(found) == text.count("\nX("), "a row of routes.def that this test cannot read"
+    return found
+
+
+def test_every_route_is_there_with_a_shape(cxd):
+    doc = document(cxd)
+    have = {(m.upper(), path) for path, ops in doc["paths"].items() for m in ops}
+    assert have == {(method, path) for _, method, path, *_ in rows()}
+    ids = set()
+    for symbol, method, path, level, who, body, summary in rows():
+        op = doc["paths"][path][method.lower()]
+        assert {"operationId", "tags"} <= op.keys() and any(s.startswith("2") for s in op["responses"]), \
+            f"{method} {path} has no shape in core/engine/openapi/routes.json"
+        assert op["summary"] == summary and op["x-level"] == level.lower()
+        assert (op.get("security") == []) == (level == "NONE")
+        assert ("requestBody" in op) == (body != "BODY_NONE"), path
+        assert ("503" in op["responses"]) or who == "FRONT"
+        assert [p["name"] for p in op["parameters"] if p.get("in") == "path"] == re.findall(r"{(\w+)}", path)
+        ids.add(op["operationId"])
+    assert len(ids) == len(rows())
+    shapes = json.loads((ROOT / "core" / "engine" / "openapi" / "routes.json").read_text())
+    assert {tuple(k.split(" ")) for k in shapes} == have, "a shape whose route is gone"
+
+
+def test_error_codes_are_those_of_the_table(cxd):
+    table = re.findall(r'^X\(\w+, "(\w+)", \d+', (ROOT / "core" / "base" / "err.def").read_text(), re.M)
+    assert document(cxd)["components"]["schemas"]["ErrorCode"]["enum"] == table
+
+
+def test_declared_types_are_typed(cxd):
+    schemas = document(cxd)["components"]["schemas"]
+    types = ["kinds.all", "kinds.bare", "kinds.open", "order.delivered", "visit.rated"]
+    assert schemas["Event"]["oneOf"] == [{"$ref": f"#/components/schemas/event.{t}"} for t in types]
+    assert list(schemas["Event"]["discriminator"]["mapping"]) == types and "UndeclaredEvent" not in schemas
+    event = schemas["event.kinds.all"]
+    assert event["required"] == ["type", "data"] and event["additionalProperties"] is False
+    assert event["properties"]["type"]["const"] == "kinds.all" and event["x-plugin"] == "acme"
+    assert schemas["event.kinds.bare"]["required"] == ["type"]
+    assert schemas["data.kinds.open"]["additionalProperties"] is True
+    data = schemas["data.kinds.all"]
+    assert data["required"] == ["b_decimal", "i_dollars"] and data["additionalProperties"] is False
+    assert data["title"] == "All kinds" == event["title"]
+    p = data["properties"]
+    assert [p[k]["x-kind"] for k in sorted(p)] == ["integer", "decimal", "boolean", "text", "choice", "time", "duration",
+                                                   "money", "money", "choice"]
+    assert (p["a_integer"]["minimum"], p["a_integer"]["maximum"], p["a_integer"]["title"]) == (-5, 5, "A")
+    assert (p["b_decimal"]["x-scale"], p["b_decimal"]["oneOf"][0]["minimum"]) == (3, 0.5)
+    assert p["b_decimal"]["oneOf"][0]["maximum"] == 99.125 and p["b_decimal"]["oneOf"][1]["type"] == "string"
+    assert p["c_boolean"]["type"] == "boolean" and p["c_boolean"]["default"] is True
+    assert (p["d_text"]["minLength"], p["d_text"]["maxLength"], p["d_text"]["x-personal"]) == (2, 40, True)
+    assert p["e_choice"]["enum"] == ["sim", "não"] and "x-personal" not in p["e_choice"]
+    assert p["f_time"] == {"type": "string", "format": "date-time", "x-kind": "time"}
+    assert (p["g_duration"]["oneOf"][0]["minimum"], p["g_duration"]["oneOf"][0]["maximum"]) == (1000, 7200000)
+    assert (p["h_money"]["x-currency"], p["h_money"]["x-scale"]) == ("BRL", 2)
+    assert p["h_money"]["oneOf"][0]["minimum"] == 0 == p["h_money"]["oneOf"][1]["properties"]["amount"]["minimum"]
+    assert p["h_money"]["oneOf"][1]["properties"]["currency"] == {"type": "string", "pattern": "^[A-Z]{3}$"}
+    assert p["i_dollars"]["oneOf"][1]["properties"]["currency"] == {"type": "string", "const": "USD"}
+    assert p["j_choice"]["default"] == "y"
+    assert "written" not in schemas["data.visit.rated"]["properties"], "derived fields are not sent"
+
+
+def test_titles_are_in_the_callers_language(cxd):
+    pt = document(cxd, "pt-BR")["components"]["schemas"]["data.kinds.all"]
+    assert pt["title"] == "Todos os tipos" and pt["properties"]["d_text"]["title"] == "Nome"
+    en = document(cxd, "en")["components"]["schemas"]["data.kinds.all"]
+    assert en["properties"]["d_text"]["title"] == "Name" and en["properties"]["a_integer"]["title"] == "A"
+
+
+def test_the_same_plugins_give_the_same_text(cxd, tmp_path):
+    def text(host):
+        c = host.connection()
+        c.request("GET", "/v1/openapi.json", headers={"Accept-Language": "en"})
+        return c.getresponse().read()
+    first = text(cxd)
+    assert first == text(cxd)
+    with Host(tmp_path, plugins={"broken": BROKEN, "acme": KINDS}) as other:
+        other.post(rated(9, id="1", source="/x"))
+        assert text(other) == first
+
+
+def test_any_known_caller_may_read_it(cxd):
+    low = npm.token(cxd, "till", "frontline", unit="b07")
+    assert document(cxd, Authorization=f"Bearer {low}") == document(cxd)
+    assert cxd.get("/v1/openapi.json", {"Authorization": "Bearer cxd_x"})[0] == 401
+
+
+def test_without_types_any_event_is_described(tmp_path):
+    with Host(tmp_path, conf={"events.unknown": "store"}) as host:
+        schemas = document(host)["components"]["schemas"]
+        assert schemas["Event"]["oneOf"] == [{"$ref": "#/components/schemas/UndeclaredEvent"}]
+        assert "not" not in schemas["UndeclaredEvent"]["properties"]["type"]
+
+
+def test_a_public_linter_finds_no_mistake(cxd, tmp_path):
+    npm.needed("@redocly/cli")
+    file = tmp_path / "openapi.json"
+    for lang in ("pt-BR", "en"):
+        file.write_text(json.dumps(document(cxd, lang)))
+        out = npm.run(npm.tool("redocly"), "lint", "--format=json", file)
+        report = json.loads(out[out.index("{"):])
+        assert report["totals"]["errors"] == 0, report
+        assert {p["ruleId"] for p in report["problems"]} <= {"info-license"}, report
+
+
+class Samples:
+    """Answers of the daemon, each under the path of routes.def that it belongs to."""
+
+    def __init__(self, cxd):
+        self.cxd, self.all = cxd, []
+
+    def take(self, path, method="GET", body=None, kind=None, want=200, query="", headers=None, **names):
+        where = path.format(**names) + query
+        status, value, got = self.cxd.request(method, where, body, {**({"Content-Type": kind} if kind else {}), **(headers or {})})
+        assert status == want, (where, status, value)
+        self.all.append({"method": method, "path": path, "status": status, "type": got["Content-Type"], "body": value})
+        return value
+
+
+def test_real_answers_are_as_described(cxd):
+    npm.needed("ajv", "ajv-formats")
+    s = Samples(cxd)
+    post = {"path": "/v1/events", "method": "POST"}
+    event = {"specversion": "1.0", "source": "/x", "type": "visit.rated", "time": "2026-03-02T10:00:00Z"}
+    s.take(**post, want=201, kind="application/json", body=rated(0))  # without id, and its reaction fails
+    for i in range(40):
+        s.take(**post, want=201, kind="application/cloudevents+json", body={
+            **event, "id": str(i), "unit": f"b0{i % 3}", "actor": "ana", "sequence": str(i + i // 20), "subject": f"c{i % 9}",
+            "time": f"2026-0{1 + i % 5}-0{1 + i % 9}T10:00:00Z", "data": {"score": 1 + i % 10, "channel": "app", "comment": "a"}})
+    s.take(**post, kind="application/cloudevents+json",
+           body={**event, "id": "0", "unit": "b00", "actor": "ana", "sequence": "0", "subject": "c0",
+                 "time": "2026-01-01T10:00:00Z", "data": {"score": 1, "channel": "app", "comment": "a"}})
+    s.take(**post, want=409, kind="application/json", body={**event, "id": "0", "data": {"score": 2}})
+    s.take(**post, want=422, kind="application/json", body={**event, "id": "n", "data": {"score": 99, "a": 1}})
+    s.take(**post, want=400, kind="application/json", body="{")
+    s.take(**post, want=415, kind="text/plain", body="{}")
+    s.take(**post, want=401, kind="application/json", body="{}", headers={"Authorization": "Bearer x"})
+    s.take(**post, want=201, kind="application/json", body={**event, "id": "c", "corrects": "1", "data": {"score": 9}})
+    s.take(**post, want=201, kind="application/json", body={**event, "id": "late", "time": "2099-01-01T00:00:00Z", "data": {"score": 9}})
+    batch = [{**event, "id": str(i), "data": {"score": i}} for i in range(95, 105)]
+    s.take(**post, kind=BATCH, body=batch, query="?receipts=1")
+    s.take(**post, kind=BATCH, body=[{**event, "id": "n1", "data": {"score": 0}}, {"id": 3}, 4], query="?receipts=1")
+    for query in ("", "?limit=3", "?type=visit.rated&unit=b01&from=2026-01-01&after=2"):
+        s.take("/v1/events", query=query)
+    s.take("/v1/events", query="?limit=0", want=400)
+    s.take("/v1/sources")
+    s.take("/v1/kpis")
+    window = "?from=2026-02-01&to=2026-05-01"
+    for kpi in ("happy", "shy", "visit-nps", "acme-revenue", "repeat-rate"):
+        for query in ("", window, window + "&by=unit&every=month&compare=previous", "?last=3mo&compare=year",
+                      window + "&by=unit&as_known=2030-01-01"):
+            s.take("/v1/kpis/{id}", id=kpi, query=query)
+        s.take("/v1/kpis/{id}/control", id=kpi, query=window)
+    s.take("/v1/kpis/{id}", id="happy", query=window + "&by=unit,channel&pool=20")
+    s.take("/v1/kpis/{id}", id="none", want=404)
+    s.take("/v1/kpis/{id}/control", id="happy", query="?from=2026-01-01&to=2026-07-01&rules=1,2&baseline=5")
+    for query in ("", window, "?limit=2&where=unit:b01"):
+        s.take("/v1/kpis/{id}/explain", id="happy", query=query)
+    s.take("/v1/kpis/{id}/explain", id="shy", want=403)
+    for path in ("/v1/plugins", "/v1/me", "/v1/imports", "/v1/openapi.json", "/healthz", "/readyz", "/metrics"):
+        s.take(path)
+    s.take("/v1/tokens", "POST", want=201, kind="application/json", body={"name": "t1", "level": "manager"})
+    s.take("/v1/tokens", "POST", want=201, kind="application/json",
+           body={"name": "t2", "level": "frontline", "unit": "b07", "person": "ana", "expires": "90d"})
+    s.take("/v1/tokens", "POST", want=409, kind="application/json", body={"name": "t1", "level": "manager"})
+    s.take("/v1/tokens")
+    s.take("/v1/tokens/{name}", "DELETE", name="t1")
+    s.take("/v1/tokens/{name}", "DELETE", name="t1", want=404)
+    line = json.dumps({**event, "id": "i1", "data": {"score": 5}, "recordedtime": "2026-03-03T00:00:00Z"})
+    for _ in range(2):
+        s.take("/v1/imports/{name}", "POST", kind="application/x-ndjson", body=line, name="old", query="?update=1&receipts=1")
+    s.take("/v1/imports")
+    wrong = npm.run("node", npm.FOLDER / "check.js", stdin=json.dumps({"document": document(cxd), "samples": s.all}))
+    assert not wrong, wrong

@@ -1,0 +1,62 @@
+// Are real answers what /v1/openapi.json says? Stdin: {"document", "samples":[{method,path,status,type,body}]};
+// stdout: one line per answer that is not. What a schema does not name counts as wrong here: clients
+// may be lenient, the description must be complete.
+import { text } from "node:stream/consumers";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import formats from "ajv-formats";
+
+const { document, samples } = JSON.parse(await text(process.stdin));
+const ROOT = "openapi.json";
+
+function parts(schema, found) {
+  if (Array.isArray(schema)) return schema.forEach(s => parts(s, found));
+  if (schema === null || typeof schema !== "object") return;
+  for (const part of schema.allOf ?? []) if (part.$ref) found.add(part.$ref.split("/").pop());
+  Object.values(schema).forEach(s => parts(s, found));
+}
+
+// Objects take no further members; one that is part of an allOf leaves that to the whole.
+function close(schema, isPart) {
+  if (Array.isArray(schema)) return schema.forEach(s => close(s, false));
+  if (schema === null || typeof schema !== "object") return;
+  for (const [name, inner] of Object.entries(schema)) {
+    if (name === "allOf") inner.forEach(s => close(s, true));
+    else if (name === "properties") Object.values(inner).forEach(s => close(s, false));
+    else if (typeof inner === "object") close(inner, false);
+  }
+  const object = schema.properties && schema.additionalProperties === undefined;
+  if (!isPart && (object || schema.allOf)) schema.unevaluatedProperties = false;
+}
+
+const shared = new Set();
+parts(document, shared);
+for (const [name, schema] of Object.entries(document.components.schemas)) {
+  const isPart = shared.has(name);
+  if (isPart && schema.allOf) throw new Error(`${name}: an allOf inside an allOf`);
+  close(schema, isPart);
+}
+
+const ajv = new Ajv2020({ strict: false, allErrors: true });
+formats.default(ajv);
+ajv.addSchema(document, ROOT);
+
+function resolve(node) {
+  return node?.$ref ? node.$ref.slice(2).split("/").reduce((at, name) => at[name], document) : node;
+}
+
+for (const { method, path, status, type, body } of samples) {
+  const said = what => console.log(`${method} ${path} ${status}: ${what}`);
+  const operation = document.paths[path]?.[method.toLowerCase()];
+  const answer = resolve(operation?.responses[status]);
+  if (!answer) { said("no such answer is described"); continue; }
+  const schema = answer.content?.[type.split(";")[0]]?.schema;
+  if (!schema) { said(`not as ${type}`); continue; }
+  if (!type.includes("json")) continue;
+  const refs = schema.oneOf ?? [schema];
+  const wrong = refs.map(s => {
+    const validate = ajv.compile(s.$ref ? { $ref: ROOT + s.$ref } : s);
+    return validate(body) ? [] : validate.errors;
+  });
+  if (!wrong.some(errors => errors.length === 0))
+    said(wrong.flat().slice(0, 4).map(e => `${e.instancePath} ${e.message} ${JSON.stringify(e.params)}`).join("; "));
+}
