@@ -13,6 +13,7 @@
 #include "engine/verify.h"
 #include "engine/writer.h"
 #include "ipc/spawn.h"
+#include "kpi/dictionary.h"
 
 static enum log_level level_of(const char *name)
 {
@@ -76,6 +77,7 @@ int engine_main(int argc, char **argv)
 	isolate_clock_start();
 	int rc = run_role(&eng, argv[0], argc - 2, argv + 2);
 	plugin_set_free(&eng.set);
+	dictionary_free(eng.dictionary);
 	store_close(eng.store);
 	conf_free(&conf);
 	return rc;

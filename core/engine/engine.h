@@ -16,6 +16,7 @@ struct engine {
 	struct store *store;
 	struct plugin_set set;
 	struct blame *blame;
+	struct dictionary *dictionary;   /* reader: of its queries; else NULL */
 	int fd;                          /* to the front or the cli; -1: none */
 	const char *off[ENGINE_OFF_MAX]; /* plugins that killed an engine while loading */
 	int noff;

@@ -74,7 +74,8 @@ void engine_kpi_host(struct engine *eng, struct kpi_host *host)
 		.formula = formula,
 		.interval = interval,
 		.compare = compare,
-		.company_currency = eng->conf->company_currency};
+		.company_currency = eng->conf->company_currency,
+		.dictionary = eng->dictionary};
 }
 
 void engine_kpi_meta(const struct engine *eng, const struct plugin *owner, struct kpi_meta *meta)

@@ -7,6 +7,7 @@
 #include "engine/batch.h"
 #include "engine/confine.h"
 #include "engine/openapi.h"
+#include "kpi/dictionary.h"
 
 static int answer(struct engine *eng, const struct frame *f, struct buf *b, struct cx_err *e)
 {
@@ -92,6 +93,7 @@ int reader_open(struct engine *eng, struct cx_err *e)
 	if (rc >= 0)
 		rc = engine_bind(eng, e);
 	store_rollback(eng->store);
+	eng->dictionary = dictionary_new(eng->store);
 	return rc;
 }
 

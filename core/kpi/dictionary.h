@@ -1,7 +1,7 @@
 /* dictionary.h — the company-wide dictionary: a value's text → its 32-bit id, no text kept.
  * Flow:   text → SHA-256(secret || text), first 128 bits → id. The secret is made by the writer on
  *         first use and kept in the store ("dictionary_key").
- * Callers: kpi/ only.
+ * Callers: kpi/; the reader, which keeps one for its queries.
  * Owns:   a bounded cache hash → id, so that a returning customer costs no SQL. What was added is
  *         taken out again by dictionary_unadd(), one by one, newest first.
  * Errors: what the store says. */

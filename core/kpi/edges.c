@@ -11,7 +11,7 @@ struct stranger { /* a value that was never counted, so that the dictionary does
 
 struct scanning {
 	struct standing *standing;
-	struct dictionary *dictionary;
+	struct dictionary *dictionary, *own; /* own: made for this query */
 	struct pmap strangers;
 	struct arena arena;
 	bool crashes; /* some events are left out because a plugin crashed on them */
@@ -21,6 +21,7 @@ struct scan { /* of the events of one type, placed by one time */
 	struct answer *a;
 	struct scanning *g;
 	const struct measure *first; /* the first measure of this type and placement */
+	bool outlined;
 	struct arena event, scratch;
 	/* Where the cells of day dayno have a group "…", what they have no row for is counted in it
 	 * here too. */
@@ -36,11 +37,6 @@ struct row {
 	struct str group;
 	bool there;
 };
-
-static bool together(const struct measure *x, const struct measure *y)
-{
-	return x->type == y->type && x->at == y->at;
-}
 
 static int sink_where(void *ctx, const struct measure *m, struct event *ev, struct cx_err *e)
 {
@@ -191,9 +187,10 @@ static int scan_event(void *ctx, struct event *ev)
 		return 0;
 	arena_reset(&s->event);
 	ev->type = s->first->type;
-	event_reload(ev, s->a->meta->company_currency, &s->event, &missing);
+	if (!s->outlined)
+		event_reload(ev, s->a->meta->company_currency, &s->event, &missing);
 	for (const struct measure *m = s->first; m < k->measures + k->nmeasures; m++) {
-		if (!together(m, s->first))
+		if (!tally_together(m, s->first) || !leads(s->a, m))
 			continue;
 		int rc = standing_event(s->g->standing, m, ev, s->a->e);
 		if (rc == 1)
@@ -210,22 +207,10 @@ static int scan_event(void *ctx, struct event *ev)
 	return 0;
 }
 
-/* The slot that finds events by the measure's time; -1 with *none: nothing was ever placed so. */
-static int slot_of(struct answer *a, const struct measure *m, int *slot, bool *none)
-{
-	*slot = m->at < 0 ? -1 : m->at_slot;
-	*none = false;
-	if (m->at < 0 || *slot > 0)
-		return CX_OK;
-	int rc = store_place_slot(a->s, m->type_name, m->at_name, slot, a->e);
-	*none = *slot <= 0;
-	return rc < 0 ? rc : CX_OK;
-}
-
 static bool scanned_before(const struct kpi *k, int i)
 {
 	for (int j = 0; j < i; j++)
-		if (together(&k->measures[j], &k->measures[i]))
+		if (tally_together(&k->measures[j], &k->measures[i]))
 			return true;
 	return false;
 }
@@ -235,7 +220,8 @@ static int scanning_new(struct answer *a)
 	int rc = store_crashed(a->s, NULL, NULL, 0, a->e);
 	a->scanning = xcalloc(1, sizeof *a->scanning);
 	a->scanning->standing = standing_new(a->s, a->q->known_ms);
-	a->scanning->dictionary = dictionary_new(a->s);
+	a->scanning->own = a->host->dictionary ? NULL : dictionary_new(a->s);
+	a->scanning->dictionary = a->scanning->own ? a->scanning->own : a->host->dictionary;
 	a->scanning->crashes = rc == 1;
 	return rc;
 }
@@ -245,10 +231,20 @@ void scanning_free(struct scanning *g)
 	if (!g)
 		return;
 	standing_free(g->standing);
-	dictionary_free(g->dictionary);
+	dictionary_free(g->own);
 	pmap_free(&g->strangers);
 	arena_free(&g->arena);
 	free(g);
+}
+
+static int scan_piece(struct scan *s, int slot, int64_t from_ms, int64_t to_ms)
+{
+	struct answer *a = s->a;
+	if (s->outlined)
+		return store_events_outlined(
+			a->s, s->first->type_name, from_ms, to_ms, scan_event, s, a->e);
+	return store_events_placed(
+		a->s, s->first->type_name, slot, from_ms, to_ms, scan_event, s, a->e);
 }
 
 int answer_scan(struct answer *a)
@@ -263,10 +259,10 @@ int answer_scan(struct answer *a)
 		s.first = &a->k->measures[i];
 		if (scanned_before(a->k, i))
 			continue;
-		rc = slot_of(a, s.first, &slot, &none);
+		s.outlined = outlined(a, s.first);
+		rc = tally_slot(a->s, s.first, &slot, &none, a->e);
 		for (int j = 0; j < a->w.npieces && rc >= 0 && !none; j++)
-			rc = store_events_placed(a->s, s.first->type_name, slot,
-				a->w.pieces[j].from_ms, a->w.pieces[j].to_ms, scan_event, &s, a->e);
+			rc = scan_piece(&s, slot, a->w.pieces[j].from_ms, a->w.pieces[j].to_ms);
 	}
 	pmap_free(&s.rows);
 	buf_free(&s.value);
@@ -311,7 +307,7 @@ static int reach_piece(struct answer *a, int64_t from_ms, int64_t to_ms, struct 
 		r.m = &a->k->measures[i];
 		if (scanned_before(a->k, i))
 			continue;
-		rc = slot_of(a, r.m, &slot, &none);
+		rc = tally_slot(a->s, r.m, &slot, &none, a->e);
 		if (rc >= 0 && !none)
 			rc = store_events_placed(
 				a->s, r.m->type_name, slot, from_ms, to_ms, reach_event, &r, a->e);

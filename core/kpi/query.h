@@ -82,6 +82,9 @@ struct kpi_host { /* what only Lua can do */
 	int (*compare)(void *ctx, const struct kpi *k, struct kpi_view *now,
 		struct kpi_view *before, struct kpi_change *out, struct cx_err *e);
 	const char *company_currency; /* for kpi_verify, which reads events back; NULL: "XXX" */
+	/* Kept from query to query, by who sees nothing but what was committed: it then forgets no
+	 * id. NULL: each query makes its own. */
+	struct dictionary *dictionary;
 };
 struct kpi_meta { /* what the reply says of the definition, and how numbers are written */
 	const char *plugin_version, *company_currency;

@@ -169,6 +169,33 @@ int store_events_placed(struct store *s, const char *type, int slot, int64_t fro
 	return rc < 0 ? rc : CX_OK;
 }
 
+int store_events_outlined(struct store *s, const char *type, int64_t from_ms, int64_t to_ms,
+	store_event_f f, void *ctx, struct cx_err *e)
+{
+	struct drv_stmt *st;
+	const struct str type_name = {type, (uint32_t)strlen(type)};
+	int rc = st_start(s, ST_EVENTS_OUTLINED,
+		ARGS(ARG_STR("type", type_name), ARG_INT("from_ms", from_ms),
+			ARG_INT("to_ms", to_ms)),
+		&st, e);
+	if (rc != CX_OK)
+		return rc;
+	while ((rc = drv_step(st, e)) == 1) {
+		struct event ev = {.seq = drv_int(st, 0),
+			.type_name = type_name,
+			.time_ms = drv_int(st, 1),
+			.recorded_ms = drv_int(st, 2),
+			.root = drv_int(st, 3),
+			.subject = drv_str(st, 4),
+			.unit = drv_str(st, 5)};
+		rc = f(ctx, &ev);
+		if (rc != 0)
+			break;
+	}
+	drv_end(st);
+	return rc < 0 ? rc : CX_OK;
+}
+
 int store_place_slot(
 	struct store *s, const char *type, const char *field, int *slot, struct cx_err *e)
 {

@@ -63,6 +63,10 @@ int store_events(struct store *s, const struct event_filter *q, store_event_f f,
  * store_place_slot() (from 1); in order of that time, then seq. */
 int store_events_placed(struct store *s, const char *type, int slot, int64_t from_ms, int64_t to_ms,
 	store_event_f f, void *ctx, struct cx_err *e);
+/* Events of a type placed in [from, to) by `time`, in the same order, but of each only seq,
+ * type_name, time_ms, recorded_ms, root, subject and unit: half the time where there are many. */
+int store_events_outlined(struct store *s, const char *type, int64_t from_ms, int64_t to_ms,
+	store_event_f f, void *ctx, struct cx_err *e);
 /* Number of (type, time field), made on first use by the writer; -1 when a reader finds none. */
 int store_place_slot(
 	struct store *s, const char *type, const char *field, int *slot, struct cx_err *e);
@@ -101,8 +105,8 @@ struct candidate {
 int store_candidate_add(struct store *s, int rule, uint32_t ident, int64_t rank, int64_t seq,
 	struct cx_err *e);                                              /* also if it is there */
 typedef int (*store_candidate_f)(void *ctx, const struct candidate *c); /* 0 go on, 1 stop, <0 */
-int store_candidate_drop(struct store *s, int rule, uint32_t ident, int64_t rank, int64_t seq,
-	struct cx_err *e);
+int store_candidate_drop(
+	struct store *s, int rule, uint32_t ident, int64_t rank, int64_t seq, struct cx_err *e);
 /* Those of one key, by rank and seq: greatest first if latest, else least first. */
 int store_candidates(struct store *s, int rule, uint32_t ident, bool latest, store_candidate_f f,
 	void *ctx, struct cx_err *e);
@@ -293,7 +297,8 @@ struct failed_row {
 	int64_t done_ms; /* when it ran again without failing; 0 = not yet */
 };
 int store_failed_add(struct store *s, struct failed_row *row, struct cx_err *e); /* sets row->id */
-/* Keeps what running it again has changed: at_ms, file, line, message, traceback, tries, done_ms. */
+/* Keeps what running it again has changed: at_ms, file, line, message, traceback, tries, done_ms.
+ */
 int store_failed_set(struct store *s, const struct failed_row *row, struct cx_err *e);
 int store_failed_get(struct store *s, int64_t id, struct failed_row *row, struct arena *a,
 	struct cx_err *e); /* 1 found, texts copied to a */
@@ -324,7 +329,7 @@ int store_declared_get(struct store *s, const char *hash, struct buf *text, stru
 int store_note_add(
 	struct store *s, int64_t seq, const char *plugin, const char *note, struct cx_err *e);
 int store_note_is(struct store *s, int64_t seq, const char *plugin, const char *note,
-	struct cx_err *e); /* 1 yes, 0 no */
+	struct cx_err *e);                                               /* 1 yes, 0 no */
 int store_notes_drop(struct store *s, int64_t before, struct cx_err *e); /* seq, exclusive */
 
 /* ---- access, jobs ---- */
