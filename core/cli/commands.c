@@ -57,6 +57,11 @@ static const struct cli_option token_options[] = {
 	{"person", "P", "age como esta pessoa", "acts as this person"},
 	{"expires", "DURATION", "vale por, por exemplo, 90d", "is good for, say, 90d"}, {0}};
 
+static const struct cli_option retry_options[] = {
+	{"all", NULL, "tudo que falhou", "everything that failed"},
+	{"list", NULL, "mostra o que falhou", "shows what failed"},
+	{"plugin", "NAME", "só deste plugin", "of this plugin only"}, {0}};
+
 static const struct cli_option conf_options[] = {
 	{"print", NULL, "o arquivo inteiro, comentado", "the whole file, with comments"}, {0}};
 
@@ -107,6 +112,12 @@ const struct cli_command cli_commands[] = {
 		"O token aparece uma vez só, em stdout.",
 		"cxd token add till-3 --level frontline --unit b07 --expires 90d\n"
 		"The token is shown once, on stdout."},
+	{"retry", "[ID]", 0, 1, CONF_NEEDED, cmd_retry, retry_options,
+		"roda de novo uma reação que falhou", "runs a failed reaction again",
+		"cxd retry --list\ncxd retry 7\ncxd retry --all --plugin acme\n"
+		"Depois de corrigir o plugin; o que der certo sai da lista.",
+		"cxd retry --list\ncxd retry 7\ncxd retry --all --plugin acme\n"
+		"Once the plugin is mended; what succeeds leaves the list."},
 	{"verify", "", 0, 0, CONF_NEEDED, cmd_verify, none,
 		"recalcula os números a partir dos eventos e compara",
 		"recomputes the figures from the events and compares", NULL, NULL},

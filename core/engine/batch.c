@@ -7,6 +7,7 @@
 #include "base/problem.h"
 #include "base/tz.h"
 #include "engine/access.h"
+#include "engine/failed.h"
 
 enum { JOBS = 1024, BULKS = 64 };
 
@@ -91,6 +92,8 @@ static int run_job(struct batch *b, struct run *r)
 	r->at = b->replies.len;
 	if (r->f.head.route == ROUTE_EVENTS_POST || r->f.head.route == ROUTE_IMPORT_POST)
 		rc = post_single(b->in, &r->f, &b->replies, &r->status);
+	else if (r->f.head.route == ROUTE_FAILED_RETRY)
+		rc = failed_write(b->in, &r->f, &b->replies, &r->status);
 	else
 		rc = access_write(b->in, &r->f, &b->replies, &r->status, &b->tokens_changed);
 	r->len = b->replies.len - r->at;

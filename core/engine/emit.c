@@ -101,7 +101,7 @@ static int envelope(struct ingest *in, const struct event *cause, struct str id,
 		in->errs.v[0] = e;
 	} else {
 		rc = event_envelope(ev, &d, 0, &o, &in->arena, &in->errs);
-		ev->recorded_ms = cause->recorded_ms;
+		ev->recorded_ms = in->late ? in->head->now_ms : cause->recorded_ms;
 	}
 	json_doc_free(&d);
 	return rc;

@@ -44,7 +44,7 @@ void ingest_job_begin(struct ingest *in, const struct job_head *head, bool past,
 {
 	in->head = head;
 	in->past = past;
-	in->update = false;
+	in->update = in->late = false;
 	in->began = began;
 	in->random = head->seed;
 	in->store_failed = false;
@@ -156,11 +156,11 @@ static int measure_failed(void *ctx, const struct measure *m, const struct event
 		return 0;
 	in->measure_failed = false;
 	snprintf(handler, sizeof handler, "kpi %s: measure %s", m->kpi->id, m->name);
-	int rc = ingest_failed(in, ev, m->kpi->plugin, handler, &in->measure_fail);
+	int rc = ingest_failed(in, ev, m->kpi->plugin, handler, 0, &in->measure_fail);
 	return rc < 0 ? rc : 1;
 }
 
-static int place(struct ingest *in, const struct type_plan *plan, const struct event *ev)
+int ingest_place(struct ingest *in, const struct type_plan *plan, const struct event *ev)
 {
 	struct cx_err e;
 	for (int i = 0; i < plan->nat; i++) {
@@ -168,6 +168,24 @@ static int place(struct ingest *in, const struct type_plan *plan, const struct e
 		if (v.kind == VALUE_INT &&
 			store_place_add(in->eng->store, plan->at_slots[i], v.i, ev->seq, &e) < 0)
 			return ingest_lost(in, &e);
+	}
+	return CX_OK;
+}
+
+/* Measures of a plugin that crashed on the event leave it out, until they are run again. */
+static int say_blind(struct ingest *in, const struct type_plan *plan, const struct event *ev)
+{
+	struct lua_fail f = {.msg = "left out: the plugin crashed on this event"};
+	const struct plugin *said = NULL;
+	for (int i = 0; i < plan->nmeasures; i++) {
+		const struct plugin *p = plan->measures[i].plugin;
+		if (p == said || !ingest_left_out(in, p->name))
+			continue;
+		said = p;
+		snprintf(f.file, sizeof f.file, "plugins/%s/plugin.lua", p->name);
+		int rc = ingest_failed(in, ev, p->name, "measures", 0, &f);
+		if (rc < 0)
+			return rc;
 	}
 	return CX_OK;
 }
@@ -183,7 +201,9 @@ static int tally(struct ingest *in, const struct type_plan *plan, struct event *
 	}
 	in->measure_failed = false;
 	int rc = count_event(in->cells, v, plan->nmeasures, ev, &host, &e);
-	return rc >= 0 || in->store_failed ? rc : ingest_lost(in, &e);
+	if (rc < 0)
+		return in->store_failed ? rc : ingest_lost(in, &e);
+	return say_blind(in, plan, ev);
 }
 
 /* Of an unknown type only the family is kept. */
@@ -268,9 +288,9 @@ int ingest_store(struct ingest *in, struct event *ev, enum outcome *out)
 	if (!plan)
 		return join_family(in, ev);
 	for (const struct failure *x = derived.first; x; x = x->next)
-		if (ingest_failed(in, ev, plan->owner->name, x->handler, &x->fail) < 0)
+		if (ingest_failed(in, ev, plan->owner->name, x->handler, 0, &x->fail) < 0)
 			return in->errs.v[0].code;
-	rc = place(in, plan, ev);
+	rc = ingest_place(in, plan, ev);
 	if (rc >= 0)
 		rc = tally(in, plan, ev);
 	if (rc >= 0 && plan->nons)
@@ -313,8 +333,7 @@ static int read_event(struct ingest *in, const struct ingest_source *src, struct
 	return rc;
 }
 
-int ingest_item(struct ingest *in, const struct ingest_source *src, uint32_t item, struct event *ev,
-	enum outcome *out)
+void ingest_item_begin(struct ingest *in, uint32_t item, struct event *ev)
 {
 	arena_reset(&in->arena);
 	buf_clear(&in->warnings);
@@ -327,6 +346,12 @@ int ingest_item(struct ingest *in, const struct ingest_source *src, uint32_t ite
 		in->eng->blame->item = item;
 	*ev = (struct event){0};
 	in->corrected = false;
+}
+
+int ingest_item(struct ingest *in, const struct ingest_source *src, uint32_t item, struct event *ev,
+	enum outcome *out)
+{
+	ingest_item_begin(in, item, ev);
 	int rc = read_event(in, src, ev);
 	if (rc >= 0 && in->update)
 		rc = ingest_update(in, src, ev);

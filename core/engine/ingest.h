@@ -34,6 +34,7 @@ struct ingest {
 	/* of the job that runs */
 	const struct job_head *head;
 	bool past;     /* imported history: tx.past */
+	bool late;     /* it deals with events that are in the log already: engine/late.h */
 	bool update;   /* an event that is there with other content becomes a correction */
 	int64_t began; /* the next seq when this run of the job began: what the same job stored
 			* before it came from a run that died */
@@ -67,6 +68,8 @@ struct ingest_source {
 	uint32_t body_len, meta_len;
 	bool structured, binary;
 };
+/* ev becomes the event at hand, emptied. */
+void ingest_item_begin(struct ingest *in, uint32_t item, struct event *ev);
 int ingest_item(struct ingest *in, const struct ingest_source *src, uint32_t item, struct event *ev,
 	enum outcome *out);
 /* {"id","source","seq","time","recordedtime"} and what else the receipt says of ev. */
@@ -82,6 +85,14 @@ void ingest_rewind(struct ingest *in, struct ingest_mark m); /* also forgets the
 
 /* ingest_react.c: the reactions of one stored event. */
 int ingest_react(struct ingest *in, const struct type_plan *plan, struct event *ev);
+/* One of them in its savepoint: 1 done, 0 it failed (f) and is undone, <0 the batch is lost, or the
+ * event that is at hand is part of a loop. */
+int ingest_react_one(struct ingest *in, struct plugin *p, const struct plugin_on *on,
+	struct event *ev, struct lua_fail *f);
+/* Its place among the plugin's reactions to the type, from 1. */
+int ingest_nth(const struct type_plan *plan, int on);
+/* By other times than `time`, for measures. */
+int ingest_place(struct ingest *in, const struct type_plan *plan, const struct event *ev);
 /* Stores an event that is complete but for its seq; also for emitted ones. */
 int ingest_store(struct ingest *in, struct event *ev, enum outcome *out);
 struct event_origin ingest_origin(const struct ingest *in, const struct ingest_source *src);
@@ -90,9 +101,10 @@ int ingest_emit(struct ingest *in, struct event *cause, struct str json, struct 
 /* update.c: with in->update, turns ev into the next correction of what is there of it, or into the
  * one that is there already. The job's document is scanned anew. */
 int ingest_update(struct ingest *in, const struct ingest_source *src, struct event *ev);
-/* A failed derive, measure or reaction: a row, and a warning in the receipt. */
+/* A failed derive, measure or reaction (the nth of the plugin to the type): a row, and a warning in
+ * the receipt. */
 int ingest_failed(struct ingest *in, const struct event *ev, const char *plugin,
-	const char *handler, const struct lua_fail *f);
+	const char *handler, int nth, const struct lua_fail *f);
 /* Is this plugin's code left out of this event (JOB_NO_PLUGIN)? */
 bool ingest_left_out(const struct ingest *in, const char *plugin);
 int ingest_lost(struct ingest *in, const struct cx_err *e); /* notes a store failure */

@@ -5,7 +5,7 @@
 #include "engine/ingest.h"
 
 int ingest_failed(struct ingest *in, const struct event *ev, const char *plugin,
-	const char *handler, const struct lua_fail *f)
+	const char *handler, int nth, const struct lua_fail *f)
 {
 	struct cx_err e;
 	struct failed_row row = {.seq = ev->seq,
@@ -16,7 +16,9 @@ int ingest_failed(struct ingest *in, const struct event *ev, const char *plugin,
 		.line = f->line,
 		.message = f->msg,
 		.traceback = f->traceback,
-		.tries = 1};
+		.tries = 1,
+		.nth = nth,
+		.past = in->past};
 	in->counts.reactions_failed++;
 	if (store_failed_add(in->eng->store, &row, &e) < 0)
 		return ingest_lost(in, &e);
@@ -135,11 +137,9 @@ static int end(struct reaction *r, bool keep)
 	return CX_OK;
 }
 
-static int react_one(
-	struct ingest *in, struct plugin *p, const struct plugin_on *on, struct event *ev)
+int ingest_react_one(struct ingest *in, struct plugin *p, const struct plugin_on *on,
+	struct event *ev, struct lua_fail *f)
 {
-	char handler[96];
-	struct lua_fail f = {0};
 	struct reaction r = {.in = in};
 	struct tx tx = {.ctx = &r,
 		.now_ms = in->head->now_ms,
@@ -149,17 +149,17 @@ static int react_one(
 		.log = plugin_log,
 		.kpi = tx_kpi};
 	size_t warned = in->warnings.len;
-	snprintf(handler, sizeof handler, "on %s", on->type_name);
 	int rc = 0;
+	*f = (struct lua_fail){0};
 	if (ingest_left_out(in, p->name)) {
-		snprintf(f.file, sizeof f.file, "%s", on->file);
-		f.line = on->line;
-		snprintf(f.msg, sizeof f.msg, "%s",
+		snprintf(f->file, sizeof f->file, "%s", on->file);
+		f->line = on->line;
+		snprintf(f->msg, sizeof f->msg, "%s",
 			CX_T("o plugin derrubou o motor neste evento",
 				"the plugin crashed on this event"));
 		rc = -1;
 	} else {
-		rc = plugin_react(p, on, ev, &tx, &f);
+		rc = plugin_react(p, on, ev, &tx, f);
 	}
 	if (in->loop)
 		rc = -1; /* also where the handler caught the error: nothing of a loop is kept */
@@ -170,19 +170,37 @@ static int react_one(
 	if (in->loop && in->depth > 0)
 		return cx_errs_add(&in->errs, CX_E_PLUGIN_FAILED, NULL, "%s", in->loop_why.msg);
 	if (in->loop)
-		snprintf(f.msg, sizeof f.msg, "%s", in->loop_why.msg);
+		snprintf(f->msg, sizeof f->msg, "%s", in->loop_why.msg);
 	in->loop = false;
-	if (rc < 0) {
+	if (rc < 0)
 		in->warnings.len = warned; /* those of undone events went with them */
-		return ingest_failed(in, ev, p->name, handler, &f);
-	}
-	return CX_OK;
+	return rc >= 0;
+}
+
+int ingest_nth(const struct type_plan *plan, int on)
+{
+	int nth = 1;
+	for (int i = 0; i < on; i++)
+		nth += plan->ons[i].plugin == plan->ons[on].plugin;
+	return nth;
+}
+
+static int react(struct ingest *in, const struct type_plan *plan, int i, struct event *ev)
+{
+	char handler[96];
+	struct lua_fail f;
+	struct plugin *p = plan->ons[i].plugin;
+	int rc = ingest_react_one(in, p, plan->ons[i].on, ev, &f);
+	if (rc != 0)
+		return rc < 0 ? rc : CX_OK;
+	snprintf(handler, sizeof handler, "on %s", plan->ons[i].on->type_name);
+	return ingest_failed(in, ev, p->name, handler, ingest_nth(plan, i), &f);
 }
 
 int ingest_react(struct ingest *in, const struct type_plan *plan, struct event *ev)
 {
 	for (int i = 0; i < plan->nons; i++) {
-		int rc = react_one(in, plan->ons[i].plugin, plan->ons[i].on, ev);
+		int rc = react(in, plan, i, ev);
 		if (rc < 0)
 			return rc;
 	}

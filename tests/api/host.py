@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -153,6 +154,17 @@ class Host:
     def post(self, event, kind=JSON, headers=None, path="/v1/events", connection=None):
         return self.request("POST", path, event, {"Content-Type": kind, **(headers or {})},
                             connection)[:2]
+
+    def crash(self, send, role="writer", after=0.4):
+        """What send() returns, whose plugin code is running when an engine dies of a signal of its own."""
+        answer = []
+        pid = self.pids(role)[0]
+        sender = threading.Thread(target=lambda: answer.append(send()))
+        sender.start()
+        time.sleep(after)
+        os.kill(pid, signal.SIGABRT)
+        sender.join()
+        return answer[0]
 
     def kpi(self, name, query=""):
         status, reply = self.get(f"/v1/kpis/{name}" + (f"?{query}" if query else ""))
