@@ -38,6 +38,35 @@ struct row {
 	bool there;
 };
 
+/* Sets that are read out of another's need no feeding. */
+static bool leads(const struct answer *a, const struct measure *m)
+{
+	ptrdiff_t i = m - a->k->measures;
+	return a->lead[i] == i;
+}
+
+static bool in_outline(struct field_ref ref)
+{
+	return ref.attr == ATTR_NONE || ref.attr == ATTR_TIME || ref.attr == ATTR_SUBJECT ||
+	       ref.attr == ATTR_UNIT;
+}
+
+/* Do all measures of the scan need no more of an event than store_events_outlined() reads? */
+static bool outlined(const struct answer *a, const struct measure *first)
+{
+	for (int i = 0; i < a->k->nmeasures; i++) {
+		const struct measure *m = &a->k->measures[i];
+		if (!tally_together(m, first))
+			continue;
+		if (m->where || m->at >= 0 || m->choose != CHOOSE_ALL || !in_outline(m->field))
+			return false;
+		for (int d = 0; d < a->k->nby; d++)
+			if (!in_outline(m->dims[d]))
+				return false;
+	}
+	return true;
+}
+
 static int sink_where(void *ctx, const struct measure *m, struct event *ev, struct cx_err *e)
 {
 	struct scan *s = ctx;

@@ -1,6 +1,23 @@
 #include "kpi/tally.h"
 
 #include "kpi/hist.h"
+#include "store/store.h"
+
+bool tally_together(const struct measure *x, const struct measure *y)
+{
+	return x->type == y->type && x->at == y->at;
+}
+
+int tally_slot(struct store *s, const struct measure *m, int *slot, bool *none, struct cx_err *e)
+{
+	*slot = m->at < 0 ? -1 : m->at_slot;
+	*none = false;
+	if (m->at < 0 || *slot > 0)
+		return CX_OK;
+	int rc = store_place_slot(s, m->type_name, m->at_name, slot, e);
+	*none = *slot <= 0;
+	return rc < 0 ? rc : CX_OK;
+}
 
 bool tally_instant(const struct measure *m, const struct event *ev, int64_t *ms)
 {

@@ -35,6 +35,11 @@ struct tally_sink {
 		const char *reason, struct cx_err *e);
 };
 
+/* Are their events found in one walk: of one type, placed by one time? */
+bool tally_together(const struct measure *x, const struct measure *y);
+/* The slot by which store_events_placed() finds them, -1 the event's time; *none: nothing was ever
+ * placed so. */
+int tally_slot(struct store *s, const struct measure *m, int *slot, bool *none, struct cx_err *e);
 /* Where a measure places the event: its instant, or false when `at` is null. */
 bool tally_instant(const struct measure *m, const struct event *ev, int64_t *ms);
 /* Applies ev to one measure (its type must match), or with sign −1 takes it out. Scratch memory
