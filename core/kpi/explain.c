@@ -30,11 +30,6 @@ struct explain {
 	struct buf counts, excluded;
 };
 
-static bool together(const struct measure *x, const struct measure *y)
-{
-	return x->type == y->type && x->at == y->at;
-}
-
 /* ---- what one event adds */
 
 static int sink_where(void *ctx, const struct measure *m, struct event *ev, struct cx_err *e)
@@ -174,7 +169,7 @@ static int each(void *ctx, struct event *ev)
 	buf_clear(&x->counts);
 	buf_clear(&x->excluded);
 	for (const struct measure *m = x->leg; m < k->measures + k->nmeasures; m++) {
-		int rc = together(m, x->leg) ? apply(x, m, ev) : CX_OK;
+		int rc = tally_together(m, x->leg) ? apply(x, m, ev) : CX_OK;
 		if (rc < 0)
 			return rc;
 	}
@@ -194,16 +189,15 @@ static int walk_leg(struct explain *x, int leg)
 {
 	const struct kpi_query *q = x->a.q;
 	const struct measure *m = x->leg = &x->a.k->measures[leg];
-	int slot = m->at < 0 ? -1 : m->at_slot;
+	int slot;
+	bool none;
 	int64_t from = q->has_from ? q->from_ms : TZ_MS_MIN;
 	x->last = (struct cursor){leg, from, 0};
 	if (leg == x->from.leg && x->from.ms > from)
 		from = x->from.ms;
-	if (m->at >= 0 && slot <= 0) {
-		int rc = store_place_slot(x->a.s, m->type_name, m->at_name, &slot, x->a.e);
-		if (rc < 0 || slot <= 0)
-			return rc;
-	}
+	int rc = tally_slot(x->a.s, m, &slot, &none, x->a.e);
+	if (rc < 0 || none)
+		return rc;
 	return store_events_placed(x->a.s, m->type_name, slot, from,
 		q->has_to ? q->to_ms : TZ_MS_MAX, each, x, x->a.e);
 }
@@ -216,7 +210,7 @@ static int walk(struct explain *x)
 	jw_arr(x->b);
 	for (int leg = x->from.leg; leg < k->nmeasures && !x->full && rc >= 0; leg++) {
 		int before = 0;
-		while (!together(&k->measures[before], &k->measures[leg]))
+		while (!tally_together(&k->measures[before], &k->measures[leg]))
 			before++;
 		if (before == leg)
 			rc = walk_leg(x, leg);

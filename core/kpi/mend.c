@@ -43,8 +43,7 @@ static int ascending(const void *x, const void *y)
 static bool gathered_before(const struct cube *cube, int i)
 {
 	for (int j = 0; j < i; j++)
-		if (cube->measures[j]->type == cube->measures[i]->type &&
-			cube->measures[j]->at == cube->measures[i]->at)
+		if (tally_together(cube->measures[j], cube->measures[i]))
 			return true;
 	return false;
 }
@@ -56,12 +55,12 @@ static int gather_day(struct mend *d)
 	size_t kept = 0;
 	for (int i = 0; i < d->cube->nmeasures; i++) {
 		const struct measure *m = d->cube->measures[i];
-		int slot = m->at < 0 ? -1 : m->at_slot, rc = CX_OK;
+		int slot;
+		bool none;
 		if (gathered_before(d->cube, i))
 			continue;
-		if (m->at >= 0 && slot <= 0)
-			rc = store_place_slot(d->c->s, m->type_name, m->at_name, &slot, d->e);
-		if (rc >= 0)
+		int rc = tally_slot(d->c->s, m, &slot, &none, d->e);
+		if (rc >= 0 && !none)
 			rc = store_events_placed(
 				d->c->s, m->type_name, slot, from, to, gather, d, d->e);
 		if (rc < 0)
