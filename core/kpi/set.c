@@ -29,7 +29,7 @@ struct days { /* sets to be united day by day: many at once cost less */
 	struct day_set *v;
 	size_t n, cap;
 	roaring_bitmap_t *ids; /* seen one by one on the open day; NULL = none */
-	uint64_t most;         /* ids of the largest set */
+	uint64_t nids;         /* of all sets, as often as they have them */
 	uint32_t words;        /* how far they reach */
 };
 
@@ -234,7 +234,7 @@ static bool make_room(struct kset *s, uint32_t words, uint64_t ids)
 		return true;
 	extent(s, &have, &mine);
 	have = have > words ? have : words;
-	mine = mine > ids ? mine : ids;
+	mine += ids; /* at most */
 	if (have > mine * (s->dense ? KEEP_DENSE : 1)) {
 		loosen(s);
 		return false;
@@ -347,7 +347,7 @@ static void day_add(struct days *d, const void *p, size_t n, uint32_t words, uin
 	}
 	d->v[d->n++] = (struct day_set){d->open, d->bytes.len, n};
 	buf_add(&d->bytes, p, n);
-	d->most = d->most > ids ? d->most : ids;
+	d->nids += ids;
 	d->words = d->words > words ? d->words : words;
 }
 
@@ -390,7 +390,7 @@ static void close_days(struct kset *s)
 	end_day(d);
 	if (s->packed)
 		loosen(s);
-	if (d->n && make_room(s, d->words, d->most))
+	if (d->n && make_room(s, d->words, d->nids))
 		dense_add_days(s->dense, d->bytes.p, d->v, d->n);
 	else
 		close_loose(s, d);
