@@ -81,9 +81,9 @@ test-packages:
 # the tests that need it are skipped.
 clients:
 	@cmp -s tests/clients/package-lock.json tests/clients/node_modules/.installed || { \
-		npm ci --prefix tests/clients --no-audit --no-fund --fetch-retries=1 --loglevel=error >/dev/null && \
+		npm ci --prefix tests/clients --no-audit --no-fund --fetch-retries=1 --loglevel=silent && \
 		cp tests/clients/package-lock.json tests/clients/node_modules/.installed; } || \
-		echo "no npm packages for tests/clients: npm, or its registry, cannot be reached"
+		echo "no npm packages for tests/clients; by hand: npm ci --prefix tests/clients"
 	@mkdir -p build && { command -v promtool >/dev/null || [ -x build/promtool ] || { \
 		cd build && { apt-get download -qq prometheus || \
 			{ apt-get update -qq && apt-get download -qq prometheus; }; } 2>/dev/null && \

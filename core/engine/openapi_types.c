@@ -156,8 +156,9 @@ static void field(struct buf *b, const struct field *f, const char *company_curr
 	case FIELD_DURATION: duration(b, f); break;
 	case FIELD_MONEY: money(b, f, company_currency); break;
 	}
-	if (f->fallback.kind != VALUE_NULL) {
-		jw_key(b, "default");
+	if (f->fallback.kind !=
+		VALUE_NULL) { /* `default` would make generators require or send it */
+		jw_key(b, "x-default");
 		value_json(b, f->fallback, f);
 	}
 	if (f->personal)

@@ -96,7 +96,7 @@ def test_declared_types_are_typed(cxd):
     assert (p["a_integer"]["minimum"], p["a_integer"]["maximum"], p["a_integer"]["title"]) == (-5, 5, "A")
     assert (p["b_decimal"]["x-scale"], p["b_decimal"]["oneOf"][0]["minimum"]) == (3, 0.5)
     assert p["b_decimal"]["oneOf"][0]["maximum"] == 99.125 and p["b_decimal"]["oneOf"][1]["type"] == "string"
-    assert p["c_boolean"]["type"] == "boolean" and p["c_boolean"]["default"] is True
+    assert p["c_boolean"]["type"] == "boolean" and p["c_boolean"]["x-default"] is True
     assert (p["d_text"]["minLength"], p["d_text"]["maxLength"], p["d_text"]["x-personal"]) == (2, 40, True)
     assert p["e_choice"]["enum"] == ["sim", "não"] and "x-personal" not in p["e_choice"]
     assert p["f_time"] == {"type": "string", "format": "date-time", "x-kind": "time"}
@@ -105,7 +105,7 @@ def test_declared_types_are_typed(cxd):
     assert p["h_money"]["oneOf"][0]["minimum"] == 0 == p["h_money"]["oneOf"][1]["properties"]["amount"]["minimum"]
     assert p["h_money"]["oneOf"][1]["properties"]["currency"] == {"type": "string", "pattern": "^[A-Z]{3}$"}
     assert p["i_dollars"]["oneOf"][1]["properties"]["currency"] == {"type": "string", "const": "USD"}
-    assert p["j_choice"]["default"] == "y"
+    assert p["j_choice"]["x-default"] == "y"
     assert "written" not in schemas["data.visit.rated"]["properties"], "derived fields are not sent"
 
 
@@ -206,6 +206,9 @@ def test_real_answers_are_as_described(cxd):
     for query in ("", window, "?limit=2&where=unit:b01"):
         s.take("/v1/kpis/{id}/explain", id="happy", query=query)
     s.take("/v1/kpis/{id}/explain", id="shy", want=403)
+    first = s.take("/v1/failed", query="?plugin=acme&limit=1")["failed"][0]["id"]
+    assert not s.take("/v1/failed/{id}/retry", "POST", id=first)["done"]
+    s.take("/v1/failed/{id}/retry", "POST", id=99, want=404)
     for path in ("/v1/plugins", "/v1/me", "/v1/imports", "/v1/openapi.json", "/healthz", "/readyz", "/metrics"):
         s.take(path)
     s.take("/v1/tokens", "POST", want=201, kind="application/json", body={"name": "t1", "level": "manager"})
@@ -221,3 +224,36 @@ def test_real_answers_are_as_described(cxd):
     s.take("/v1/imports")
     wrong = npm.run("node", npm.FOLDER / "check.js", stdin=json.dumps({"document": document(cxd), "samples": s.all}))
     assert not wrong, wrong
+
+
+def test_the_schema_takes_what_the_daemon_takes(cxd):
+    npm.needed("ajv", "ajv-formats")
+    right = {"b_decimal": "1.5", "i_dollars": 5}
+    data = [(True, {}), *((True, {**right, k: v}) for k, v in (
+        ("a_integer", -5), ("a_integer", 5), ("b_decimal", 99.125), ("b_decimal", 1), ("c_boolean", False), ("d_text", "ab"),
+        ("d_text", "é" * 40), ("e_choice", "não"), ("f_time", "2026-01-01T00:00:00-03:00"), ("f_time", "2026-01-01T00:00:00.5Z"),
+        ("g_duration", 1000), ("g_duration", "90min"), ("h_money", 0), ("h_money", {"amount": 7, "currency": "EUR"}),
+        ("i_dollars", {"amount": -7, "currency": "USD"}), ("j_choice", "x"))),
+        *((False, {**right, k: v}) for k, v in (
+            ("a_integer", 6), ("a_integer", 1.5), ("a_integer", "1"), ("b_decimal", 0.25), ("b_decimal", True), ("c_boolean", 1),
+            ("d_text", "a"), ("d_text", "é" * 41), ("d_text", 12), ("e_choice", "talvez"), ("f_time", "2026-01-01"),
+            ("f_time", "2026-01-01T00:00:00"), ("f_time", 1), ("g_duration", 999), ("g_duration", "1mo"), ("g_duration", "soon"),
+            ("h_money", -1), ("h_money", 1.5), ("h_money", {"amount": 7}), ("h_money", {"amount": 7, "currency": "eur"}),
+            ("h_money", {"amount": 7, "currency": "EUR", "x": 1}), ("i_dollars", {"amount": 7, "currency": "EUR"}),
+            ("j_choice", ""), ("k", 1)))]
+    data[0] = (False, {})
+    events = [[{"type": "kinds.all", "data": d}, ok] for ok, d in data]
+    base = {"type": "visit.rated", "data": {"score": 9}}
+    events += [[{**base, **more}, ok] for more, ok in (
+        ({}, True), ({"id": "1", "source": "/s", "time": "2026-01-01T00:00:00Z", "unit": "b07", "actor": "ana", "sequence": "1",
+                      "subject": "c", "specversion": "1.0", "datacontenttype": "application/json", "dataschema": "urn:x"}, True),
+        ({"id": ""}, False), ({"id": "x" * 257}, False), ({"time": "today"}, False), ({"sequence": "1a"}, False),
+        ({"specversion": "0.3"}, False), ({"tenant": "x"}, False), ({"data": 4}, False), ({"data_base64": "AA=="}, False),
+        ({"type": "visit.unrated"}, False), ({"unit": 7}, False), ({"recordedtime": "2026-01-01T00:00:00Z"}, False))]
+    events += [[{"type": "kinds.bare"}, True], [{"type": "kinds.bare", "data": {}}, True], [{"type": "kinds.bare", "data": {"a": 1}}, False],
+               [{"type": "kinds.open", "data": {"a": 1, "b": [2]}}, True], [{"type": "kinds.open", "data": {"a": "x"}}, False]]
+    for event, ok in events:
+        status, reply = cxd.post(event)
+        assert status in ((200, 201) if ok else (422,)), (event, reply)
+    differ = npm.run("node", npm.FOLDER / "check.js", stdin=json.dumps({"document": document(cxd), "events": events}))
+    assert not differ, differ

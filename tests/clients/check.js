@@ -1,11 +1,12 @@
-// Are real answers what /v1/openapi.json says? Stdin: {"document", "samples":[{method,path,status,type,body}]};
-// stdout: one line per answer that is not. What a schema does not name counts as wrong here: clients
-// may be lenient, the description must be complete.
+// Are real answers what /v1/openapi.json says, and does it take the events that the daemon takes? Stdin:
+// {"document", "samples":[{method,path,status,type,body}], "events":[[event, was it taken]]}; stdout: one
+// line for each that differs. What a schema of an answer does not name counts as wrong here: clients may
+// be lenient, the description must be complete.
 import { text } from "node:stream/consumers";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import formats from "ajv-formats";
 
-const { document, samples } = JSON.parse(await text(process.stdin));
+const { document, samples = [], events = [] } = JSON.parse(await text(process.stdin));
 const ROOT = "openapi.json";
 
 function parts(schema, found) {
@@ -59,4 +60,9 @@ for (const { method, path, status, type, body } of samples) {
   });
   if (!wrong.some(errors => errors.length === 0))
     said(wrong.flat().slice(0, 4).map(e => `${e.instancePath} ${e.message} ${JSON.stringify(e.params)}`).join("; "));
+}
+
+for (const [event, taken] of events) {
+  const validate = ajv.getSchema(`${ROOT}#/components/schemas/Event`);
+  if (validate(event) !== taken) console.log(`${taken ? "taken" : "refused"} by the daemon only: ${JSON.stringify(event)}`);
 }
