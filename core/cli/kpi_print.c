@@ -32,7 +32,7 @@ static const char *verdict(const json_t *o, struct buf *b)
 	static const struct {
 		const char *code, *pt, *en;
 	} words[] = {{"better", "melhorou", "better"}, {"worse", "piorou", "worse"},
-		{"not_proven", "não provado", "not proven"},
+		{"not_proven", "não comprovado", "not proven"},
 		{"few_data", "poucos dados", "few data"}};
 	const char *code = json_text_of(o, "verdict"), *p = json_text_of(o, "p_text");
 	buf_clear(b);
