@@ -239,6 +239,20 @@ static bool may_correct(const struct ingest *in, const struct event *old)
 		       memcmp(old->unit.p, unit, old->unit.n) == 0);
 }
 
+/* What is sent now corrects all there is, also where the clock was set back in between. */
+static int after_its_family(struct ingest *in, struct event *ev)
+{
+	struct family f;
+	struct cx_err e;
+	if (ev->recorded_ms != in->head->now_ms) /* an import said when */
+		return CX_OK;
+	if (store_family(in->eng->store, ev->root, INT64_MAX, &f, &e) < 0)
+		return ingest_lost(in, &e);
+	if (ev->recorded_ms < f.newest_ms)
+		ev->recorded_ms = f.newest_ms;
+	return CX_OK;
+}
+
 /* The event that ev's whole family stands for. */
 static int find_root(struct ingest *in, struct event *ev)
 {
@@ -262,7 +276,7 @@ static int find_root(struct ingest *in, struct event *ev)
 				"correction"),
 			(int)ev->corrects.n, ev->corrects.p, (int)old.type_name.n, old.type_name.p);
 	ev->root = old.root ? old.root : old.seq;
-	return CX_OK;
+	return after_its_family(in, ev);
 }
 
 int ingest_store(struct ingest *in, struct event *ev, enum outcome *out)

@@ -1,8 +1,10 @@
 """Corrections and latest/first, as a client sees them: what stands counts, the rest stays in the log."""
+import contextlib
 import json
 import os
 import re
 import signal
+import sqlite3
 import time
 
 import pytest
@@ -217,6 +219,21 @@ def test_the_writer_killed_between_corrections(shop):
             status, reply = shop.post(event)
             assert status in (200, 201, 429, 503), reply
     assert figures(shop)["answers"] == 1 and figures(shop)["total"] == 5
+    shop.cli("verify")
+
+
+def test_a_correction_counts_after_the_clock_was_set_back(shop):
+    post(shop, answer("a", 1))
+    assert shop.stop() == 0
+    with contextlib.closing(sqlite3.connect(next(shop.data.glob("*.db")))) as c:
+        c.execute("UPDATE event SET recorded_ms = recorded_ms + 3600000")  # by a clock an hour fast
+        c.commit()
+    shop.start()
+    for score in (7, 8):
+        post(shop, answer(f"a{score}", score, corrects="a"))
+        assert figures(shop)["total"] == score
+    events = shop.get("/v1/events?limit=20")[1]["events"]
+    assert len({e["recordedtime"] for e in events if e["type"] == "shop.rated"}) == 1
     shop.cli("verify")
 
 
