@@ -276,9 +276,7 @@ static int each(void *ctx, const struct feed_row *r)
 
 static int by_source(const void *x, const void *y)
 {
-	struct str a = (*(struct feed *const *)x)->source, b = (*(struct feed *const *)y)->source;
-	int c = memcmp(a.p, b.p, a.n < b.n ? a.n : b.n);
-	return c ? c : (a.n > b.n) - (a.n < b.n);
+	return str_compare((*(struct feed *const *)x)->source, (*(struct feed *const *)y)->source);
 }
 
 static int read_params(const struct frame *f, char after[1024], int *limit, struct cx_err *e)
@@ -342,7 +340,7 @@ int answer_sources(struct engine *eng, const struct frame *f, struct buf *b, str
 	struct str past = {after, (uint32_t)strlen(after)};
 	int i = 0;
 	for (; i < fs.n && shown < limit; i++) {
-		if (by_source(&fs.v[i], &(struct feed *){&(struct feed){.source = past}}) <= 0)
+		if (str_compare(fs.v[i]->source, past) <= 0)
 			continue;
 		write_feed(b, fs.v[i]);
 		shown++;

@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "kpi/cells_own.h"
 
-enum { CELLS_MAX = 65536, VALUES_MAX = 4 << 20, FOLD_MANY = 16384, FOLD_STEP = 64 };
+enum { CELLS_MAX = 65536, VALUES_MAX = 4 << 20 };
 
 struct cells *cells_new(struct store *s, int64_t max_groups,
 	int (*where)(void *ctx, const struct measure *m, struct event *ev, struct cx_err *e),
@@ -70,7 +70,7 @@ void cells_forget(struct cells *c)
 	dictionary_forget(c->dictionary);
 }
 
-static struct change *note(struct cells *c, enum change_kind kind, struct cell *cell)
+struct change *cells_note(struct cells *c, enum change_kind kind, struct cell *cell)
 {
 	if (c->nchanges == c->cap_changes) {
 		c->cap_changes = c->cap_changes ? c->cap_changes * 2 : 1024;
@@ -81,7 +81,7 @@ static struct change *note(struct cells *c, enum change_kind kind, struct cell *
 	return ch;
 }
 
-static void make_dirty(struct cells *c, struct cell *cell)
+void cells_dirty(struct cells *c, struct cell *cell)
 {
 	if (cell->dirty)
 		return;
@@ -210,15 +210,13 @@ static int make(struct cells *c, const struct cube *cube, struct cell **cell, st
 	if (rc == CX_OK && !(*cell)->exists) {
 		(*cell)->exists = true;
 		d->n++;
-		note(c, CHANGE_NEW, *cell);
-		make_dirty(c, *cell);
+		cells_note(c, CHANGE_NEW, *cell);
+		cells_dirty(c, *cell);
 	}
 	return rc;
 }
 
-/* A cell that is in the store or will be: a new one is counted; one too many is the group "…".
- * Where something is taken out, 0: there is no such cell. */
-static int find(struct cells *c, const struct measure *m, int32_t day, struct str group,
+int cells_find(struct cells *c, const struct measure *m, int32_t day, struct str group,
 	struct cell **out, struct cx_err *e)
 {
 	const struct cube *cube = m->kpi->cube;
@@ -241,35 +239,6 @@ static int find(struct cells *c, const struct measure *m, int32_t day, struct st
 	return 1;
 }
 
-/* What was excluded for its size may have room now, or had it been there in its turn. */
-static int out_of_turn(struct cells *c, const struct measure *m, int32_t day, struct cx_err *e)
-{
-	int64_t n = 0;
-	int rc = store_excluded(c->s, m->kpi->id, day, day, &n, e);
-	return rc >= 0 && n ? cells_spoil(c, m->kpi->cube, day, e) : rc;
-}
-
-/* The cell that an event is counted in, or taken out of: 1; 0: in none, which is dealt with. */
-static int target(struct cells *c, const struct measure *m, int32_t day, struct str group,
-	struct cell **cell, struct cx_err *e)
-{
-	cells_learned(c, m->kpi->cube->id, day, c->known_ms);
-	int rc = c->late ? out_of_turn(c, m, day, e) : CX_OK;
-	if (rc >= 0)
-		rc = find(c, m, day, group, cell, e);
-	if (rc == 0)
-		return cells_spoil(c, m->kpi->cube, day, e);
-	if (rc == 1 && (*cell)->damaged)
-		return cells_damaged(c, (*cell)->at, e);
-	return rc;
-}
-
-static int sink_where(void *ctx, const struct measure *m, struct event *ev, struct cx_err *e)
-{
-	struct cells *c = ctx;
-	return c->where(c->where_ctx, m, ev, e);
-}
-
 int cells_damaged(struct cells *c, struct cell_at at, struct cx_err *e)
 {
 	struct cx_err why;
@@ -280,37 +249,7 @@ int cells_damaged(struct cells *c, struct cell_at at, struct cx_err *e)
 	return store_figures_spoil(c->s, at.cube, e);
 }
 
-static void change_slot(struct cells *c, struct cell *cell, int slot, int64_t delta)
-{
-	struct change *ch = note(c, CHANGE_ADD, cell);
-	ch->n = (uint32_t)slot;
-	ch->delta = delta;
-	cell->value.v[slot] += delta;
-	make_dirty(c, cell);
-}
-
-static int sink_add(void *ctx, const struct measure *m, int32_t day, struct str group,
-	int64_t delta, int n, struct cx_err *e)
-{
-	struct cells *c = ctx;
-	struct cell *cell;
-	int64_t sum, left;
-	int rc = target(c, m, day, group, &cell, e);
-	if (rc != 1)
-		return rc;
-	bool over = __builtin_add_overflow(cell->value.v[m->slot], delta, &sum);
-	left = m->kind == MEASURE_SUM ? cell->value.v[m->slot + 1] + n : sum;
-	if (n < 0 && (over || left < 0)) /* not what was counted: the log knows */
-		return cells_spoil(c, m->kpi->cube, day, e);
-	if (over)
-		return TALLY_TOO_LARGE;
-	change_slot(c, cell, m->slot, delta);
-	if (m->kind == MEASURE_SUM)
-		change_slot(c, cell, m->slot + 1, n);
-	return CX_OK;
-}
-
-static bool change_hist(struct cells *c, struct cell *cell, uint32_t hist, int64_t value, int n)
+bool cells_change_hist(struct cells *c, struct cell *cell, uint32_t hist, int64_t value, int n)
 {
 	struct hist *h = &cell->value.h[hist];
 	size_t was = h->n;
@@ -319,100 +258,13 @@ static bool change_hist(struct cells *c, struct cell *cell, uint32_t hist, int64
 	return done;
 }
 
-static int sink_put(void *ctx, const struct measure *m, int32_t day, struct str group,
-	int64_t value, int n, struct cx_err *e)
-{
-	struct cells *c = ctx;
-	struct cell *cell;
-	int rc = target(c, m, day, group, &cell, e);
-	if (rc != 1)
-		return rc;
-	if (!change_hist(c, cell, (uint32_t)m->hist, value, n))
-		return n > 0 ? TALLY_TOO_MANY : cells_spoil(c, m->kpi->cube, day, e);
-	struct change *ch = note(c, n > 0 ? CHANGE_PUT : CHANGE_TAKE, cell);
-	ch->n = (uint32_t)m->hist;
-	ch->delta = value;
-	make_dirty(c, cell);
-	return CX_OK;
-}
-
-static int sink_spoil(void *ctx, const struct measure *m, int32_t day, struct cx_err *e)
-{
-	struct cells *c = ctx;
-	cells_learned(c, m->kpi->cube->id, day, c->known_ms);
-	return cells_spoil(c, m->kpi->cube, day, e);
-}
-
-static int sink_see(void *ctx, const struct measure *m, int32_t day, struct str group, uint32_t id,
-	struct cx_err *e)
-{
-	struct cells *c = ctx;
-	struct cell *cell;
-	cells_learned(c, m->kpi->cube->id, day, c->known_ms);
-	int rc = find(c, m, day, group, &cell, e); /* its sets are not damaged with it */
-	if (rc < 0)
-		return rc;
-	struct change *ch = note(c, CHANGE_SEE, cell);
-	ch->n = (uint32_t)m->set;
-	ch->delta = id;
-	return CX_OK;
-}
-
 int cells_ident(struct cells *c, struct str text, uint32_t *id, struct cx_err *e)
 {
 	bool added;
 	int rc = dictionary_id(c->dictionary, text, true, id, &added, e);
 	if (added)
-		note(c, CHANGE_IDENT, NULL);
+		cells_note(c, CHANGE_IDENT, NULL);
 	return rc;
-}
-
-static int sink_intern(void *ctx, struct str text, uint32_t *id, struct cx_err *e)
-{
-	return cells_ident(ctx, text, id, e);
-}
-
-static int sink_exclude(void *ctx, const struct measure *m, int32_t day, const struct event *ev,
-	const char *reason, struct cx_err *e)
-{
-	struct cells *c = ctx;
-	const struct cube *cube = m->kpi->cube;
-	int rc = CX_OK;
-	cells_learned(c, cube->id, day, c->known_ms);
-	if (c->late)
-		rc = cells_spoil(c, cube, day, e);
-	if (c->sign < 0) /* it was counted once: the log knows */
-		return rc;
-	for (int i = 0; i < cube->nmeasures && rc >= 0; i++) { /* and those that share its place */
-		const struct measure *x = cube->measures[i];
-		if (x->slot == m->slot && x->hist == m->hist && x->set == m->set)
-			rc = store_exclude(
-				c->s, x->kpi->plugin, x->kpi->id, x->name, day, ev->seq, reason, e);
-	}
-	return rc;
-}
-
-int cells_tally(struct cells *c, const struct measure *m, struct event *ev, int sign,
-	int64_t known_ms, struct cx_err *e)
-{
-	const struct tally_sink sink = {.ctx = c,
-		.where = sink_where,
-		.add = sink_add,
-		.put = sink_put,
-		.see = sink_see,
-		.spoil = sink_spoil,
-		.intern = sink_intern,
-		.exclude = sink_exclude};
-	if (m->shared)
-		return CX_OK;
-	c->sign = sign;
-	c->known_ms = known_ms;
-	c->late = !c->mending && (sign < 0 || ev->seq < c->last_seq);
-	if (ev->seq > c->last_seq)
-		c->last_seq = ev->seq;
-	arena_reset(&c->scratch);
-	int rc = tally_measure(m, ev, sign, &sink, &c->scratch, e);
-	return rc < 0 ? rc : CX_OK;
 }
 
 size_t cells_mark(const struct cells *c)
@@ -429,12 +281,13 @@ void cells_rewind(struct cells *c, size_t mark)
 		switch (ch->kind) {
 		case CHANGE_ADD:
 			cell->value.v[ch->n] -= ch->delta;
-			make_dirty(c, cell);
+			cells_dirty(c, cell);
 			break;
 		case CHANGE_PUT:
 		case CHANGE_TAKE:
-			change_hist(c, cell, ch->n, ch->delta, ch->kind == CHANGE_PUT ? -1 : 1);
-			make_dirty(c, cell);
+			cells_change_hist(
+				c, cell, ch->n, ch->delta, ch->kind == CHANGE_PUT ? -1 : 1);
+			cells_dirty(c, cell);
 			break;
 		case CHANGE_NEW:
 			cell->exists = false;
@@ -446,85 +299,6 @@ void cells_rewind(struct cells *c, size_t mark)
 		case CHANGE_SEE: break;
 		}
 	}
-}
-
-static int compare_group(struct str s, struct str t)
-{
-	int c = memcmp(s.p, t.p, s.n < t.n ? s.n : t.n);
-	return c ? c : (s.n > t.n) - (s.n < t.n);
-}
-
-static int by_place(const void *x, const void *y)
-{
-	const struct cell *a = *(struct cell *const *)x, *b = *(struct cell *const *)y;
-	if (a->at.cube != b->at.cube)
-		return a->at.cube < b->at.cube ? -1 : 1;
-	if (a->at.day != b->at.day)
-		return a->at.day < b->at.day ? -1 : 1;
-	return compare_group(a->at.group, b->at.group);
-}
-
-static int write_cells(struct cells *c, struct cx_err *e)
-{
-	if (c->ndirty)
-		qsort(c->dirty, c->ndirty, sizeof(struct cell *), by_place);
-	for (size_t i = 0; i < c->ndirty; i++) {
-		struct cell *cell = c->dirty[i];
-		if (!cell->exists)
-			continue;
-		buf_clear(&c->value);
-		cell_write(&c->value, cell->at, &cell->value);
-		int rc = store_cell_put(c->s, cell->at.cube, cell->at.day, cell->at.group,
-			c->value.p, c->value.len, e);
-		if (rc < 0)
-			return rc;
-	}
-	for (size_t i = 0; i < c->ndirty; i++)
-		c->dirty[i]->dirty = false;
-	c->ndirty = 0;
-	return CX_OK;
-}
-
-static int by_entry(const void *x, const void *y)
-{
-	const struct set_seen *a = x, *b = y;
-	if (a->cube != b->cube)
-		return a->cube < b->cube ? -1 : 1;
-	if (a->day != b->day)
-		return a->day < b->day ? -1 : 1;
-	int c = compare_group(a->group, b->group);
-	if (c)
-		return c;
-	if (a->set != b->set)
-		return a->set < b->set ? -1 : 1;
-	return (a->id > b->id) - (a->id < b->id);
-}
-
-/* An id once for each cell and set. */
-static int write_sets(struct cells *c, struct cx_err *e)
-{
-	size_t n = 0, kept = 0;
-	for (size_t i = 0; i < c->nchanges; i++) {
-		const struct change *ch = &c->changes[i];
-		if (ch->kind != CHANGE_SEE)
-			continue;
-		if (n == c->cap_seen) {
-			c->cap_seen = c->cap_seen ? c->cap_seen * 2 : 1024;
-			c->seen = xrealloc(c->seen, c->cap_seen * sizeof *c->seen);
-		}
-		c->seen[n++] = (struct set_seen){ch->cell->at.cube, (int)ch->n, ch->cell->at.day,
-			ch->cell->at.group, (uint32_t)ch->delta, 1};
-	}
-	if (n)
-		qsort(c->seen, n, sizeof *c->seen, by_entry);
-	for (size_t i = 0; i < n; i++) {
-		if (kept && by_entry(&c->seen[kept - 1], &c->seen[i]) == 0)
-			c->seen[kept - 1].n++;
-		else
-			c->seen[kept++] = c->seen[i];
-	}
-	c->nseen = kept;
-	return store_sets_add(c->s, c->seen, kept, e);
 }
 
 /* Keeps some of the cache. Nothing is dirty here. */
@@ -564,27 +338,10 @@ void cells_drop_day(struct cells *c, int cube, int32_t day)
 }
 
 /* Two rounds of the clock at most: after the first nothing is hot. */
-static void sweep(struct cells *c)
+void cells_sweep(struct cells *c)
 {
 	for (int round = 0; round < 2 && (c->map.n > CELLS_MAX || c->nvalues > VALUES_MAX); round++)
 		sieve(c, used_lately, NULL);
 	if (c->days.n > CELLS_MAX)
 		drop_days(c);
-}
-
-int cells_flush(struct cells *c, struct cx_err *e)
-{
-	int rc = write_sets(c, e);
-	if (rc >= 0)
-		rc = write_cells(c, e);
-	if (rc >= 0)
-		rc = cells_write_marks(c, e);
-	if (rc >= 0) /* faster than they come in */
-		rc = cells_fold(c, FOLD_MANY, FOLD_STEP + 2 * c->nseen, e);
-	if (rc < 0)
-		return rc;
-	c->nchanges = c->nseen = 0;
-	dictionary_settle(c->dictionary);
-	sweep(c);
-	return CX_OK;
 }

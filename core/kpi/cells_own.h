@@ -1,7 +1,7 @@
 /* cells_own.h — inside of the writer's cells.
  * Every change goes to the cached cell at once (an overflow must be known then) and into a list of
  * changes, by which a failed reaction is taken out again, newest first. Set rows are only listed.
- * Callers: cells.c, daymarks.c, fold.c, mend.c. */
+ * Callers: cells.c, cellsink.c, daymarks.c, flush.c, fold.c, mend.c. */
 #ifndef CX_KPI_CELLS_OWN_H
 #define CX_KPI_CELLS_OWN_H
 
@@ -56,8 +56,10 @@ struct day_mark { /* what the batch did to a day, beside its cells; see daymarks
 void cells_learned(struct cells *c, int cube, int32_t day, int64_t known_ms);
 int cells_write_marks(struct cells *c, struct cx_err *e);
 void cells_forget_marks(struct cells *c);
-/* The cache, nothing of which is dirty, forgets a day. */
+/* The cache, nothing of which is dirty, forgets a day; what was not used lately, where it is large.
+ */
 void cells_drop_day(struct cells *c, int cube, int32_t day);
+void cells_sweep(struct cells *c);
 
 struct cells {
 	struct store *s;
@@ -87,5 +89,14 @@ struct cells {
 	struct arena scratch;
 	struct buf value;
 };
+
+/* The next of the changes; the cell is written with the batch. */
+struct change *cells_note(struct cells *c, enum change_kind kind, struct cell *cell);
+void cells_dirty(struct cells *c, struct cell *cell);
+bool cells_change_hist(struct cells *c, struct cell *cell, uint32_t hist, int64_t value, int n);
+/* 1: a cell that is in the store or will be; a new one is counted, and one too many is the group
+ * "…". 0, where something is taken out: there is no such cell. */
+int cells_find(struct cells *c, const struct measure *m, int32_t day, struct str group,
+	struct cell **out, struct cx_err *e);
 
 #endif

@@ -123,8 +123,7 @@ static int compare_one(struct str a, struct str b)
 		if (x != y)
 			return x < y ? -1 : 1;
 	}
-	int c = memcmp(a.p, b.p, a.n < b.n ? a.n : b.n);
-	return c ? c : (a.n > b.n) - (a.n < b.n);
+	return str_compare(a, b);
 }
 
 int group_compare(const struct str *a, const struct str *b, int n)

@@ -20,6 +20,12 @@ static inline bool str_same(struct str a, struct str b)
 	return a.n == b.n && (a.n == 0 || __builtin_memcmp(a.p, b.p, a.n) == 0);
 }
 
+static inline int str_compare(struct str a, struct str b) /* by bytes, a shorter one first */
+{
+	int c = __builtin_memcmp(a.p, b.p, a.n < b.n ? a.n : b.n);
+	return c ? c : (a.n > b.n) - (a.n < b.n);
+}
+
 uint32_t hash_bytes(const void *p, size_t n, uint64_t seed);
 
 /* Pointers by hash; equality is the caller's. The map owns nothing but its table. */

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "kpi/dictionary.h"
+#include "kpi/group.h"
 
 struct standing {
 	struct store *s;
@@ -47,19 +48,13 @@ bool standing_key(const struct measure *m, const struct event *ev, struct arena 
 	return true;
 }
 
-static int compare(struct str x, struct str y)
-{
-	int c = memcmp(x.p, y.p, x.n < y.n ? x.n : y.n);
-	return c ? c : (x.n > y.n) - (x.n < y.n);
-}
-
 bool standing_beats(enum choose choose, const struct candidate *x, const struct candidate *y)
 {
 	int c = (x->rank > y->rank) - (x->rank < y->rank);
 	if (c == 0)
-		c = compare(x->id, y->id);
+		c = str_compare(x->id, y->id);
 	if (c == 0)
-		c = compare(x->source, y->source);
+		c = str_compare(x->source, y->source);
 	return choose == CHOOSE_LATEST ? c > 0 : c < 0;
 }
 
