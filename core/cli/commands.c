@@ -62,6 +62,11 @@ static const struct cli_option retry_options[] = {
 	{"list", NULL, "mostra o que falhou", "shows what failed"},
 	{"plugin", "NAME", "só deste plugin", "of this plugin only"}, {0}};
 
+static const struct cli_option trace_options[] = {
+	{"source", "S", "a fonte, quando várias têm o mesmo id",
+		"the source, where several have the same id"},
+	{0}};
+
 static const struct cli_option conf_options[] = {
 	{"print", NULL, "o arquivo inteiro, comentado", "the whole file, with comments"}, {0}};
 
@@ -112,6 +117,12 @@ const struct cli_command cli_commands[] = {
 		"O token aparece uma vez só, em stdout.",
 		"cxd token add till-3 --level frontline --unit b07 --expires 90d\n"
 		"The token is shown once, on stdout."},
+	{"trace", "ID", 1, 1, CONF_NEEDED, cmd_trace, trace_options,
+		"tudo o que aconteceu a um evento", "everything that happened to an event",
+		"ID é o id do evento, seu seq, ou failed/N de uma reação que falhou.\n"
+		"cxd trace 4711\ncxd trace pedido-7 --source /loja/b07",
+		"ID is the event's id, its seq, or failed/N of a failed reaction.\n"
+		"cxd trace 4711\ncxd trace order-7 --source /shop/b07"},
 	{"retry", "[ID]", 0, 1, CONF_NEEDED, cmd_retry, retry_options,
 		"roda de novo uma reação que falhou", "runs a failed reaction again",
 		"cxd retry --list\ncxd retry 7\ncxd retry --all --plugin acme\n"
