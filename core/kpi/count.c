@@ -97,12 +97,21 @@ static int failed(struct count *k, const struct measure *m, const struct event *
 	return k->host->failed ? k->host->failed(k->host->ctx, m, ev) : 0;
 }
 
+/* The day is counted again when the plugin's code may run. */
+static int unseen(struct count *k, const struct measure *m, const struct event *ev)
+{
+	int rc = cells_spoil(k->c, m->kpi->cube, day_of(m, ev), k->e);
+	return rc < 0 ? rc : cells_known(k->c, m, ev, k->known_ms, k->e);
+}
+
 static int comes(struct count *k, const struct counted *x, struct event *ev)
 {
 	const struct measure *m = x->m;
-	if (x->blind)
+	if (x->blind && ev == k->ev)
 		return store_exclude(k->c->s, m->kpi->plugin, m->kpi->id, m->name, day_of(m, ev),
 			ev->seq, STORE_CRASHED, k->e);
+	if (x->blind)
+		return unseen(k, m, ev);
 	int rc = cells_tally(k->c, m, ev, 1, k->known_ms, k->e);
 	if (rc >= 0)
 		rc = failed(k, m, ev);
@@ -123,11 +132,8 @@ static int leaves(struct count *k, const struct counted *x, struct event *ev)
 		return rc < 0 ? rc : raised;
 	if (raised) /* it did not when it came: it is out, and not left out */
 		rc = store_readmit(k->c->s, m->kpi->id, m->name, ev->seq, k->e);
-	if (rc >= 0 && (x->blind || raised)) {
-		rc = cells_spoil(k->c, m->kpi->cube, day_of(m, ev), k->e);
-		if (rc >= 0)
-			rc = cells_known(k->c, m, ev, k->known_ms, k->e);
-	}
+	if (rc >= 0 && (x->blind || raised))
+		rc = unseen(k, m, ev);
 	return rc < 0 ? rc : CX_OK;
 }
 

@@ -12,7 +12,7 @@
 struct counted {
 	const struct measure *m;
 	bool blind; /* its plugin's code must not run: ev is excluded as STORE_CRASHED, and days
-		     * that lose an event for it are spoilt */
+		     * that lose an event for it, or get one back, are spoilt */
 };
 struct count_host {
 	void *ctx;
