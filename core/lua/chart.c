@@ -50,17 +50,18 @@ static struct isolate *open_isolate(const struct conf *c, struct lua_fail *f)
 int control_chart(const struct conf *c, const struct buf *reply, const char *options,
 	struct buf *json, struct lua_fail *f)
 {
-	static struct isolate *iso; /* until the process ends */
+	static struct isolate *of_lang[2]; /* until the process ends */
+	struct isolate **iso = &of_lang[cx_lang == CX_PT];
 	struct work w = {reply, options, json};
-	if (iso && isolate_spoiled(iso)) {
-		isolate_free(iso);
-		iso = NULL;
+	if (*iso && isolate_spoiled(*iso)) {
+		isolate_free(*iso);
+		*iso = NULL;
 	}
-	if (!iso && !(iso = open_isolate(c, f)))
+	if (!*iso && !(*iso = open_isolate(c, f)))
 		return -1;
-	lua_State *L = isolate_state(iso);
+	lua_State *L = isolate_state(*iso);
 	lua_pushcfunction(L, run);
-	isolate_push_globals(iso);
+	isolate_push_globals(*iso);
 	lua_pushlightuserdata(L, &w);
-	return isolate_call(iso, 2, 0, BUDGET_MS, "control", f);
+	return isolate_call(*iso, 2, 0, BUDGET_MS, "control", f);
 }

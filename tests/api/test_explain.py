@@ -154,6 +154,9 @@ def test_control_chart(cxd):
     assert base["signals"][0]["rule"] == 1 and base["signals"][0]["from"].startswith("2026-02-09")
     assert [p["signals"] for p in base["points"]][7] == [1]
     assert cxd.get(f"/v1/kpis/hard/control?{query}&baseline=7&rules=2")[1]["signals"] == []
+    for lang, text in (("en", "beyond the limits"), ("pt-BR", "fora dos limites"), ("en", "beyond the limits")):
+        chart = cxd.get(f"/v1/kpis/hard/control?{query}&baseline=7", {"Accept-Language": lang})[1]
+        assert chart["points"][7]["signal_text"] == text  # each caller's, not the first one's
 
 
 def test_the_command_line_shows_it(cxd):
