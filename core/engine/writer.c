@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/tz.h"
 #include "engine/access.h"
 #include "engine/batch.h"
 #include "engine/confine.h"
@@ -76,6 +77,20 @@ static int fold(struct writer *w, struct cx_err *e)
 	return cells_fold(w->in.cells, FOLD_MANY, FOLD_MOST, e);
 }
 
+/* One span of some plugin, of days that are over. */
+static int unite(struct writer *w, struct cx_err *e)
+{
+	const struct engine *eng = w->eng;
+	int rc = 0;
+	for (int i = 0; i < eng->set.n && rc == 0; i++) {
+		struct plugin *p = eng->set.v[i];
+		if (p->state == PLUGIN_RUNNING)
+			rc = cells_unite(
+				w->in.cells, p->cubes, p->ncubes, tz_day(clock_now_ms()), e);
+	}
+	return rc;
+}
+
 static int fold_feeds(struct writer *w, struct cx_err *e)
 {
 	return feeds_fold(w->eng, &w->fed, e);
@@ -109,7 +124,8 @@ static void idle_work(struct writer *w)
 	bool later = clock_mono_us() < w->mend_us; /* then it is looked for more */
 	int mended = later || in_a_batch(w, "counting a day again", mend);
 	int fed = in_a_batch(w, "folding sources", fold_feeds);
-	w->settled = !folded && !mended && !fed;
+	int united = folded || mended ? 0 : in_a_batch(w, "uniting days of sets", unite);
+	w->settled = !folded && !mended && !fed && !united;
 	store_checkpoint(w->eng->store, 1 << 20, false);
 	blame_phase(w->eng->blame, BLAME_IDLE);
 }

@@ -197,11 +197,6 @@ int answer_spread(
 	return !f || hist_merge(hist_of(f), h) ? CX_OK : too_many_values(a, m);
 }
 
-static bool by_days(const struct measure *m)
-{
-	return m->days && m->times > 1; /* once is once, on whatever day */
-}
-
 void answer_leads(struct answer *a)
 {
 	const struct kpi *k = a->k;
@@ -211,7 +206,7 @@ void answer_leads(struct answer *a)
 		a->lead[i] = i;
 		for (int j = 0; j < k->nmeasures && m->set >= 0; j++) {
 			const struct measure *o = &k->measures[j];
-			bool alike = m->times == 1 || by_days(o) == by_days(m);
+			bool alike = m->times == 1 || measure_by_days(o) == measure_by_days(m);
 			if (o->set == m->set && alike && o->times > k->measures[a->lead[i]].times)
 				a->lead[i] = j;
 		}
@@ -228,7 +223,7 @@ static int set_targets(
 	if (a->lead[at] != at)
 		return 0;
 	for (int i = 0; i < 2; i++) {
-		if (!f[i] || (i == 1 && t->group && !by_days(m)))
+		if (!f[i] || (i == 1 && t->group && !measure_by_days(m)))
 			continue;
 		if (!f[i][at].set)
 			f[i][at].set = kset_new(m->times);
@@ -242,7 +237,7 @@ void answer_see(struct answer *a, const struct targets *t, const struct measure 
 {
 	struct kset *into[2];
 	for (int i = set_targets(a, t, m, into); i-- > 0;) {
-		if (by_days(m))
+		if (measure_by_days(m))
 			kset_see_day(into[i], day, id);
 		else
 			kset_see(into[i], id, n);
@@ -250,11 +245,11 @@ void answer_see(struct answer *a, const struct targets *t, const struct measure 
 }
 
 void answer_merge(struct answer *a, const struct targets *t, const struct measure *m, int32_t day,
-	const struct kset *set)
+	const struct kset *set, bool span)
 {
 	struct kset *into[2];
 	for (int i = set_targets(a, t, m, into); i-- > 0;) {
-		if (by_days(m))
+		if (measure_by_days(m) && !span)
 			kset_merge_day(into[i], day, set);
 		else
 			kset_merge(into[i], set);
@@ -281,7 +276,7 @@ static int take(struct answer *a, struct figure *into, const struct figure *from
 	int rc = CX_OK;
 	for (int i = 0; i < a->k->nmeasures && rc == CX_OK; i++) {
 		const struct measure *m = &a->k->measures[i];
-		if (by_days(m) && !days_too)
+		if (measure_by_days(m) && !days_too)
 			continue;
 		rc = take_one(a, m, &into[i], &from[i]);
 	}
@@ -304,7 +299,7 @@ int answer_carry(struct answer *a, const struct answer *from)
 	}
 	for (int i = 0; i < a->k->nmeasures && rc >= 0; i++) {
 		const struct measure *m = &a->k->measures[i];
-		if (by_days(m) || !a->q->nby) /* others come from the groups */
+		if (measure_by_days(m) || !a->q->nby) /* others come from the groups */
 			rc = take_one(a, m, &a->total[i], &from->total[i]);
 	}
 	return rc;

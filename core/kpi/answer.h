@@ -88,8 +88,9 @@ int answer_spread(
 void answer_leads(struct answer *a); /* makes a->lead */
 void answer_see(struct answer *a, const struct targets *t, const struct measure *m, int32_t day,
 	uint32_t id, uint32_t n);
+/* span: of several days, by days if m is. */
 void answer_merge(struct answer *a, const struct targets *t, const struct measure *m, int32_t day,
-	const struct kset *set);
+	const struct kset *set, bool span);
 int answer_close(struct answer *a); /* all days are in */
 /* Adds the figures of the window from the beginning of time up to where a's begins, at the start of
  * a day; before anything is read. */

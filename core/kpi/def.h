@@ -68,6 +68,12 @@ struct cube {
 	int nmeasures, nslots, nhists, nsets;
 };
 
+/* Is its set told apart by days? Once is once, on whatever day. */
+static inline bool measure_by_days(const struct measure *m)
+{
+	return m->days && m->times > 1;
+}
+
 void kpi_free(struct kpi *k);
 int kpi_dim(const struct kpi *k, const char *name); /* index in by, or -1 */
 

@@ -42,3 +42,68 @@ int cells_fold(struct cells *c, size_t many, size_t most, struct cx_err *e)
 		rc = store_sets_settle(c->s, e);
 	return rc < 0 ? rc : n > 0;
 }
+
+/* ---- spans */
+
+struct uniting {
+	struct kset *all;
+	bool days, damaged;
+};
+
+/* Entries of the log count when they are folded; while they wait, nobody asks for this span. */
+static int unite(void *ctx, int32_t day, struct str group, const void *blob, size_t n, uint32_t id,
+	uint32_t count)
+{
+	struct uniting *u = ctx;
+	(void)group, (void)id, (void)count;
+	struct kset *one = blob ? kset_read(blob, n) : NULL;
+	u->damaged |= blob && !one;
+	if (one && u->days)
+		kset_merge_day(u->all, day, one);
+	else if (one)
+		kset_merge(u->all, one);
+	kset_free(one);
+	return 0;
+}
+
+static int make_span(struct cells *c, const struct measure *m, int32_t first, struct cx_err *e)
+{
+	struct uniting u = {kset_new(KPI_TIMES), measure_by_days(m), false};
+	int cube = m->kpi->cube->id;
+	int rc = store_sets(c->s, cube, m->set, first, first + SET_SPAN - 1, NULL, unite, &u, e);
+	buf_clear(&c->value);
+	if (!u.damaged) /* else none that can be read: its days are, which say so */
+		kset_write(u.all, &c->value);
+	if (rc >= 0)
+		rc = store_span_put(c->s, cube, m->set, u.days, first, c->value.p, c->value.len, e);
+	kset_free(u.all);
+	return rc;
+}
+
+/* Is it read by itself, and not out of another of its KPI (answer_leads)? */
+static bool read_itself(const struct measure *m)
+{
+	for (int i = 0; m->times == 1 && i < m->kpi->nmeasures; i++)
+		if (m->kpi->measures[i].set == m->set && m->kpi->measures[i].times > 1)
+			return false;
+	return m->set >= 0;
+}
+
+int cells_unite(
+	struct cells *c, struct cube *const *cubes, int ncubes, int32_t before, struct cx_err *e)
+{
+	int rc = 0;
+	int32_t first;
+	for (int i = 0; i < ncubes && rc == 0; i++) {
+		for (int j = 0; j < cubes[i]->nmeasures && rc == 0; j++) {
+			const struct measure *m = cubes[i]->measures[j];
+			if (!read_itself(m))
+				continue;
+			rc = store_span_missing(
+				c->s, cubes[i]->id, m->set, measure_by_days(m), before, &first, e);
+			if (rc == 1 && (rc = make_span(c, m, first, e)) == CX_OK)
+				return 1;
+		}
+	}
+	return rc;
+}

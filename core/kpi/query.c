@@ -65,7 +65,7 @@ static int read_set(void *ctx, int32_t day, struct str group, const void *blob, 
 	struct reading *r = ctx;
 	struct answer *a = r->a;
 	struct str was = {r->group.p, (uint32_t)r->group.len};
-	if (!r->fresh || r->day != day || !str_same(was, group)) {
+	if (!r->fresh || r->day != day || !group.p || !str_same(was, group)) {
 		bool skip = skipped(r, day);
 		int rc = skip ? CX_OK : answer_targets(a, day, group, &r->t);
 		if (rc < 0)
@@ -78,6 +78,8 @@ static int read_set(void *ctx, int32_t day, struct str group, const void *blob, 
 	if (r->skip || !r->t.all)
 		return CX_OK;
 	struct kset *set = blob ? kset_read(blob, n) : NULL;
+	if (!set && !group.p)
+		return 1; /* its days are asked for instead */
 	if (blob && !set)
 		return cell_damaged(a->k->cube, (struct cell_at){a->cube, day, group}, a->e);
 	for (int i = 0; i < a->k->nmeasures; i++) {
@@ -85,7 +87,7 @@ static int read_set(void *ctx, int32_t day, struct str group, const void *blob, 
 		if (m->set != r->set)
 			continue;
 		if (blob)
-			answer_merge(a, &r->t, m, day, set);
+			answer_merge(a, &r->t, m, day, set, !group.p);
 		else
 			answer_see(a, &r->t, m, day, id, count);
 	}
@@ -102,12 +104,34 @@ static bool read_before(const struct kpi *k, int i)
 	return false;
 }
 
+/* A span holds no groups, and its days must all be answered by cells, in one bucket. */
+static bool span_wanted(void *ctx, int32_t first, int32_t last)
+{
+	struct answer *a = ((struct reading *)ctx)->a;
+	for (int32_t day = first; day <= last; day++)
+		if (window_scanned(&a->w, day))
+			return false;
+	return !a->nbuckets || answer_bucket(a, first) == answer_bucket(a, last);
+}
+
+/* Do spans tell all there is to know of a set? Then how they must have been made. */
+static bool by_spans(const struct answer *a, int set, struct set_spans *spans)
+{
+	bool any[2] = {false, false};
+	for (int i = 0; i < a->k->nmeasures; i++)
+		if (a->k->measures[i].set == set && a->lead[i] == i)
+			any[measure_by_days(&a->k->measures[i])] = true;
+	*spans = (struct set_spans){any[true], span_wanted};
+	return !a->q->nby && !a->q->nwhere && any[true] != any[false];
+}
+
 static int read_days(struct answer *a)
 {
 	if (a->cube < 0 || a->w.first > a->w.last)
 		return CX_OK;
 	const struct cube *c = a->k->cube;
 	struct reading r = {.a = a};
+	struct set_spans spans;
 	int rc = CX_OK;
 	r.v = (struct cell_value){c->nslots, c->nhists,
 		xcalloc((size_t)c->nslots + 1, sizeof *r.v.v),
@@ -119,8 +143,8 @@ static int read_days(struct answer *a)
 		r.fresh = false;
 		a->bucket = 0;
 		if (r.set >= 0 && !read_before(a->k, i))
-			rc = store_sets(
-				a->s, a->cube, r.set, a->w.first, a->w.last, read_set, &r, a->e);
+			rc = store_sets(a->s, a->cube, r.set, a->w.first, a->w.last,
+				by_spans(a, r.set, &spans) ? &spans : NULL, read_set, &r, a->e);
 	}
 	for (int i = 0; i < c->nhists; i++)
 		hist_free(&r.v.h[i]);

@@ -240,7 +240,8 @@ int verify_compare(struct verify *v)
 {
 	int rc = store_cells(v->s, v->c->id, INT32_MIN, INT32_MAX, check_cell, v, v->e);
 	for (v->set = 0; v->set < v->c->nsets && rc >= 0; v->set++) {
-		rc = store_sets(v->s, v->c->id, v->set, INT32_MIN, INT32_MAX, check_set, v, v->e);
+		rc = store_sets(
+			v->s, v->c->id, v->set, INT32_MIN, INT32_MAX, NULL, check_set, v, v->e);
 		end_set(v);
 	}
 	for (size_t i = 0; i < v->map.cap && rc >= 0; i++) {

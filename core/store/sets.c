@@ -315,14 +315,24 @@ struct reading {
 	struct arena text;
 };
 
+struct asking { /* what store_sets() was asked */
+	struct store *s;
+	int cube, set;
+	store_set_f f;
+	void *ctx;
+	struct cx_err *e;
+};
+
 /* The folded ones, in order, each after the entries of the log that come before it. */
-static int merge(
-	struct drv_stmt *blobs, struct reading *r, store_set_f f, void *ctx, struct cx_err *e)
+static int merge(struct drv_stmt *blobs, struct reading *r, int32_t last, const struct asking *q)
 {
-	int rc = 0, b = drv_step(blobs, e);
-	while (rc == 0 && (b == 1 || (b == 0 && r->at < r->n))) {
-		const struct set_seen *v = r->at < r->n ? &r->v[r->at] : NULL;
+	int rc = 0, b = drv_step(blobs, q->e);
+	while (rc == 0 && b >= 0) {
+		const struct set_seen *v =
+			r->at < r->n && r->v[r->at].day <= last ? &r->v[r->at] : NULL;
 		bool blob = b == 1;
+		if (!blob && !v)
+			break;
 		if (blob && v) {
 			int32_t day = (int32_t)drv_int(blobs, 0);
 			blob = day != v->day ? day < v->day
@@ -331,37 +341,91 @@ static int merge(
 		if (blob) {
 			size_t n;
 			const void *p = drv_blob(blobs, 2, &n);
-			rc = f(ctx, (int32_t)drv_int(blobs, 0), drv_str(blobs, 1), p, n, 0, 0);
-			b = rc == 0 ? drv_step(blobs, e) : b;
+			rc = q->f(
+				q->ctx, (int32_t)drv_int(blobs, 0), drv_str(blobs, 1), p, n, 0, 0);
+			b = rc == 0 ? drv_step(blobs, q->e) : b;
 		} else {
 			r->at++;
-			rc = f(ctx, v->day, v->group, NULL, 0, v->id, v->n);
+			rc = q->f(q->ctx, v->day, v->group, NULL, 0, v->id, v->n);
 		}
 	}
 	return b < 0 ? b : rc < 0 ? rc : CX_OK;
 }
 
-int store_sets(struct store *s, int cube, int set, int32_t first, int32_t last, store_set_f f,
-	void *ctx, struct cx_err *e)
+static int read_days(const struct asking *q, struct reading *r, int32_t first, int32_t last)
 {
 	struct drv_stmt *blobs;
+	if (first > last)
+		return CX_OK;
+	int rc = st_start(q->s, ST_SET_BLOBS,
+		ARGS(ARG_INT("cube", q->cube), ARG_INT("setno", q->set), ARG_INT("first", first),
+			ARG_INT("last", last)),
+		&blobs, q->e);
+	if (rc != CX_OK)
+		return rc;
+	rc = merge(blobs, r, last, q);
+	drv_end(blobs);
+	return rc;
+}
+
+/* Does an entry of the log lie in these days? Those before them may be done already. */
+static bool waits(const struct reading *r, int32_t first, int32_t last)
+{
+	for (size_t i = r->at; i < r->n && r->v[i].day <= last; i++)
+		if (r->v[i].day >= first)
+			return true;
+	return false;
+}
+
+/* Reads the spans that will do, and the days before each; *from: the first day that is left. */
+static int read_spans(const struct asking *q, const struct set_spans *spans, struct reading *r,
+	int32_t *from, int32_t last)
+{
+	struct drv_stmt *st;
+	int rc = st_start(q->s, ST_SET_SPANS,
+		ARGS(ARG_INT("cube", q->cube), ARG_INT("setno", q->set),
+			ARG_INT("days", spans->days), ARG_INT("first", span_of(*from)),
+			ARG_INT("last", span_of(last))),
+		&st, q->e);
+	if (rc != CX_OK)
+		return rc;
+	while ((rc = drv_step(st, q->e)) == 1) {
+		size_t n;
+		int32_t begins = (int32_t)drv_int(st, 0) * SET_SPAN, ends = begins + SET_SPAN - 1;
+		if (begins < *from || ends > last || waits(r, begins, ends) ||
+			!spans->wanted(q->ctx, begins, ends))
+			continue;
+		rc = read_days(q, r, *from, begins - 1);
+		if (rc < 0)
+			break;
+		*from = begins;
+		const void *p = drv_blob(st, 1, &n);
+		rc = q->f(q->ctx, begins, (struct str){0}, p, n, 0, 0);
+		if (rc < 0)
+			break;
+		if (rc == 0)
+			*from = ends + 1;
+	}
+	drv_end(st);
+	return rc;
+}
+
+int store_sets(struct store *s, int cube, int set, int32_t first, int32_t last,
+	const struct set_spans *spans, store_set_f f, void *ctx, struct cx_err *e)
+{
+	const struct asking q = {s, cube, set, f, ctx, e};
 	struct reading r = {0};
 	struct fold done;
 	struct unpacking u = {cube, set, first, last, &done, &r.text, &r.v, &r.n, &r.cap, NULL};
 	int rc = fold_read(s, &done, &r.text, e);
 	if (rc == CX_OK)
 		rc = read_log(s, INT64_MAX, &u, e);
-	if (rc == CX_OK) {
+	if (rc == CX_OK)
 		r.n = tidy(r.v, r.n);
-		rc = st_start(s, ST_SET_BLOBS,
-			ARGS(ARG_INT("cube", cube), ARG_INT("setno", set), ARG_INT("first", first),
-				ARG_INT("last", last)),
-			&blobs, e);
-	}
-	if (rc == CX_OK) {
-		rc = merge(blobs, &r, f, ctx, e);
-		drv_end(blobs);
-	}
+	if (rc == CX_OK && spans)
+		rc = read_spans(&q, spans, &r, &first, last);
+	if (rc == CX_OK)
+		rc = read_days(&q, &r, first, last);
 	free(r.v);
 	arena_free(&r.text);
 	return rc;

@@ -215,9 +215,22 @@ struct set_seen {
 int store_sets_add(struct store *s, const struct set_seen *v, size_t n, struct cx_err *e);
 typedef int (*store_set_f)(void *ctx, int32_t day, struct str group, const void *blob, size_t n,
 	uint32_t id, uint32_t count); /* a folded blob (blob != NULL), or one entry of the log */
-/* By day, then group; within a group the blob first. */
-int store_sets(struct store *s, int cube, int set, int32_t first, int32_t last, store_set_f f,
-	void *ctx, struct cx_err *e);
+/* SET_SPAN days of a set, whatever their groups, as one blob: seen on so many days, or so many
+ * times. It is gone as soon as a blob of its days changes. */
+enum { SET_SPAN = 16 };
+struct set_spans { /* which of them will do instead of their days */
+	bool days;
+	bool (*wanted)(void *ctx, int32_t first, int32_t last);
+};
+/* By day, then group; within a group the blob first. A span comes with its first day, without
+ * group; if f gives back 1, its days come instead. spans NULL: none. */
+int store_sets(struct store *s, int cube, int set, int32_t first, int32_t last,
+	const struct set_spans *spans, store_set_f f, void *ctx, struct cx_err *e);
+/* The first day of one that is not there though it has blobs, all of it before a day: 1, else 0. */
+int store_span_missing(struct store *s, int cube, int set, bool days, int32_t before,
+	int32_t *first, struct cx_err *e);
+int store_span_put(struct store *s, int cube, int set, bool days, int32_t first, const void *blob,
+	size_t n, struct cx_err *e);
 /* Folding goes on place by place: store_set_due() says what is to go into which blob,
  * store_set_fold() puts the new blob; after some of them, in the same transaction,
  * store_sets_settle(). A round begins when the log holds `many` entries, and once begun goes on
@@ -254,6 +267,9 @@ int store_crashed(
 	struct store *s, const char *kpi, const char *measure, int64_t seq, struct cx_err *e);
 /* With store_day_drop(), for each KPI of the cube: takes back all of the day but STORE_CRASHED. */
 int store_exclusions_drop(struct store *s, const char *kpi, int32_t day, struct cx_err *e);
+/* 1 the measure left the event out, why in out (not ended by NUL); 0 not. */
+int store_reason(struct store *s, const char *kpi, const char *measure, int64_t seq,
+	struct buf *out, struct cx_err *e);
 struct excluded {
 	const char *kpi, *measure, *reason;
 	int32_t day;

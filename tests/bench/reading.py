@@ -60,14 +60,17 @@ class Reading(Cxd):
         return self.options.events / (time.monotonic() - begun)
 
     def settle(self, seconds=120):
-        """Until the sets of the last batches are folded, which an idle writer does by itself."""
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            with sqlite3.connect(f"file:{self.folder / 'data' / 'cxd.db'}?mode=ro", uri=True) as db:
-                if db.execute("select count(*) from set_log").fetchone()[0] == 0:
-                    return
+        """Until an idle writer has folded and united the sets of the past, as it does by itself."""
+        until, spans, quiet = time.monotonic() + seconds, 0, 0
+        while time.monotonic() < until and quiet < 4:
             time.sleep(0.5)
-        print("  ! sets are not folded yet: reading is slower than it will be", file=sys.stderr)
+            with sqlite3.connect(f"file:{self.folder / 'data' / 'cxd.db'}?mode=ro", uri=True) as db:
+                waiting = db.execute("select count(*) from set_log").fetchone()[0]
+                before, spans = spans, db.execute("select count(*) from set_span").fetchone()[0]
+            quiet = quiet + 1 if not waiting and spans and spans == before else 0
+        if quiet < 4:
+            print("  ! sets are not united yet: reading is slower than it will be",
+                  file=sys.stderr)
 
     def open(self):
         self.line = socket.socket(socket.AF_UNIX)

@@ -215,6 +215,17 @@ static void mend(int most)
 	}
 }
 
+static void unite(int most)
+{
+	struct side *s = &sides[CURRENT];
+	int rc = 1;
+	while (most-- > 0 && rc > 0) {
+		ok(store_begin(store, &err));
+		ok(rc = cells_unite(cells, s->cubes, s->ncubes, INT32_MAX, &err));
+		ok(store_commit(store, &err));
+	}
+}
+
 static void between_batches(void)
 {
 	if (one_in(5)) {
@@ -232,6 +243,8 @@ static void between_batches(void)
 	}
 	if (one_in(3))
 		mend(1 + rnd(6));
+	if (one_in(2))
+		unite(1 + rnd(6));
 	arena_reset(&arena);
 }
 
@@ -329,7 +342,7 @@ static void write_cube(struct written *w, const struct cube *c)
 	ok(store_cells(store, c->id, INT32_MIN, INT32_MAX, write_cell, w, &err));
 	for (int set = 0; set < c->nsets; set++) {
 		int first = w->nsets;
-		ok(store_sets(store, c->id, set, INT32_MIN, INT32_MAX, write_set, w, &err));
+		ok(store_sets(store, c->id, set, INT32_MIN, INT32_MAX, NULL, write_set, w, &err));
 		while (first < w->nsets)
 			w->levels[first++] = levels_of(c, set);
 	}

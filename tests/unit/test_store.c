@@ -230,7 +230,7 @@ static const char *sets(int cube, int32_t first, int32_t last)
 {
 	static struct buf b;
 	buf_clear(&b);
-	OK(store_sets(s, cube, 0, first, last, show_set, &b, &e));
+	OK(store_sets(s, cube, 0, first, last, NULL, show_set, &b, &e));
 	return buf_cstr(&b);
 }
 

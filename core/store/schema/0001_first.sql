@@ -110,6 +110,29 @@ CREATE TABLE set_blob (
 	value BLOB NOT NULL,
 	PRIMARY KEY (cube, setno, day, grp)
 ) STRICT, WITHOUT ROWID;
+-- Sixteen days of a set with all their groups, as one: what a figure of a long window reads. It says
+-- nothing new: gone as soon as a blob of its days changes, and made again by the idle writer.
+CREATE TABLE set_span (
+	id    INTEGER PRIMARY KEY,
+	cube  INTEGER NOT NULL,
+	setno INTEGER NOT NULL,
+	days  INTEGER NOT NULL, -- 1: seen on so many days, 0: so many times
+	span  INTEGER NOT NULL, -- its first day / 16
+	value BLOB NOT NULL,
+	UNIQUE (cube, setno, days, span)
+) STRICT;
+CREATE TRIGGER set_blob_added AFTER INSERT ON set_blob BEGIN
+	DELETE FROM set_span WHERE cube = new.cube AND setno = new.setno AND days IN (0, 1)
+		AND span = new.day >> 4;
+END;
+CREATE TRIGGER set_blob_changed AFTER UPDATE ON set_blob BEGIN
+	DELETE FROM set_span WHERE cube = old.cube AND setno = old.setno AND days IN (0, 1)
+		AND span = old.day >> 4;
+END;
+CREATE TRIGGER set_blob_dropped AFTER DELETE ON set_blob BEGIN
+	DELETE FROM set_span WHERE cube = old.cube AND setno = old.setno AND days IN (0, 1)
+		AND span = old.day >> 4;
+END;
 -- The dictionary: keyed hash of a text → its number. No text is kept. New ones wait in ident_new.
 CREATE TABLE ident (
 	hash BLOB PRIMARY KEY,
