@@ -27,7 +27,7 @@ struct explain {
 	const struct measure *leg; /* the first measure of a type and placement */
 	struct arena event, scratch;
 	/* of the event at hand */
-	struct buf counts, excluded;
+	struct buf counts, excluded, reason;
 };
 
 /* ---- what one event adds */
@@ -116,10 +116,11 @@ static int apply(struct explain *x, const struct measure *m, struct event *ev)
 		.intern = sink_intern,
 		.exclude = sink_exclude};
 	size_t before = x->counts.len, excluded = x->excluded.len;
-	int rc = store_crashed(x->a.s, m->kpi->id, m->name, ev->seq, x->a.e);
+	buf_clear(&x->reason);
+	int rc = store_reason(x->a.s, m->kpi->id, m->name, ev->seq, &x->reason, x->a.e);
 	arena_reset(&x->scratch);
 	if (rc == 1)
-		return sink_exclude(x, m, tz_day(ev->time_ms), ev, STORE_CRASHED, x->a.e);
+		return sink_exclude(x, m, tz_day(ev->time_ms), ev, buf_cstr(&x->reason), x->a.e);
 	if (rc < 0)
 		return rc;
 	int stands = standing_event(x->standing, m, ev, x->a.e);
@@ -262,5 +263,6 @@ int kpi_explain(struct store *s, const struct kpi *k, const struct kpi_query *qu
 	arena_free(&x.scratch);
 	buf_free(&x.counts);
 	buf_free(&x.excluded);
+	buf_free(&x.reason);
 	return rc;
 }

@@ -1,8 +1,9 @@
 """GET /v1/kpis/{id}/explain and /control: a figure down to its events, and as a control chart."""
+import json
 import random
 
 import pytest
-from host import ACME, Host, rated
+from host import ACME, NDJSON, Host, rated
 
 MORE = ACME + """
 cx.kpi "last-nps" { format = "points", by = { "unit" },
@@ -93,6 +94,23 @@ def test_what_was_excluded_is_listed_with_the_reason(cxd):
     assert len(events) == 3
     for e in events:
         assert "attempt to compare" in e["excluded"]["n"] and "plugin.lua" in e["excluded"]["n"], e
+
+
+def test_what_was_left_out_for_its_size_is_listed_too(tmp_path):
+    plugin = """
+cx.plugin { name = "acme", version = "1.0.0", api = 1 }
+cx.event "meter.read" { fields = { v = cx.integer {} } }
+cx.kpi "sum" { measures = { s = cx.sum("meter.read", "v") }, formula = function(m) return m.s end }
+"""
+    with Host(tmp_path, plugins={"acme": plugin}) as cxd:
+        lines = "\n".join(json.dumps({"type": "meter.read", "id": f"e{i}", "source": "/m", "data": {"v": 2 ** 53 - 1},
+                                      "time": "2026-02-03T10:00:00-03:00"}) for i in range(1030))
+        assert cxd.post(lines, NDJSON)[1]["accepted"] == 1030
+        reply, events = pages(cxd, "/v1/kpis/sum/explain", limit=1000)
+        assert added(events)["s"] == reply["figure"]["measures"]["s"] == 1024 * (2 ** 53 - 1)
+        assert reply["figure"]["note"] == "partial"
+        out = [e["excluded"]["s"] for e in events if "excluded" in e]
+        assert len(out) == 6 and "64 bits" in out[0]
 
 
 def test_a_removed_event_changes_the_figure_as_explained(tmp_path):
