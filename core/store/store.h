@@ -270,9 +270,6 @@ int store_exclusions_drop(struct store *s, const char *kpi, int32_t day, struct 
 /* 1 the measure left the event out, why in out (not ended by NUL); 0 not. */
 int store_reason(struct store *s, const char *kpi, const char *measure, int64_t seq,
 	struct buf *out, struct cx_err *e);
-/* 1 the measure left the event out, why in out (not ended by NUL); 0 not. */
-int store_reason(struct store *s, const char *kpi, const char *measure, int64_t seq,
-	struct buf *out, struct cx_err *e);
 struct excluded {
 	const char *kpi, *measure, *reason;
 	int32_t day;
