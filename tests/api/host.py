@@ -138,8 +138,11 @@ class Host:
             body = body.encode()
         c.request(method, path, body, headers or {})
         answer = c.getresponse()
-        raw = answer.read()
         kind = answer.headers.get("Content-Type", "")
+        if kind.startswith("text/event-stream"):  # without end
+            c.close()
+            return answer.status, None, answer.headers
+        raw = answer.read()
         value = json.loads(raw) if "json" in kind and raw else raw.decode()
         if answer.status >= 400 and method != "HEAD":
             assert kind.startswith("application/problem+json"), (answer.status, kind, raw)
