@@ -13,9 +13,12 @@
 
 #include "store/driver.h"
 
+#define CORRECTS "\"corrects\":"
+
 struct scratch {
 	sqlite3 *db;
 	sqlite3_stmt *add;
+	bool corrects; /* some event is a correction */
 };
 
 static int failed(struct scratch *s, const char *what, struct cx_err *e)
@@ -46,11 +49,13 @@ int scratch_open(struct scratch **out, const char *dir, struct cx_err *e)
 			"PRAGMA locking_mode = exclusive; PRAGMA cache_size = -32000; BEGIN "
 			"EXCLUSIVE;"
 			"CREATE TABLE \"cx event\" (time_ms INTEGER, part INTEGER, row INTEGER,"
-			" place INTEGER, json TEXT);",
+			" place INTEGER, step INTEGER DEFAULT 0, json TEXT);",
 			NULL, NULL, NULL);
 	unlink(path);
 	if (rc == SQLITE_OK)
-		rc = sqlite3_prepare_v3(s->db, "INSERT INTO \"cx event\" VALUES (?, ?, ?, ?, ?)",
+		rc = sqlite3_prepare_v3(s->db,
+			"INSERT INTO \"cx event\" (time_ms, part, row, place, json)"
+			" VALUES (?, ?, ?, ?, ?)",
 			-1, SQLITE_PREPARE_PERSISTENT, &s->add, NULL);
 	if (rc != SQLITE_OK) {
 		rc = failed(s, path, e);
@@ -455,8 +460,37 @@ int scratch_event_add(struct scratch *s, int64_t time_ms, int part, int64_t row,
 	sqlite3_bind_int64(s->add, 3, row);
 	sqlite3_bind_int(s->add, 4, place);
 	sqlite3_bind_text(s->add, 5, json, (int)n, SQLITE_STATIC);
+	s->corrects |= memmem(json, n, CORRECTS, strlen(CORRECTS)) != NULL;
 	sqlite3_step(s->add);
 	return sqlite3_reset(s->add) == SQLITE_OK ? CX_OK : failed(s, "scratch", e);
+}
+
+/* A correction may have a time before that of what it corrects, and is sent after it all the same:
+ * with its time, one step later; so does a correction of a correction. Ids that correct each other
+ * in a circle are left to whoever takes them in. */
+static int after_corrected(struct scratch *s, struct cx_err *e)
+{
+	enum { ROUNDS = 1000 };
+	int rc = sqlite3_exec(s->db,
+		"CREATE TABLE \"cx pair\" AS SELECT c.event AS event, o.event AS old FROM"
+		" (SELECT rowid AS event, json_extract(json, '$.corrects') AS id,"
+		" json_extract(json, '$.source') AS source FROM \"cx event\""
+		" WHERE instr(json, '" CORRECTS "')) c JOIN"
+		" (SELECT rowid AS event, json_extract(json, '$.id') AS id,"
+		" json_extract(json, '$.source') AS source FROM \"cx event\") o"
+		" ON o.id = c.id AND o.source IS c.source",
+		NULL, NULL, NULL);
+	for (int i = 0; i < ROUNDS && rc == SQLITE_OK; i++) {
+		rc = sqlite3_exec(s->db,
+			"UPDATE \"cx event\" AS e SET time_ms = max(e.time_ms, o.time_ms),"
+			" step = max(e.step, o.step + 1) FROM \"cx pair\" p"
+			" JOIN \"cx event\" o ON o.rowid = p.old WHERE e.rowid = p.event"
+			" AND (e.time_ms < o.time_ms OR e.step <= o.step)",
+			NULL, NULL, NULL);
+		if (!sqlite3_changes(s->db))
+			break;
+	}
+	return rc == SQLITE_OK ? CX_OK : failed(s, "scratch", e);
 }
 
 int scratch_events(struct scratch *s,
@@ -465,6 +499,8 @@ int scratch_events(struct scratch *s,
 {
 	sqlite3_stmt *st;
 	*total = 0;
+	if (s->corrects && after_corrected(s, e) < 0)
+		return e->code;
 	if (sqlite3_prepare_v2(s->db, "SELECT count(*) FROM \"cx event\"", -1, &st, NULL) !=
 		SQLITE_OK)
 		return failed(s, "scratch", e);
@@ -473,7 +509,7 @@ int scratch_events(struct scratch *s,
 	sqlite3_finalize(st);
 	if (sqlite3_prepare_v2(s->db,
 		    "SELECT part, row, json FROM \"cx event\""
-		    " ORDER BY time_ms, part, row, place",
+		    " ORDER BY time_ms, step, part, row, place",
 		    -1, &st, NULL) != SQLITE_OK)
 		return failed(s, "scratch", e);
 	int rc = 0, step;

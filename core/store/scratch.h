@@ -29,7 +29,8 @@ struct scratch_row {
 int scratch_rows(struct scratch *s, const char *sql,
 	int (*f)(void *ctx, const struct scratch_row *), void *ctx, struct cx_err *e);
 
-/* Mapped events wait here to be sent in time order: (time, part, row, place in the list). */
+/* Mapped events wait here to be sent in time order: (time, part, row, place in the list), a
+ * correction after what it corrects. */
 int scratch_event_add(struct scratch *s, int64_t time_ms, int part, int64_t row, int place,
 	const char *json, size_t n, struct cx_err *e);
 int scratch_events(struct scratch *s,

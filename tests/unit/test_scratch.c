@@ -233,11 +233,43 @@ static void events_come_by_time(void **state)
 	buf_free(&b);
 }
 
+static void add_json(int64_t time_ms, int row, const char *json)
+{
+	assert_int_equal(scratch_event_add(s, time_ms, 0, row, 0, json, strlen(json), &e), CX_OK);
+}
+
+static int its_row(void *ctx, int part, int64_t row, const char *json, size_t n)
+{
+	(void)part, (void)json, (void)n;
+	buf_printf(ctx, "%d ", (int)row);
+	return 0;
+}
+
+static void corrections_come_after_what_they_correct(void **state)
+{
+	struct buf b = {0};
+	int64_t total;
+	(void)state;
+	add_json(1, 1, "{\"id\":\"c2\",\"corrects\":\"c1\"}");
+	add_json(2, 2, "{\"id\":\"c1\",\"corrects\":\"a\"}");
+	add_json(3, 3, "{\"id\":\"x\",\"corrects\":\"a\",\"source\":\"other\"}");
+	add_json(4, 4, "{\"id\":\"r1\",\"corrects\":\"r2\"}");
+	add_json(4, 5, "{\"id\":\"r2\",\"corrects\":\"r1\"}");
+	add_json(5, 6, "{\"id\":\"a\"}");
+	add_json(5, 7, "{\"id\":\"d\",\"corrects\":\"in the store\"}");
+	add_json(6, 8, "{\"id\":\"b\"}");
+	add_json(9, 9, "{\"id\":\"c3\",\"corrects\":\"b\"}");
+	assert_int_equal(scratch_events(s, its_row, &b, &total, &e), CX_OK);
+	assert_string_equal(buf_cstr(&b), "3 4 5 6 7 2 1 8 9 ");
+	buf_free(&b);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, make, clear)
 	const struct CMUnitTest tests[] = {T(rows_know_their_line), T(mistakes_of_a_file),
 		T(mistakes_of_a_header), T(a_broken_record_is_left_out), T(refusals_may_end_it),
-		T(other_shapes), T(only_reading), T(events_come_by_time)};
+		T(other_shapes), T(only_reading), T(events_come_by_time),
+		T(corrections_come_after_what_they_correct)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
