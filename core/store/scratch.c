@@ -472,19 +472,20 @@ static int after_corrected(struct scratch *s, struct cx_err *e)
 {
 	enum { ROUNDS = 1000 };
 	int rc = sqlite3_exec(s->db,
-		"CREATE TABLE \"cx pair\" AS SELECT c.event AS event, o.event AS old FROM"
-		" (SELECT rowid AS event, json_extract(json, '$.corrects') AS id,"
-		" json_extract(json, '$.source') AS source FROM \"cx event\""
-		" WHERE instr(json, '" CORRECTS "')) c JOIN"
-		" (SELECT rowid AS event, json_extract(json, '$.id') AS id,"
-		" json_extract(json, '$.source') AS source FROM \"cx event\") o"
-		" ON o.id = c.id AND o.source IS c.source",
+		"CREATE TABLE \"cx id\" AS SELECT rowid AS event,"
+		" json_extract(json, '$.id') AS id, json_extract(json, '$.source') AS source,"
+		" CASE WHEN instr(json, '" CORRECTS "') THEN json_extract(json, '$.corrects')"
+		" END AS old FROM \"cx event\";"
+		"CREATE INDEX \"cx by id\" ON \"cx id\" (id);"
+		"CREATE TABLE \"cx pair\" AS SELECT c.event AS event, o.event AS old"
+		" FROM \"cx id\" c CROSS JOIN \"cx id\" o ON o.id = c.old"
+		" AND o.source IS c.source WHERE c.old IS NOT NULL",
 		NULL, NULL, NULL);
 	for (int i = 0; i < ROUNDS && rc == SQLITE_OK; i++) {
 		rc = sqlite3_exec(s->db,
 			"UPDATE \"cx event\" AS e SET time_ms = max(e.time_ms, o.time_ms),"
 			" step = max(e.step, o.step + 1) FROM \"cx pair\" p"
-			" JOIN \"cx event\" o ON o.rowid = p.old WHERE e.rowid = p.event"
+			" CROSS JOIN \"cx event\" o ON o.rowid = p.old WHERE e.rowid = p.event"
 			" AND (e.time_ms < o.time_ms OR e.step <= o.step)",
 			NULL, NULL, NULL);
 		if (!sqlite3_changes(s->db))
