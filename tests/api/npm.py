@@ -1,4 +1,5 @@
 """The public clients of tests/clients, as npm installs them there (make clients)."""
+import os
 import pathlib
 import shutil
 import socket
@@ -8,6 +9,7 @@ import pytest
 
 FOLDER = pathlib.Path(__file__).resolve().parents[1] / "clients"
 MODULES = FOLDER / "node_modules"
+ENV = dict(os.environ, REDOCLY_TELEMETRY="off", REDOCLY_SUPPRESS_UPDATE_NOTICE="true")
 
 
 def needed(*packages):
@@ -23,7 +25,7 @@ def needed(*packages):
 
 
 def run(*args, cwd=FOLDER, stdin=None, code=0):
-    done = subprocess.run(list(map(str, args)), cwd=cwd, input=stdin, text=True, capture_output=True, timeout=120)
+    done = subprocess.run(list(map(str, args)), cwd=cwd, input=stdin, text=True, capture_output=True, timeout=120, env=ENV)
     assert done.returncode == code, (args, done.returncode, done.stdout[-4000:], done.stderr[-4000:])
     return done.stdout
 

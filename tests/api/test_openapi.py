@@ -209,6 +209,10 @@ def test_real_answers_are_as_described(cxd):
     first = s.take("/v1/failed", query="?plugin=acme&limit=1")["failed"][0]["id"]
     assert not s.take("/v1/failed/{id}/retry", "POST", id=first)["done"]
     s.take("/v1/failed/{id}/retry", "POST", id=99, want=404)
+    for seq in (1, 2, 3, 43):
+        s.take("/v1/trace/{id}", id=seq)
+    s.take("/v1/trace/{id}", id="failed%2F1")
+    s.take("/v1/trace/{id}", id="none", want=404)
     for path in ("/v1/plugins", "/v1/me", "/v1/imports", "/v1/openapi.json", "/healthz", "/readyz", "/metrics"):
         s.take(path)
     s.take("/v1/tokens", "POST", want=201, kind="application/json", body={"name": "t1", "level": "manager"})
