@@ -3,9 +3,6 @@
 --   cxd run six-months --as-of 2026-11-01
 
 local LAST <const> = "6mo"
-local VERDICTS <const> = {
-  better = "melhorou", worse = "piorou", not_proven = "não comprovado", few_data = "poucos dados",
-}
 
 local function figure(reply) return reply.text or "sem dados" end
 
@@ -15,7 +12,7 @@ end
 
 -- Against the six months before.
 local function change(reply)
-  local verdict = VERDICTS[reply.verdict] or ""
+  local verdict = reply.verdict_text or ""
   if not reply.change_text then return verdict end
   return verdict == "" and reply.change_text or ("%s (%s)"):format(reply.change_text, verdict)
 end

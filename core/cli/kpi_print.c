@@ -29,16 +29,9 @@ static const char *interval(const json_t *o, struct buf *b)
 
 static const char *verdict(const json_t *o, struct buf *b)
 {
-	static const struct {
-		const char *code, *pt, *en;
-	} words[] = {{"better", "melhorou", "better"}, {"worse", "piorou", "worse"},
-		{"not_proven", "não comprovado", "not proven"},
-		{"few_data", "poucos dados", "few data"}};
-	const char *code = json_text_of(o, "verdict"), *p = json_text_of(o, "p_text");
+	const char *word = json_text_of(o, "verdict_text"), *p = json_text_of(o, "p_text");
 	buf_clear(b);
-	for (size_t i = 0; code && i < sizeof words / sizeof *words; i++)
-		if (strcmp(code, words[i].code) == 0)
-			buf_puts(b, CX_T(words[i].pt, words[i].en));
+	buf_puts(b, word ? word : "");
 	if (b->len && p)
 		buf_printf(b, " (%s)", p);
 	return b->len ? buf_cstr(b) : NULL;

@@ -15,6 +15,7 @@ struct shown { /* one figure */
 	bool partial;           /* events were left out */
 	bool few;               /* fewer answers than the KPI asks for */
 	bool hidden;            /* suppressed */
+	bool mixed;             /* money of several currencies: there is no such figure */
 	struct kpi_interval iv; /* none: without one */
 	int64_t *measures;
 };
@@ -58,6 +59,10 @@ double shown_n(const struct kpi *k, const struct shown *f);
 /* suppress.c: where a KPI suppresses, hides figures of few answers and those that would tell them.
  */
 int suppress(struct evaluation *v);
+/* currency.c: in which currency the figures of a group (NULL: all) are; "": in several, which are
+ * never added. Such figures are made null. */
+void currency_of(const struct answer *a, const struct answer_group *g, char out[4]);
+void hide_mixed_currencies(struct evaluation *v);
 /* rank.c: the possible places of the groups whose intervals can be compared. */
 void rank_groups(struct evaluation *v);
 

@@ -12,7 +12,8 @@ struct writing {
 	struct buf *b;
 	const struct evaluation *v;
 	const struct kpi *k;
-	const char *format, *currency; /* how the KPI's values are written */
+	const char *format; /* how the KPI's values are written */
+	char currency[4];   /* of the group at hand, "" = of several */
 	int scale;
 };
 
@@ -73,6 +74,20 @@ static void write_number(struct buf *b, const char *key, double v, bool null)
 		jw_double(b, v);
 }
 
+static void set_currency(struct writing *w, const struct answer_group *g)
+{
+	currency_of(w->v->a, g, w->currency);
+	w->scale = currency_scale(w->currency);
+}
+
+static void write_currency(const struct writing *w)
+{
+	if (strcmp(w->format, "money") != 0)
+		return;
+	jw_kint(w->b, "scale", w->scale);
+	jw_kstr(w->b, "currency", w->currency[0] ? w->currency : NULL);
+}
+
 static void own_text(const struct writing *w, const char *key, double v, bool null)
 {
 	char text[NUMBER_TEXT];
@@ -96,6 +111,8 @@ static void write_note(const struct writing *w, const struct shown *f)
 		snprintf(text, sizeof text, CX_T("protegido (n<%lld)", "protected (n<%lld)"),
 			(long long)w->k->suppress);
 		jw_kstr(w->b, "text", text);
+	} else if (f->mixed) {
+		snprintf(text, sizeof text, "%s", CX_T("várias moedas", "several currencies"));
 	} else if (f->null) {
 		snprintf(text, sizeof text, "%s", CX_T("sem dados", "no data"));
 	} else if (f->partial) {
@@ -138,9 +155,21 @@ static void write_figure(const struct writing *w, const struct shown *f)
 	}
 	jw_key(b, "measures");
 	jw_obj(b);
-	for (int i = 0; i < w->k->nmeasures; i++)
+	for (int i = 0; i < w->k->nmeasures && !f->mixed; i++)
 		jw_kint(b, w->k->measures[i].name, f->measures[i]);
 	jw_obj_end(b);
+}
+
+static void write_verdict_text(struct buf *b, const char *verdict)
+{
+	static const struct {
+		const char *code, *pt, *en;
+	} words[] = {{"better", "melhorou", "better"}, {"worse", "piorou", "worse"},
+		{"not_proven", "não comprovado", "not proven"},
+		{"few_data", "poucos dados", "few data"}};
+	for (size_t i = 0; verdict && i < sizeof words / sizeof *words; i++)
+		if (strcmp(verdict, words[i].code) == 0)
+			jw_kstr(b, "verdict_text", CX_T(words[i].pt, words[i].en));
 }
 
 static void write_compared(const struct writing *w, const struct kpi_query *before,
@@ -165,6 +194,7 @@ static void write_compared(const struct writing *w, const struct kpi_query *befo
 	}
 	jw_kstr(b, "test", c->test[0] ? c->test : NULL);
 	jw_kstr(b, "verdict", c->verdict);
+	write_verdict_text(b, c->verdict);
 }
 
 /* First and last bucket to show: where the window is open, from what was counted. */
@@ -250,8 +280,10 @@ static void write_rank(const struct writing *w, const struct shown_group *g)
 	jw_obj_end(w->b);
 }
 
-static void write_groups(const struct writing *w, const struct kpi_query *before)
+static void write_groups(struct writing *w, const struct kpi_query *before)
 {
+	char one[4];
+	memcpy(one, w->currency, sizeof one);
 	if (!w->v->a->q->nby)
 		return;
 	jw_key(w->b, "groups");
@@ -261,6 +293,9 @@ static void write_groups(const struct writing *w, const struct kpi_query *before
 		jw_obj(w->b);
 		write_by(w, g->g->el);
 		write_pooled(w, g->g);
+		set_currency(w, g->g);
+		if (strcmp(one, w->currency) != 0)
+			write_currency(w);
 		write_figure(w, &g->total);
 		write_compared(w, before, &g->total, g->compared);
 		write_rank(w, g);
@@ -270,7 +305,7 @@ static void write_groups(const struct writing *w, const struct kpi_query *before
 	jw_arr_end(w->b);
 }
 
-static void write_all(const struct writing *w, const struct kpi_query *before)
+static void write_all(struct writing *w, const struct kpi_query *before)
 {
 	const struct kpi_query *q = w->v->a->q;
 	const struct kpi *k = w->k;
@@ -281,10 +316,7 @@ static void write_all(const struct writing *w, const struct kpi_query *before)
 	write_window(b, q->has_from, q->from_ms, q->has_to, q->to_ms);
 	write_known(b, q->known_ms);
 	jw_kstr(b, "format", w->format);
-	if (strcmp(w->format, "money") == 0) {
-		jw_kint(b, "scale", w->scale);
-		jw_kstr(b, "currency", w->currency);
-	}
+	write_currency(w);
 	jw_kstr(b, "better", k->better ? k->better : "higher");
 	jw_kint(b, "min_n", k->min_n ? k->min_n : w->v->a->meta->min_n);
 	write_number(b, "target", k->target, !k->has_target);
@@ -307,11 +339,9 @@ static void write_all(const struct writing *w, const struct kpi_query *before)
 static int reply(struct answer *a, struct buf *json)
 {
 	const struct kpi *k = a->k;
-	const char *currency = k->currency[0] ? k->currency : a->meta->company_currency;
 	struct evaluation v = {.a = a};
 	struct comparison c = {0};
-	struct writing w = {
-		json, &v, k, k->format ? k->format : "number", currency, currency_scale(currency)};
+	struct writing w = {.b = json, .v = &v, .k = k, .format = k->format ? k->format : "number"};
 	int rc = evaluate(&v);
 	if (rc >= 0 && a->q->compare) {
 		rc = compare_windows(&v, &c);
@@ -321,7 +351,9 @@ static int reply(struct answer *a, struct buf *json)
 			rc = suppress(&v);
 	}
 	if (rc >= 0) {
+		hide_mixed_currencies(&v);
 		rank_groups(&v);
+		set_currency(&w, NULL);
 		write_all(&w, &c.q);
 	}
 	comparison_free(&c);
