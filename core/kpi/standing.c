@@ -13,6 +13,9 @@ struct standing {
 	struct dictionary *dictionary;
 	struct arena a;
 	int corrected; /* 1 there are corrections, 0 none, -1 not asked yet */
+	/* of the event asked about last: its measures ask one after the other */
+	int64_t seq, last_ms;
+	int newest;
 };
 
 struct standing *standing_new(struct store *s, int64_t known_ms)
@@ -111,21 +114,28 @@ int standing_best(struct store *s, const struct measure *m, uint32_t ident, int6
 	return corrected < 0 ? corrected : walk(s, corrected, m, ident, known_ms, a, b, e);
 }
 
+static int ask_family(struct standing *st, const struct event *ev, struct cx_err *e)
+{
+	struct family f = {.newest = ev->seq, .newest_ms = ev->recorded_ms};
+	if (st->corrected < 0)
+		st->corrected = store_corrected(st->s, e);
+	int rc = st->corrected;
+	if (rc > 0)
+		rc = store_family(st->s, ev->root ? ev->root : ev->seq, st->known_ms, &f, e);
+	if (rc < 0)
+		return rc;
+	st->seq = ev->seq;
+	st->last_ms = f.newest_ms > ev->recorded_ms ? f.newest_ms : ev->recorded_ms;
+	st->newest = ev->recorded_ms < st->known_ms && f.newest == ev->seq;
+	return CX_OK;
+}
+
 /* 1 it is the newest of its family, 0 not; *last: when the family last changed. */
 static int newest(struct standing *st, const struct event *ev, int64_t *last, struct cx_err *e)
 {
-	struct family f;
-	*last = ev->recorded_ms;
-	if (st->corrected < 0)
-		st->corrected = store_corrected(st->s, e);
-	if (st->corrected <= 0)
-		return st->corrected < 0 ? st->corrected : ev->recorded_ms < st->known_ms;
-	int rc = store_family(st->s, ev->root ? ev->root : ev->seq, st->known_ms, &f, e);
-	if (rc < 0)
-		return rc;
-	if (f.newest_ms > *last)
-		*last = f.newest_ms;
-	return ev->recorded_ms < st->known_ms && f.newest == ev->seq;
+	int rc = st->seq == ev->seq ? CX_OK : ask_family(st, ev, e);
+	*last = st->last_ms;
+	return rc < 0 ? rc : st->newest;
 }
 
 /* 1 there is one that stands of ev's key, in *b; 0 ev has no key, or nothing was chosen so yet. */
