@@ -107,7 +107,7 @@ static void result(void *ctx, void *owner, const struct frame *fr)
 	struct request *r = owner;
 	if (fr->head.status == 503 && r->lane == WRITER)
 		f->status.writable = false; /* until a batch gets through */
-	http_answer(r, fr->head.status, fr->body, fr->head.body_len);
+	http_answer(r, fr->head.status, fr->meta, fr->head.meta_len, fr->body, fr->head.body_len);
 }
 
 static void refuse(void *ctx, void *owner, int code)

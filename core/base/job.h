@@ -19,7 +19,8 @@ enum route {
 
 enum level { LEVEL_NONE, LEVEL_FRONTLINE, LEVEL_MANAGER, LEVEL_INTEGRATOR, LEVEL_ADMIN };
 enum who { WHO_FRONT, WHO_WRITER, WHO_READER };
-enum body_limit { BODY_NONE, BODY_SMALL, BODY_EVENTS }; /* 0; 64 KiB; [limits] body or batch */
+/* 0; 64 KiB; [limits] event; body or batch */
+enum body_limit { BODY_NONE, BODY_SMALL, BODY_EVENT, BODY_EVENTS };
 
 enum { NAME_MAX_BYTES = 64 }; /* names of units, people, tokens in a caller; with NUL */
 
@@ -37,11 +38,12 @@ enum frame_kind { /* front → engine */
 	FRAME_JOB = 1,
 	FRAME_STOP, /* finish what came before, checkpoint, exit 0 */
 	/* engine → front */
-	FRAME_READY,    /* body: struct ready; the engine takes jobs from here on */
-	FRAME_RESULT,   /* body: the answer, JSON; status: HTTP */
-	FRAME_BATCH,    /* body: struct batch_done, after the results it covers */
-	FRAME_TOKENS,   /* body: struct token_row[]: the whole table, at start and before the answer
-			 * of each call that changes it */
+	FRAME_READY,  /* body: struct ready; the engine takes jobs from here on */
+	FRAME_RESULT, /* body: the answer, JSON; status: HTTP; meta: headers of the answer by their
+		       * name ("ETag", "Location") */
+	FRAME_BATCH,  /* body: struct batch_done, after the results it covers */
+	FRAME_TOKENS, /* body: struct token_row[]: the whole table, at start and before the answer
+		       * of each call that changes it */
 	FRAME_PROGRESS, /* body: struct progress: long work before READY (migration, rebuild) */
 	FRAME_PLUGINS,  /* body: JSON for /healthz: ["names of failed plugins"] */
 };
@@ -68,8 +70,9 @@ struct job_head {
 	uint32_t off_item;        /* with JOB_NO_PLUGIN: the event of the batch, UINT32_MAX = all */
 	char off[NAME_MAX_BYTES]; /* with JOB_NO_PLUGIN: the plugin to leave out, "*" = all */
 };
-/* Meta names: "query" (raw, without ?), "content-type", path parameters by their name in
- * routes.def ("id", "name"), and for binary CloudEvents every "ce-…" header, lower case, once. */
+/* Meta names: "query" (raw, without ?), "content-type", "if-match", "if-none-match",
+ * path parameters by their name in routes.def ("id", "name"), and for binary CloudEvents every
+ * "ce-…" header, lower case, once. */
 
 struct ready {
 	int64_t last_seq;

@@ -8,13 +8,16 @@
 #include "base/tz.h"
 #include "engine/access.h"
 #include "engine/failed.h"
+#include "engine/once.h"
+#include "engine/records.h"
 
 enum { JOBS = 1024, BULKS = 64 };
 
 struct run { /* one job's part of the transaction at hand */
 	struct frame f;
 	int status;
-	size_t at, len; /* its answer in replies */
+	size_t at, len;           /* its answer in replies */
+	size_t head_at, head_len; /* and in headers */
 };
 
 struct batch {
@@ -24,7 +27,7 @@ struct batch {
 	struct post_batch *bulks[BULKS];
 	bool done[BULKS];
 	int nbulks;
-	struct buf replies;
+	struct buf replies, headers;
 	bool tokens_changed;
 	struct batch_done stats;
 };
@@ -43,6 +46,7 @@ void batch_free(struct batch *b)
 	for (int i = 0; i < b->nbulks; i++)
 		post_batch_free(b->bulks[i]);
 	buf_free(&b->replies);
+	buf_free(&b->headers);
 	free(b);
 }
 
@@ -56,14 +60,16 @@ bool batch_idle(const struct batch *b)
 	return !b->njobs && !b->nbulks;
 }
 
-void batch_answer(struct buf *out, const struct job_head *job, int status, const struct buf *body)
+void batch_answer(struct buf *out, const struct job_head *job, int status,
+	const struct buf *headers, const struct buf *body)
 {
 	struct job_head h = {.kind = FRAME_RESULT,
 		.route = job->route,
 		.job = job->job,
 		.status = (uint16_t)status,
+		.meta_len = headers ? (uint32_t)headers->len : 0,
 		.body_len = (uint32_t)body->len};
-	frame_add(out, &h, NULL, body->p);
+	frame_add(out, &h, headers ? headers->p : NULL, body->p);
 }
 
 void batch_take(struct batch *b, const struct frame *f, struct buf *out)
@@ -77,26 +83,54 @@ void batch_take(struct batch *b, const struct frame *f, struct buf *out)
 		if (p)
 			b->bulks[b->nbulks++] = p;
 		else
-			batch_answer(out, &f->head, status, &reply);
+			batch_answer(out, &f->head, status, NULL, &reply);
 		buf_free(&reply);
 		return;
 	}
 	b->jobs[b->njobs++] = (struct run){.f = *f};
 }
 
+static struct str since(const struct buf *b, size_t at)
+{
+	return (struct str){b->p + at, (uint32_t)(b->len - at)};
+}
+
+/* A write that is no event. */
+static int run_once(struct batch *b, struct run *r)
+{
+	int rc = once_before(b->in, &r->f, &b->headers, &b->replies, &r->status);
+	if (rc == 0)
+		rc = records_write(b->in, &r->f, &b->headers, &b->replies, &r->status);
+	else
+		return rc;
+	return rc < 0 ? rc
+		      : once_keep(b->in, &r->f, since(&b->headers, r->head_at),
+				since(&b->replies, r->at), r->status);
+}
+
+static bool of_records(enum route route)
+{
+	return route == ROUTE_RECORD_PUT || route == ROUTE_RECORD_PATCH ||
+	       route == ROUTE_RECORD_DELETE;
+}
+
 /* One job inside the open transaction; negative: the transaction is lost. */
 static int run_job(struct batch *b, struct run *r)
 {
 	int rc;
+	r->head_at = b->headers.len;
 	buf_puts(&b->replies, "\n"); /* between answers: no comma follows it */
 	r->at = b->replies.len;
 	if (r->f.head.route == ROUTE_EVENTS_POST || r->f.head.route == ROUTE_IMPORT_POST)
 		rc = post_single(b->in, &r->f, &b->replies, &r->status);
 	else if (r->f.head.route == ROUTE_FAILED_RETRY)
 		rc = failed_write(b->in, &r->f, &b->replies, &r->status);
+	else if (of_records(r->f.head.route))
+		rc = run_once(b, r);
 	else
 		rc = access_write(b->in, &r->f, &b->replies, &r->status, &b->tokens_changed);
 	r->len = b->replies.len - r->at;
+	r->head_len = b->headers.len - r->head_at;
 	return rc;
 }
 
@@ -164,6 +198,7 @@ static void run_apart(struct batch *b)
 			r->at = b->replies.len;
 			unavailable(b, &b->replies, &r->status);
 			r->len = b->replies.len - r->at;
+			r->head_len = 0;
 		}
 	}
 }
@@ -183,7 +218,7 @@ static void step_apart(struct batch *b, int i, struct buf *out)
 		int status;
 		roll_back(b, mark);
 		unavailable(b, &reply, &status);
-		batch_answer(out, post_batch_head(b->bulks[i]), status, &reply);
+		batch_answer(out, post_batch_head(b->bulks[i]), status, NULL, &reply);
 		buf_free(&reply);
 		post_batch_free(b->bulks[i]);
 		b->bulks[i] = NULL;
@@ -195,7 +230,8 @@ static void answer_all(struct batch *b, struct buf *out)
 	for (int i = 0; i < b->njobs; i++) {
 		struct run *r = &b->jobs[i];
 		struct buf body = {.p = b->replies.p + r->at, .len = r->len};
-		batch_answer(out, &r->f.head, r->status, &body);
+		struct buf headers = {.p = b->headers.p + r->head_at, .len = r->head_len};
+		batch_answer(out, &r->f.head, r->status, r->head_len ? &headers : NULL, &body);
 	}
 	int kept = 0;
 	for (int i = 0; i < b->nbulks; i++) {
@@ -203,7 +239,7 @@ static void answer_all(struct batch *b, struct buf *out)
 			struct buf body = {0};
 			int status;
 			post_batch_reply(b->bulks[i], &body, &status);
-			batch_answer(out, post_batch_head(b->bulks[i]), status, &body);
+			batch_answer(out, post_batch_head(b->bulks[i]), status, NULL, &body);
 			buf_free(&body);
 			post_batch_free(b->bulks[i]);
 		} else if (b->bulks[i]) {
@@ -231,6 +267,7 @@ void batch_run(struct batch *b, struct buf *out)
 {
 	struct ingest_mark mark = ingest_mark(b->in);
 	buf_clear(&b->replies);
+	buf_clear(&b->headers);
 	b->tokens_changed = false;
 	memset(b->done, 0, sizeof b->done);
 	blame_phase(b->in->eng->blame, BLAME_BATCH);
@@ -239,6 +276,7 @@ void batch_run(struct batch *b, struct buf *out)
 			b->njobs + b->nbulks, b->in->errs.v[0].msg);
 		roll_back(b, mark);
 		buf_clear(&b->replies);
+		buf_clear(&b->headers);
 		for (int i = 0; i < b->nbulks; i++)
 			post_batch_undo(b->bulks[i]);
 		run_apart(b);

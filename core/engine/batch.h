@@ -20,7 +20,8 @@ bool batch_idle(const struct batch *b); /* nothing taken, no POSTed batch under 
 void batch_take(struct batch *b, const struct frame *f, struct buf *out);
 void batch_run(struct batch *b, struct buf *out);
 
-/* The answer of a job, as a frame. */
-void batch_answer(struct buf *out, const struct job_head *job, int status, const struct buf *body);
+/* The answer of a job, as a frame. headers as in base/job.h, NULL: none. */
+void batch_answer(struct buf *out, const struct job_head *job, int status,
+	const struct buf *headers, const struct buf *body);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "engine/engine.h"
+#include "engine/records.h"
 
 struct kept { /* sources read back from the store */
 	struct store *store;
@@ -137,6 +138,8 @@ int engine_keep_plugins(struct engine *eng, struct cx_err *e)
 		rc = forget_absent(eng, e);
 	for (int i = 0; i < eng->set.n && rc >= 0; i++)
 		rc = keep_one(eng, eng->set.v[i], e);
+	if (rc >= 0)
+		rc = records_keep(eng, e);
 	if (rc >= 0)
 		rc = engine_bind(eng, e);
 	if (rc >= 0)

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "engine/ingest.h"
+#include "engine/records.h"
 
 int ingest_failed(struct ingest *in, const struct event *ev, const char *plugin,
 	const char *handler, int nth, const struct lua_fail *f)
@@ -39,6 +39,8 @@ int ingest_failed(struct ingest *in, const struct event *ev, const char *plugin,
 
 struct reaction { /* tx of one handler; its savepoint is taken at its first write */
 	struct ingest *in;
+	const struct event *cause;
+	char name[NAME_MAX_BYTES + 160]; /* "sales: on order.placed" */
 	bool marked;
 	size_t cells;
 	struct ingest_mark before;
@@ -110,12 +112,31 @@ static int tx_kpi(void *ctx, const char *id, const struct kpi_param *p, int n, s
 	}
 	if (in->marks) /* flushed cells could not be taken back with the savepoint */
 		return cx_fail(e, CX_E_PLUGIN_FAILED, NULL,
-			CX_T("chame tx:kpi antes de tx:emit", "call tx:kpi before tx:emit"));
+			CX_T("chame tx:kpi antes de tx:emit e de escrever registros",
+				"call tx:kpi before tx:emit and before writing records"));
 	int rc = cells_flush(in->cells, e); /* a query sees what this batch has added so far */
 	if (rc < 0)
 		return ingest_lost(in, e);
 	rc = engine_kpi(in->eng, id, p, n, in->head->now_ms, json, e);
 	return store_in_batch(in->eng->store) ? rc : ingest_lost(in, e);
+}
+
+static int tx_record(void *ctx, struct record_ask *ask, struct arena *a, struct cx_err *e)
+{
+	struct reaction *r = ctx;
+	struct ingest *in = r->in;
+	const struct record_who who = {r->name, r->cause->seq, in->head->now_ms};
+	int rc = CX_OK;
+	if (in->store_failed) {
+		*e = in->errs.v[0];
+		return e->code;
+	}
+	if (ask->op == RECORD_PUT || ask->op == RECORD_DELETE)
+		rc = begin_write(r, e);
+	if (rc < 0)
+		return rc;
+	rc = records_ask(in->eng, ask, &who, a, e);
+	return rc == CX_E_STORE_FAILED || rc == CX_E_DISK_FULL ? ingest_lost(in, e) : rc;
 }
 
 /* Ends the handler's savepoint: kept, or undone with all it stored and counted. */
@@ -140,15 +161,17 @@ static int end(struct reaction *r, bool keep)
 int ingest_react_one(struct ingest *in, struct plugin *p, const struct plugin_on *on,
 	struct event *ev, struct lua_fail *f)
 {
-	struct reaction r = {.in = in};
+	struct reaction r = {.in = in, .cause = ev};
 	struct tx tx = {.ctx = &r,
 		.now_ms = in->head->now_ms,
 		.past = in->past,
 		.random = &in->random,
 		.emit = emit,
 		.log = plugin_log,
-		.kpi = tx_kpi};
+		.kpi = tx_kpi,
+		.record = tx_record};
 	size_t warned = in->warnings.len;
+	snprintf(r.name, sizeof r.name, "%s: on %s", p->name, on->type_name);
 	int rc = 0;
 	*f = (struct lua_fail){0};
 	if (ingest_left_out(in, p->name)) {

@@ -8,8 +8,10 @@
 #include "engine/confine.h"
 #include "engine/openapi.h"
 #include "kpi/dictionary.h"
+#include "engine/records.h"
 
-static int answer(struct engine *eng, const struct frame *f, struct buf *b, struct cx_err *e)
+static int answer(struct engine *eng, const struct frame *f, struct buf *headers, struct buf *b,
+	int *status, struct cx_err *e)
 {
 	switch (f->head.route) {
 	case ROUTE_EVENTS_GET: return answer_events(eng, f, b, e);
@@ -24,6 +26,10 @@ static int answer(struct engine *eng, const struct frame *f, struct buf *b, stru
 	case ROUTE_IMPORTS_GET: return answer_imports(eng, b, e);
 	case ROUTE_PLUGINS_GET: return answer_plugins(eng, b, e);
 	case ROUTE_OPENAPI_GET: return answer_openapi(eng, b, e);
+	case ROUTE_RECORD_KINDS: return answer_record_kinds(eng, f, b, e);
+	case ROUTE_RECORDS_GET: return answer_records(eng, f, b, e);
+	case ROUTE_RECORD_GET: return answer_record(eng, f, headers, b, status, e);
+	case ROUTE_RECORD_VERSIONS: return answer_record_versions(eng, f, b, e);
 	case ROUTE_TOKENS_GET: return access_list(eng, b, e);
 	default:
 		return cx_fail(e, CX_E_NOT_FOUND, NULL,
@@ -34,7 +40,7 @@ static int answer(struct engine *eng, const struct frame *f, struct buf *b, stru
 
 static void run(struct engine *eng, const struct frame *f, struct buf *out)
 {
-	struct buf body = {0};
+	struct buf headers = {0}, body = {0};
 	struct cx_err e = {0};
 	cx_lang = f->head.caller.lang;
 	if (eng->blame)
@@ -42,14 +48,16 @@ static void run(struct engine *eng, const struct frame *f, struct buf *out)
 	blame_phase(eng->blame, BLAME_BATCH);
 	int status = 200, rc = store_begin(eng->store, &e);
 	if (rc >= 0) {
-		rc = answer(eng, f, &body, &e);
+		rc = answer(eng, f, &headers, &body, &status, &e);
 		store_rollback(eng->store);
 	}
 	if (rc < 0) {
+		buf_clear(&headers);
 		buf_clear(&body);
 		status = problem_write(&body, &e);
 	}
-	batch_answer(out, &f->head, status, &body);
+	batch_answer(out, &f->head, status, &headers, &body);
+	buf_free(&headers);
 	buf_free(&body);
 	if (eng->blame)
 		eng->blame->job = 0;

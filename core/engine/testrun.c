@@ -11,6 +11,7 @@
 #include "base/tz.h"
 #include "engine/files.h"
 #include "engine/post.h"
+#include "engine/records.h"
 #include "lua/testing.h"
 
 struct testrun {
@@ -236,10 +237,37 @@ static int kpi(void *ctx, int64_t now_ms, const char *id, const struct kpi_param
 	return rc;
 }
 
+static const struct plugin_record *record_kind(void *ctx, struct str name)
+{
+	struct testrun *t = ctx;
+	return plugin_set_record(&t->eng->set, name, NULL);
+}
+
+static int record(
+	void *ctx, int64_t now_ms, struct record_ask *ask, struct arena *a, struct cx_err *e)
+{
+	struct testrun *t = ctx;
+	const struct record_who who = {"test", 0, now_ms};
+	int rc = store_begin(t->eng->store, e);
+	if (rc < 0)
+		return rc;
+	rc = records_ask(t->eng, ask, &who, a, e);
+	if (rc >= 0)
+		rc = store_commit(t->eng->store, e);
+	if (rc < 0)
+		store_rollback(t->eng->store);
+	return rc;
+}
+
 static void run_file(struct testrun *t, const char *path)
 {
 	struct conf *c = t->eng->conf;
-	struct testing_host host = {.ctx = t, .reset = reset, .send = send_event, .kpi = kpi};
+	struct testing_host host = {.ctx = t,
+		.reset = reset,
+		.send = send_event,
+		.kpi = kpi,
+		.kind = record_kind,
+		.record = record};
 	struct testing_options o = {.blame = t->eng->blame,
 		.currency = c->company_currency,
 		.limits = {(size_t)c->lua_memory, (int)c->lua_load, (int)c->lua_handler,

@@ -62,11 +62,17 @@ void event_reload(struct event *ev, const char *company_currency, struct arena *
 /* {"name":value,…} of the derived fields, for ev->derived. */
 struct str event_derived_json(const struct event *ev, struct arena *a);
 
+/* One value of a JSON document under a field; false: what is wrong is in errs. */
+bool field_read(const struct field *f, const char *company_currency, const struct json_doc *d,
+	uint32_t node, struct value *v, struct arena *a, struct cx_errs *errs);
+
 struct value event_get(const struct event *ev, struct field_ref ref);
 /* A value as the text that names a group, a `where` or an id: "b07", "true", "-3", RFC 3339. */
 struct str value_text(struct value v, enum field_kind kind, int scale, struct arena *a);
 /* A value as JSON (in the shape the API takes in). */
 void value_json(struct buf *b, struct value v, const struct field *f);
+/* The same in the one form that stored values are compared by: a time is UTC, with ms. */
+void value_kept(struct buf *b, struct value v, const struct field *f);
 
 /* The event as GET /v1/events shows it: CloudEvents JSON with seq and recordedtime; personal
  * fields left out unless personal. ev->type may be NULL (unknown type). */

@@ -116,6 +116,13 @@ struct str event_derived_json(const struct event *ev, struct arena *a)
 	return arena_str(a, b.p, b.len);
 }
 
+bool field_read(const struct field *f, const char *company_currency, const struct json_doc *d,
+	uint32_t node, struct value *v, struct arena *a, struct cx_errs *errs)
+{
+	struct reader r = {d, company_currency, a, errs, f};
+	return read_value(&r, node, v);
+}
+
 struct value event_get(const struct event *ev, struct field_ref ref)
 {
 	struct str s = {0};

@@ -8,7 +8,7 @@
 #include "event/read.h"
 #include "json/decimal.h"
 
-enum { NUMBER_MAX = 40, SCALE_MAX = 18 };
+enum { NUMBER_MAX = 40, SCALE_MAX = 18, DAY_MS = 86400000 };
 
 /* i units of 10^-scale: "-0.05". */
 static int decimal_text(char out[NUMBER_MAX], int64_t i, int scale)
@@ -73,6 +73,22 @@ void value_json(struct buf *b, struct value v, const struct field *f)
 		}
 		break;
 	}
+}
+
+void value_kept(struct buf *b, struct value v, const struct field *f)
+{
+	int year, month, day;
+	if (v.kind != VALUE_INT || f->kind != FIELD_TIME) {
+		value_json(b, v, f);
+		return;
+	}
+	int64_t ms = (v.i % DAY_MS + DAY_MS) % DAY_MS;
+	civil_from_day((int32_t)((v.i - ms) / DAY_MS), &year, &month, &day);
+	char out[TZ_TEXT];
+	snprintf(out, sizeof out, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", year, month, day,
+		(int)(ms / 3600000), (int)(ms / 60000 % 60), (int)(ms / 1000 % 60),
+		(int)(ms % 1000));
+	jw_str(b, out);
 }
 
 static struct str trimmed(struct str s)

@@ -14,6 +14,22 @@ static void add_number(struct buf *b, size_t v)
 	buf_add(b, p, (size_t)(t + sizeof t - p));
 }
 
+/* "name\0value\0…"; a value with a line's end would be another header. */
+static void add_headers(struct buf *out, const char *p, size_t n)
+{
+	const char *end = p + n;
+	while (p < end) {
+		const char *name = p, *value = name + strlen(name) + 1;
+		p = value + strlen(value) + 1;
+		if (strpbrk(value, "\r\n"))
+			continue;
+		buf_puts(out, name);
+		ADD(out, ": ");
+		buf_puts(out, value);
+		ADD(out, "\r\n");
+	}
+}
+
 void answer_write(struct buf *out, const struct answer *a)
 {
 	buf_reserve(out, 512 + (a->head_only ? 0 : a->n));
@@ -21,21 +37,22 @@ void answer_write(struct buf *out, const struct answer *a)
 	add_number(out, (size_t)a->status);
 	ADD(out, " ");
 	buf_puts(out, http_status_str((enum http_status)a->status));
-	ADD(out, "\r\nContent-Type: ");
-	if (a->type)
-		buf_puts(out, a->type);
-	else if (a->status >= 400)
-		ADD(out, "application/problem+json");
-	else
-		ADD(out, "application/json");
+	bool no_body = a->status == 204 || a->status == 304;
+	if (!no_body) {
+		ADD(out, "\r\nContent-Type: ");
+		buf_puts(out, a->type            ? a->type
+			      : a->status >= 400 ? "application/problem+json"
+						 : "application/json");
+	}
 	if (a->stream) {
 		if (!a->http10)
 			ADD(out, "\r\nTransfer-Encoding: chunked");
-	} else if (a->status != 204) {
+	} else if (!no_body) {
 		ADD(out, "\r\nContent-Length: ");
 		add_number(out, a->n);
 	}
 	ADD(out, "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
+	add_headers(out, a->headers, a->nheaders);
 	if (a->status == 401)
 		ADD(out, "WWW-Authenticate: Bearer realm=\"cxd\"\r\n");
 	if (a->retry_after) {
@@ -53,6 +70,6 @@ void answer_write(struct buf *out, const struct answer *a)
 	else if (a->http10)
 		ADD(out, "Connection: keep-alive\r\n");
 	ADD(out, "\r\n");
-	if (!a->head_only && a->status != 204)
+	if (!a->head_only && !no_body)
 		buf_add(out, a->body, a->n);
 }

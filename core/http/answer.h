@@ -10,6 +10,8 @@ struct answer {
 	const char *type; /* NULL: JSON, problem+json from 400 on */
 	const char *body;
 	size_t n;
+	const char *headers; /* more of them, as in base/job.h */
+	size_t nheaders;
 	const char *allow; /* with 405 */
 	int retry_after;   /* seconds; 0: none */
 	bool head_only, keep_alive, http10;

@@ -76,8 +76,9 @@ void stream_wake(struct http *h, int64_t last_seq);
 void stream_tick(struct http *h);
 void stream_stop(struct http *h);
 
-/* json belongs to the caller; status ≥ 400 is problem+json. */
-void http_answer(struct request *r, int status, const char *json, size_t n);
+/* What is given belongs to the caller; headers as in base/job.h; status ≥ 400 is problem+json. */
+void http_answer(struct request *r, int status, const char *headers, size_t nheaders,
+	const char *json, size_t n);
 void http_refuse(struct request *r, int code, const char *pt, const char *en);
 
 #endif

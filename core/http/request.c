@@ -104,6 +104,20 @@ static int ce_headers(struct conn *c)
 	return CX_OK;
 }
 
+static int conditions(struct conn *c)
+{
+	static const char *const names[] = {"if-match", "if-none-match"};
+	size_t n;
+	for (int i = 0; i < 2; i++) {
+		const char *v = msg_field(&c->msg, names[i], &n);
+		if (v && head_find(&c->msg.head, c->msg.text.p, names[i], 1))
+			return twice(c, names[i]);
+		if (v)
+			meta_add(&c->meta, names[i], v, n);
+	}
+	return CX_OK;
+}
+
 static int describe(struct conn *c, const char *query, size_t query_n)
 {
 	size_t n;
@@ -120,6 +134,8 @@ static int describe(struct conn *c, const char *query, size_t query_n)
 		!(n == 8 && strncasecmp(v, "identity", 8) == 0))
 		return cx_fail(&c->err, CX_E_UNSUPPORTED_MEDIA_TYPE, "content-encoding", "%s",
 			CX_T("corpo comprimido não é aceito", "a compressed body is not accepted"));
+	if (conditions(c) != CX_OK)
+		return c->err.code;
 	return ce_headers(c);
 }
 
@@ -194,9 +210,11 @@ size_t request_body_max(const struct conn *c, bool *drop)
 {
 	enum body_limit limit = c->plan == CX_OK ? routes[c->route].body : BODY_NONE;
 	*drop = limit == BODY_NONE;
+	const struct conf *conf = c->http->conf;
+	if (limit == BODY_EVENT)
+		return (size_t)conf->limits_event;
 	if (limit != BODY_EVENTS)
 		return small_body;
-	const struct conf *conf = c->http->conf;
 	return (size_t)(is_batch(c) ? conf->limits_batch : conf->limits_body);
 }
 
@@ -246,25 +264,21 @@ static int retry_after(const struct http *h, int status)
 	return status == 503 ? 2 : status == 429;
 }
 
-static void finish(struct request *r, int status, const char *type, const char *body, size_t n)
+static void finish(struct request *r, struct answer a)
 {
 	struct conn *c = r->conn;
 	if (c->http->stopping && !r->next && !c->parked && !c->msg.have_head) {
 		r->keep_alive = false;
 		c->closing = true;
 	}
-	struct answer a = {.status = status,
-		.type = type,
-		.body = body,
-		.n = n,
-		.allow = c->allow, /* a 405 is answered at once */
-		.retry_after = retry_after(c->http, status),
-		.head_only = r->head_only,
-		.keep_alive = r->keep_alive,
-		.http10 = r->http10};
+	a.allow = c->allow; /* a 405 is answered at once */
+	a.retry_after = retry_after(c->http, a.status);
+	a.head_only = r->head_only;
+	a.keep_alive = r->keep_alive;
+	a.http10 = r->http10;
 	if (r->stream)
 		stream_free(r->stream);
-	int class = status / 100;
+	int class = a.status / 100;
 	answer_write(r == c->first ? &c->out : &r->answer, &a);
 	c->http->answers[r->route][class >= 1 && class <= 5 ? class : 0]++;
 	c->http->outstanding--;
@@ -299,17 +313,22 @@ static void finish_error(struct request *r, const struct cx_err *e)
 {
 	struct buf body = {0};
 	int status = problem_write(&body, e);
-	finish(r, status, NULL, body.p, body.len);
+	finish(r, (struct answer){.status = status, .body = body.p, .n = body.len});
 	buf_free(&body);
 }
 
-void http_answer(struct request *r, int status, const char *json, size_t n)
+void http_answer(struct request *r, int status, const char *headers, size_t nheaders,
+	const char *json, size_t n)
 {
 	if (r->stream && (status == 200 || r->stream->begun)) {
 		stream_page(r->stream, status, json, n);
 		return;
 	}
-	finish(r, status, NULL, json, n);
+	finish(r, (struct answer){.status = status,
+			  .body = json,
+			  .n = n,
+			  .headers = headers,
+			  .nheaders = nheaders});
 }
 
 void http_refuse(struct request *r, int code, const char *pt, const char *en)
@@ -337,7 +356,7 @@ static void own(struct conn *c, struct request *r)
 	struct buf body = {0};
 	const char *type = NULL;
 	int status = c->http->host.own(c->http->host.ctx, r, &body, &type);
-	finish(r, status, type, body.p, body.len);
+	finish(r, (struct answer){.status = status, .type = type, .body = body.p, .n = body.len});
 	buf_free(&body);
 }
 

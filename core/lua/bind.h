@@ -1,6 +1,6 @@
 /* bind.h — what lua/plugin.h keeps to itself: a plugin's run-time state, and the pieces it is made
  * of: define.c (declarations), resolve.c (names between plugins), event_bind.c (`e`), tx_bind.c
- * (`tx`), formula_bind.c and hist_bind.c (`m`), cx_bind.c (functions behind cx).
+ * and record_bind.c (`tx`), formula_bind.c and hist_bind.c (`m`), cx_bind.c (functions behind cx).
  * Flow:   every run of plugin code is one isolate_call() of dispatch() (plugin.c), which pushes
  *         the function and what it may see. A slot per nesting level says which event, tx and
  *         measures are alive; a value that outlives its call finds its slot moved on and says so.
@@ -95,6 +95,22 @@ int event_derive_one(lua_State *L, struct plugin_run *run, int slot, int i);
 /* Runs m's where over made-up events; false: it reads the personal field *field. f: a budget was
  * exceeded. */
 bool event_probe(struct plugin *p, const struct measure *m, int *field, struct lua_fail *f);
+
+/* tx_bind.c */
+struct tx_ud { /* tx, and what it gives: good for one call of a reaction */
+	struct plugin_run *run;
+	int slot;
+	uint64_t gen;
+};
+struct slot *tx_slot(lua_State *L, const struct tx_ud *u, const char *what); /* raises when over */
+/* The value on top as JSON, in its field's kind, so that a Lua time or decimal comes out as the API
+ * takes it in; f NULL: as it is. A mistake is raised as "WHATname must be …". */
+void tx_field(lua_State *L, const char *what, const char *name, const struct field *f,
+	const char *currency, struct arena *a, struct buf *b);
+
+/* record_bind.c: tx:record */
+void record_bind_setup(lua_State *L);
+int tx_record(lua_State *L, const struct tx_ud *u); /* kind at 2 */
 
 /* tx_bind.c, formula_bind.c, hist_bind.c */
 void tx_bind_setup(lua_State *L);

@@ -127,10 +127,11 @@ static void take_field(const struct json_doc *d, uint32_t at, struct field *f, s
 	free(currency);
 }
 
-static void take_event(const struct json_doc *d, uint32_t at, struct plugin *p)
+/* An event's type, or a kind of record. */
+static struct event_type *take_type(const struct json_doc *d, uint32_t at, struct plugin *p)
 {
 	uint32_t fields;
-	struct event_type *t = p->types[p->ntypes++] = xcalloc(1, sizeof *t);
+	struct event_type *t = xcalloc(1, sizeof *t);
 	t->name = get_text(d, at, "name");
 	t->plugin = xstrdup(p->name);
 	t->title = get_json(d, at, "title");
@@ -149,6 +150,45 @@ static void take_event(const struct json_doc *d, uint32_t at, struct plugin *p)
 		take_field(d, i, &t->fields[t->nfields++], p);
 	}
 	t->nderived = t->nfields - (int)get_int(d, at, "declared");
+	return t;
+}
+
+/* The field under key, by its name; -1: none. */
+static int get_field(
+	const struct json_doc *d, uint32_t at, const char *key, const struct event_type *t)
+{
+	char *name = get_text(d, at, key);
+	int i = name ? event_type_field(t, name, strlen(name)) : -1;
+	free(name);
+	return i;
+}
+
+static enum level get_level(const struct json_doc *d, uint32_t at, const char *key)
+{
+	char *word = get_text(d, at, key);
+	enum level level = LEVEL_ADMIN;
+	level_parse(word, &level);
+	free(word);
+	return level;
+}
+
+static void take_record(const struct json_doc *d, uint32_t at, struct plugin *p)
+{
+	uint32_t list;
+	struct event_type *t = take_type(d, at, p);
+	struct plugin_record *r = &p->records[p->nrecords++];
+	*r = (struct plugin_record){.type = t,
+		.key = get_field(d, at, "key", t),
+		.subject = get_field(d, at, "subject", t),
+		.unit = get_field(d, at, "unit", t),
+		.index = get_list(d, at, "index", sizeof *r->index, &list),
+		.read = get_level(d, at, "read"),
+		.write = get_level(d, at, "write")};
+	JSON_EACH(d, list, i)
+	{
+		struct str name = json_text(d, i, &p->run->kept);
+		r->index[r->nindex++] = event_type_field(t, name.p, name.n);
+	}
 }
 
 static void take_measure(const struct json_doc *d, uint32_t at, struct kpi *k)
@@ -274,7 +314,7 @@ static void declared_take(struct plugin *p)
 {
 	struct plugin_run *run = p->run;
 	struct json_doc doc = {0}, *d = &doc;
-	uint32_t plugin, labels, events, kpis, ons, imports;
+	uint32_t plugin, labels, events, kpis, ons, imports, records;
 	if (json_scan(d, run->declared.p, run->declared.len, JSON_DEPTH, UINT32_MAX, NULL) < 0)
 		cx_die("plugin %s: its declarations cannot be read", p->name);
 	run->config = get_text(d, 0, "config");
@@ -288,13 +328,15 @@ static void declared_take(struct plugin *p)
 		run->labels[++run->nlabels] = arena_str(&run->kept, s.p, s.n).p;
 	}
 	p->types = get_list(d, 0, "events", sizeof *p->types, &events);
-	JSON_EACH(d, events, i) take_event(d, i, p);
+	JSON_EACH(d, events, i) p->types[p->ntypes++] = take_type(d, i, p);
 	p->kpis = get_list(d, 0, "kpis", sizeof *p->kpis, &kpis);
 	JSON_EACH(d, kpis, i) take_kpi(d, i, p);
 	p->ons = get_list(d, 0, "ons", sizeof *p->ons, &ons);
 	JSON_EACH(d, ons, i) take_on(d, i, p);
 	p->imports = get_list(d, 0, "imports", sizeof *p->imports, &imports);
 	JSON_EACH(d, imports, i) take_import(d, i, p);
+	p->records = get_list(d, 0, "records", sizeof *p->records, &records);
+	JSON_EACH(d, records, i) take_record(d, i, p);
 	json_doc_free(d);
 }
 
@@ -323,6 +365,11 @@ void declared_drop(struct plugin *p)
 		free(im->maps);
 		free(im->id);
 	}
+	for (int i = 0; i < p->nrecords; i++) {
+		event_type_free(p->records[i].type);
+		free(p->records[i].index);
+	}
+	free(p->records);
 	free(p->kpis);
 	free(p->types);
 	free(p->ons);
@@ -333,8 +380,9 @@ void declared_drop(struct plugin *p)
 	p->types = NULL;
 	p->ons = NULL;
 	p->imports = NULL;
+	p->records = NULL;
 	p->derives = NULL;
-	p->ncubes = p->nkpis = p->ntypes = p->nons = p->nimports = p->nderives = 0;
+	p->ncubes = p->nkpis = p->ntypes = p->nons = p->nimports = p->nrecords = p->nderives = 0;
 }
 
 /* ---- running plugin.lua */

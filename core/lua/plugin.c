@@ -135,6 +135,21 @@ const struct kpi *plugin_set_kpi(
 	return NULL;
 }
 
+const struct plugin_record *plugin_set_record(
+	const struct plugin_set *set, struct str kind, struct plugin **owner)
+{
+	for (int i = 0; i < set->n; i++)
+		for (int k = 0; k < set->v[i]->nrecords; k++) {
+			const char *name = set->v[i]->records[k].type->name;
+			if (strlen(name) != kind.n || memcmp(name, kind.p, kind.n) != 0)
+				continue;
+			if (owner)
+				*owner = set->v[i];
+			return &set->v[i]->records[k];
+		}
+	return NULL;
+}
+
 /* ---- calls ---- */
 
 enum what { CALL_WHERE, CALL_DERIVE, CALL_REACT, CALL_FORMULA, CALL_INTERVAL, CALL_COMPARE };

@@ -47,6 +47,14 @@ struct plugin_import { /* cx.import; run by lua/import.h */
 	int64_t total; /* how often it emits, 0 = not said */
 };
 
+struct plugin_record {           /* cx.record: a noun of the company's own, kept as it stands now */
+	struct event_type *type; /* name: the kind; its fields */
+	int key;                 /* the field that names a record; */
+	int subject, unit;       /* the person it is about, and its unit; -1 none */
+	int *index, nindex;      /* fields that are looked for */
+	enum level read, write;  /* least levels */
+};
+
 struct plugin {
 	char *name, *version, *title; /* title: JSON text or NULL */
 	char hash[65];                /* of all its sources */
@@ -72,6 +80,8 @@ struct plugin {
 	int nderives;
 	struct plugin_import *imports;
 	int nimports;
+	struct plugin_record *records;
+	int nrecords;
 	struct isolate_limits limits;
 	struct plugin_run *run; /* private to lua/: bind.h */
 };
@@ -126,6 +136,11 @@ const struct type_plan *plugin_set_type(const struct plugin_set *set, struct str
 const struct kpi *plugin_set_kpi(
 	const struct plugin_set *set, const char *id, struct plugin **owner);
 
+/* The kind of record, and whose it is (owner may be NULL); NULL: no plugin that runs declares it.
+ */
+const struct plugin_record *plugin_set_record(
+	const struct plugin_set *set, struct str kind, struct plugin **owner);
+
 /* Pushes the Lua value behind a handle on the plugin's state (a spoiled isolate is loaded anew). */
 int plugin_push(struct plugin *p, int handle, struct lua_fail *f);
 
@@ -146,6 +161,24 @@ int plugin_interval(struct plugin *p, const struct kpi *k, struct kpi_view *v,
 int plugin_compare(struct plugin *p, const struct kpi *k, struct kpi_view *now,
 	struct kpi_view *before, struct kpi_change *out, struct lua_fail *f);
 
+struct record {
+	struct value *fields; /* of kind->type */
+	int64_t version, created_ms, changed_ms;
+};
+enum record_op { RECORD_GET, RECORD_PUT, RECORD_DELETE, RECORD_FIND };
+struct record_ask { /* of a handler or test; the answer lives in the arena that goes with it */
+	enum record_op op;
+	const struct plugin_record *kind;
+	struct str key;   /* GET, DELETE */
+	struct str json;  /* PUT: its fields; FIND: what fields must be, null = without a value */
+	int64_t version;  /* PUT, DELETE: the one that must be current, 0 = none; -1 = any */
+	struct str after; /* FIND: a key, exclusive */
+	int limit;
+	struct record *found; /* the answer: GET 0 or 1, PUT 1, DELETE 1 if there was one */
+	int n;
+	struct str next; /* FIND: where to go on, p NULL = the end */
+};
+
 struct tx { /* what a reaction may do: the engine fills it */
 	void *ctx;
 	int64_t now_ms;
@@ -157,6 +190,7 @@ struct tx { /* what a reaction may do: the engine fills it */
 	/* tx:kpi: query parameters → reply JSON */
 	int (*kpi)(void *ctx, const char *id, const struct kpi_param *p, int n, struct buf *json,
 		struct cx_err *e);
+	int (*record)(void *ctx, struct record_ask *ask, struct arena *a, struct cx_err *e);
 };
 int plugin_react(struct plugin *p, const struct plugin_on *on, struct event *ev, struct tx *tx,
 	struct lua_fail *f);

@@ -8,12 +8,14 @@
 #include "base/tz.h"
 #include "lua/hostcall.h"
 #include "lua/inside.h"
+#include "lua/record_bind.h"
 
 struct testing {
 	struct hostcall call;
 	const struct testing_host *host;
 	const struct testing_options *opt;
 	struct isolate *iso;
+	struct arena arena; /* of one question about records */
 	char prefix[160];
 	const char *file, *text, *path;
 	size_t len;
@@ -55,6 +57,42 @@ struct at { /* the clock, for a query */
 	struct testing *t;
 	int64_t now_ms;
 };
+
+static int record_at(void *ctx, struct record_ask *ask, struct arena *a, struct cx_err *e)
+{
+	const struct at *at = ctx;
+	return at->t->host->record(at->t->host->ctx, at->now_ms, ask, a, e);
+}
+
+static const struct plugin_record *kind_at(lua_State *L, struct testing *t, int at)
+{
+	size_t n;
+	const char *name = luaL_checklstring(L, at, &n);
+	return t->host->kind(t->host->ctx, (struct str){name, (uint32_t)n});
+}
+
+static int host_has_record(lua_State *L)
+{
+	lua_pushboolean(L, kind_at(L, hostcall_owner(L), 1) != NULL);
+	return 1;
+}
+
+/* now, kind, "get", and its argument */
+static int host_record(lua_State *L)
+{
+	struct at at = {hostcall_owner(L), luaL_checkinteger(L, 1)};
+	struct testing *t = at.t;
+	const struct record_host h = {
+		record_at, &at, t->opt->currency, &t->arena, &t->call.in, true};
+	enum record_op op;
+	const struct plugin_record *kind = kind_at(L, t, 2);
+	if (!kind || !record_op(luaL_checkstring(L, 3), &op))
+		return 0;
+	hostcall_begin(&t->call);
+	arena_reset(&t->arena);
+	lua_settop(L, 4);
+	return record_lua(L, &h, op, kind, 4);
+}
 
 static int kpi_at(void *ctx, const char *id, const struct kpi_param *p, int n, struct buf *json,
 	struct cx_err *e)
@@ -112,8 +150,9 @@ static int64_t start_of(const struct testing_options *o)
 static void push_host(lua_State *L, struct testing *t)
 {
 	static const luaL_Reg functions[] = {{"reset", host_reset}, {"send", host_send},
-		{"kpi", host_kpi}, {"instant", host_instant}, {"later", host_later},
-		{"show", host_show}, {NULL, NULL}};
+		{"kpi", host_kpi}, {"record", host_record}, {"has_record", host_has_record},
+		{"instant", host_instant}, {"later", host_later}, {"show", host_show},
+		{NULL, NULL}};
 	cx_push_common(L, t->opt->currency);
 	hostcall_functions(L, functions, t);
 	lua_pushinteger(L, start_of(t->opt));
@@ -211,5 +250,6 @@ int testing_run_file(const char *path, const char *text, size_t len, const struc
 	}
 	isolate_free(t.iso);
 	hostcall_free(&t.call);
+	arena_free(&t.arena);
 	return rc;
 }

@@ -12,6 +12,7 @@
 
 #include "kpi/query.h"
 #include "lua/isolate.h"
+#include "lua/plugin.h"
 
 struct testing_host {
 	void *ctx;
@@ -25,6 +26,10 @@ struct testing_host {
 		int *status, struct cx_err *e);
 	int (*kpi)(void *ctx, int64_t now_ms, const char *id, const struct kpi_param *p, int n,
 		struct buf *json, struct cx_err *e);
+	/* tx:record: the kind, NULL where no plugin here declares it; and what is asked of it. */
+	const struct plugin_record *(*kind)(void *ctx, struct str name);
+	int (*record)(void *ctx, int64_t now_ms, struct record_ask *ask, struct arena *a,
+		struct cx_err *e);
 };
 
 struct testing_options {

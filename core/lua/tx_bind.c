@@ -9,12 +9,6 @@
 
 #define TX_NAME "cx.tx"
 
-struct tx_ud {
-	struct plugin_run *run;
-	int slot;
-	uint64_t gen;
-};
-
 /* Only for the reaction it was given to: what runs inside that one is pure. */
 static bool alive(const struct tx_ud *u)
 {
@@ -22,19 +16,29 @@ static bool alive(const struct tx_ud *u)
 	return s->live && s->call_gen == u->gen && u->slot == u->run->depth - 1;
 }
 
-static struct slot *slot_of(lua_State *L, const char *what, struct plugin_run **run)
+struct slot *tx_slot(lua_State *L, const struct tx_ud *u, const char *what)
 {
-	struct tx_ud *u = luaL_testudata(L, 1, TX_NAME);
-	if (!u)
-		luaL_error(L, "write tx:%s(…), with a colon", what);
-	struct slot *s = &u->run->slots[u->slot];
-	*run = u->run;
 	if (!alive(u))
 		luaL_error(
 			L, "tx:%s outside its job: tx is there until the reaction returns", what);
 	if (L != isolate_state(u->run->p->iso)) /* the job would go on inside the coroutine */
 		luaL_error(L, "tx:%s is not available inside a coroutine", what);
-	return s;
+	return &u->run->slots[u->slot];
+}
+
+static const struct tx_ud *self(lua_State *L, const char *what)
+{
+	struct tx_ud *u = luaL_testudata(L, 1, TX_NAME);
+	if (!u)
+		luaL_error(L, "write tx:%s(…), with a colon", what);
+	return u;
+}
+
+static struct slot *slot_of(lua_State *L, const char *what, struct plugin_run **run)
+{
+	const struct tx_ud *u = self(L, what);
+	*run = u->run;
+	return tx_slot(L, u, what);
 }
 
 static void raise(lua_State *L, const char *what, const struct cx_err *e)
@@ -61,26 +65,22 @@ static void emit_time(lua_State *L, struct buf *b)
 	}
 }
 
-/* One field as JSON: in its kind where the type declares it, so that a Lua time or decimal comes
- * out as the API takes it in. A text goes as it is and is read by the kind, as from outside. */
-static void emit_field(lua_State *L, struct plugin_run *run, const struct event_type *t,
-	const char *name, struct buf *b)
+/* A text goes as it is and is read by the kind, as from outside. */
+void tx_field(lua_State *L, const char *what, const char *name, const struct field *f,
+	const char *currency, struct arena *a, struct buf *b)
 {
 	struct cx_err e;
 	struct value v;
 	const char *why;
-	int i = event_type_field(t, name, strlen(name));
-	const struct field *f = i >= 0 ? &t->fields[i] : NULL;
 	int top = lua_gettop(L);
 	jw_key(b, name);
 	if (!f || lua_type(L, top) == LUA_TSTRING || lua_islightuserdata(L, top)) {
 		if (lua_to_json(L, top, b, &e) < 0)
-			luaL_error(L, "tx:emit: data.%s: %s", name, e.msg);
+			luaL_error(L, "%s%s: %s", what, name, e.msg);
 		return;
 	}
-	if (!event_value(L, top, f, run->set->conf->company_currency, &run->scratch, &v, &why))
-		luaL_error(L, "tx:emit: data.%s must be %s, got %s", name, field_kind_name(f->kind),
-			why);
+	if (!event_value(L, top, f, currency, a, &v, &why))
+		luaL_error(L, "%s%s must be %s, got %s", what, name, field_kind_name(f->kind), why);
 	value_json(b, v, f);
 }
 
@@ -99,7 +99,9 @@ static void emit_data(
 	for (size_t i = 0; i < n; i++) {
 		lua_pushstring(L, keys[i]);
 		lua_rawget(L, table);
-		emit_field(L, run, t, keys[i], b);
+		int at = event_type_field(t, keys[i], strlen(keys[i]));
+		tx_field(L, "tx:emit: data.", keys[i], at >= 0 ? &t->fields[at] : NULL,
+			run->set->conf->company_currency, &run->scratch, b);
 		lua_pop(L, 1);
 	}
 	jw_obj_end(b);
@@ -263,17 +265,22 @@ static int tx_kpi(lua_State *L)
 	return 1;
 }
 
+static int record(lua_State *L)
+{
+	return tx_record(L, self(L, "record"));
+}
+
 static int tx_later(lua_State *L)
 {
 	return luaL_error(
 		L, "tx:%s is not available in this version", lua_tostring(L, lua_upvalueindex(1)));
 }
 
-static const char *const later[] = {"record", "journey", "sop", "propose", "notify", "webhook",
-	"mail", "after", "friction", "inbox", "outbox", "plans", "frictions"};
+static const char *const later[] = {"journey", "sop", "propose", "notify", "webhook", "mail",
+	"after", "friction", "inbox", "outbox", "plans", "frictions"};
 enum { LATER = sizeof later / sizeof *later };
-static const luaL_Reg methods[] = {
-	{"emit", tx_emit}, {"random", tx_random}, {"log", tx_log}, {"kpi", tx_kpi}, {NULL, NULL}};
+static const luaL_Reg methods[] = {{"emit", tx_emit}, {"random", tx_random}, {"log", tx_log},
+	{"kpi", tx_kpi}, {"record", record}, {NULL, NULL}};
 
 static int tx_index(lua_State *L)
 {
@@ -314,6 +321,7 @@ static int tx_newindex(lua_State *L)
 
 void tx_bind_setup(lua_State *L)
 {
+	record_bind_setup(L);
 	luaL_newmetatable(L, TX_NAME);
 	luaL_newlib(L, methods);
 	for (int i = 0; i < LATER; i++) {

@@ -112,7 +112,7 @@ static void field_sql(struct buf *b, const struct field *f)
 	buf_puts(b, ", ");
 	if (f->kind == FIELD_MONEY || f->kind == FIELD_TIME) {
 		struct buf json = {0};
-		value_json(&json, f->fallback, f);
+		value_kept(&json, f->fallback, f);
 		size_t quotes = f->kind == FIELD_TIME;
 		view_quoted(b, '\'', json.p + quotes, json.len - 2 * quotes);
 		buf_free(&json);

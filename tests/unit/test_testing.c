@@ -50,7 +50,7 @@ static int host_kpi(void *ctx, int64_t now_ms, const char *id, const struct kpi_
 static const char *run(const char *text, int *passed, int *failed)
 {
 	static char out[4000];
-	struct testing_host host = {NULL, host_reset, host_send, host_kpi};
+	struct testing_host host = {.reset = host_reset, .send = host_send, .kpi = host_kpi};
 	struct testing_options opt = {.currency = "BRL", .limits = {64 << 20, 500, 50, 10, 300}};
 	char path[] = "/tmp/cxd-testing-XXXXXX";
 	int file = mkstemp(path), was = dup(1);

@@ -16,7 +16,7 @@ local one_of, body_table, declaration, fields = c.one_of, c.body_table, c.declar
 local LATER = c.later
 
 local plugin -- what cx.plugin declared
-local events, kpis, ons, imports = {}, {}, {}, {}
+local events, kpis, ons, imports, records = {}, {}, {}, {}, {}
 
 ------------------------------------------------------------------------------------------- plugin
 local values, known = {}, {} -- cx.config: values, and the names declared
@@ -359,6 +359,80 @@ local function declare_import(pos, id, spec)
   imports[id] = out
 end
 
+------------------------------------------------------------------------------------------ records
+local LEVELS = { frontline = 1, manager = 2, integrator = 3, admin = 4 }
+local level = one_of("frontline", "manager", "integrator", "admin")
+local RECORD_RULES = {
+  title = "title", fields = "table", key = "text", subject = "text", unit = "text", index = "table", read = level, write = level,
+}
+local NAMING = { key = { text = true, choice = true, integer = true }, unit = { text = true, choice = true },
+  subject = { text = true, choice = true, integer = true } }
+local OF_RECORD = { version = true, created = true, changed = true, limit = true, after = true }
+
+local function of_record(name)
+  return OF_RECORD[name] and "the name is taken: version, created, changed, limit and after are not free"
+end
+
+-- key, subject, unit: the field with that part.
+local function record_part(pos, label, r, part, name)
+  local f = r.fields[name]
+  if not f then
+    report(pos, '%s: %s: no field "%s"%s', label, part, name, suggest(name, sorted(r.fields)))
+  elseif not NAMING[part][f.kind] then
+    report(pos, '%s: %s: "%s" is %s; it must be text, choice%s', label, part, name, f.kind,
+      part == "unit" and "" or " or integer")
+  elseif f.personal and part ~= "subject" then
+    report(pos, '%s: %s: "%s" is personal, and everyone who reads the record sees it', label, part, name)
+  elseif f.default ~= nil and part == "key" then
+    report(pos, '%s: key: "%s" has a default, which names one record only', label, name)
+  else
+    r[part] = name
+  end
+end
+
+local function record_index(pos, label, r, spec)
+  local seen, n = {}, length(spec)
+  for _, k in next, sorted(spec) do
+    local name = spec[k]
+    if math_type(k) ~= "integer" or k < 1 or k > n then
+      report(pos, '%s: index must be a list as { "used" }', label)
+      return
+    elseif type(name) ~= "string" or not r.fields[name] then
+      report(pos, '%s: index: no field "%s"%s', label, tostring(name), suggest(name, sorted(r.fields)))
+    elseif not seen[name] then
+      seen[name] = true
+      r.index[#r.index + 1] = name
+    end
+  end
+end
+
+local function declare_record(pos, kind, spec)
+  local label = format('record "%s"', kind)
+  if not body_table(pos, label, spec) then return end
+  if not checks.kebab(kind) or #kind > 60 then
+    report(pos, '%s: the kind must be lower-kebab as "coupon", at most 60 letters', label)
+  end
+  local o = options(pos, label, spec, RECORD_RULES)
+  local r = { name = kind, file = pos.file, line = pos.line, title = o.title, fields = {}, index = {},
+    read = o.read or "manager", write = o.write or o.read or "manager" }
+  fields(pos, label, o.fields, false, r.fields, of_record)
+  r.declared = #r.fields
+  if #r.fields > 250 then report(pos, "%s: at most 250 fields", label) end
+  if LEVELS[r.write] < LEVELS[r.read] then
+    report(pos, "%s: who may write it sees it: write may not be below read", label)
+  end
+  if spec.key == nil then report(pos, '%s: key is missing: the field that names a record, key = "code"', label) end
+  for _, part in next, { "key", "subject", "unit" } do
+    if o[part] then record_part(pos, label, r, part, o[part]) end
+  end
+  record_index(pos, label, r, o.index or {})
+  if records[kind] then
+    report(pos, "%s: declared twice (first at %s:%d)", label, records[kind].file, records[kind].line)
+    return
+  end
+  records[kind] = r
+end
+
 ------------------------------------------------------------------------------- what is not there yet
 local later_used, parts = false, {}
 
@@ -385,6 +459,7 @@ local cx = {
   plugin = declare_plugin,
   event = declaration("event", declare_event), kpi = declaration("kpi", declare_kpi),
   on = declaration("on", declare_on), import = declaration("import", declare_import),
+  record = declaration("record", declare_record),
   count = measure_kind "count", sum = measure_kind "sum", histogram = measure_kind "histogram",
   distinct = measure_kind "distinct",
   day = host.day, blank = common.blank, stats = common.stats, null = host.null,
@@ -397,7 +472,7 @@ local cx = {
 for _, kind in next, { "integer", "decimal", "boolean", "text", "choice", "time", "duration", "money" } do
   cx[kind] = c.field_kind(kind)
 end
-for _, word in next, { "journey", "sop", "plan", "review", "record", "timer" } do
+for _, word in next, { "journey", "sop", "plan", "review", "timer" } do
   cx[word] = later(word)
 end
 
@@ -431,16 +506,22 @@ local function handle(fn, fmt, ...)
   return #handles
 end
 
+-- Fields without their names as keys.
+local function plain(fields_of)
+  local out = {}
+  for i = 1, #fields_of do out[i] = fields_of[i] end
+  return out
+end
+
 local function number_functions(all)
   for _, e in next, all.events do
-    local plain = {}
     for i = 1, #e.fields do
       local f = e.fields[i]
       f.fn = handle(f.fn, "derive %s.%s", e.name, f.name)
-      plain[i] = f
     end
-    e.fields = plain
+    e.fields = plain(e.fields)
   end
+  for _, r in next, all.records do r.fields = plain(r.fields) end
   for _, k in next, all.kpis do
     for i = 1, #k.measures do
       local m = k.measures[i]
@@ -484,7 +565,7 @@ local function finish(complete)
     return a.order < b.order
   end)
   local all = { plugin = plugin, events = list(events), kpis = list(kpis), ons = ons, imports = list(imports),
-    labels = labels, config = config_text() }
+    records = list(records), labels = labels, config = config_text() }
   number_functions(all)
   handles.compare = compare -- of runtime/compare.lua, for KPIs' intervals
   return all, handles, c.close()

@@ -245,15 +245,20 @@ local function value_of(pos, label, what, f, v, written)
   return nil
 end
 
--- The field behind a token, checked; nil when something is so wrong that there is none.
-local function field(pos, label, name, token, derived)
+local function attribute(name)
+  return host.is_attribute(name) and "a field may not be called like an attribute of the event"
+end
+
+-- The field behind a token, checked; nil when something is so wrong that there is none. taken(name)
+-- says why a name is not free.
+local function field(pos, label, name, token, derived, taken)
   label = format('%s: %s "%s"', label, derived and "derived field" or "field", tostring(name))
   local raw = made[token]
   if not snake(name) then
     report(pos, "%s: the name must be snake_case, at most 60 letters", label)
     return nil
-  elseif host.is_attribute(name) then
-    report(pos, "%s: a field may not be called like an attribute of the event", label)
+  elseif taken(name) then
+    report(pos, "%s: %s", label, taken(name))
     return nil
   elseif not raw or not raw.kind then
     report(pos, "%s: must be a kind as cx.integer { … }", label)
@@ -303,9 +308,9 @@ local function field(pos, label, name, token, derived)
   return f
 end
 
-local function fields(pos, label, spec, derived, out)
+local function fields(pos, label, spec, derived, out, taken)
   for _, name in next, sorted(spec or {}) do
-    local f = field(pos, label, name, spec[name], derived)
+    local f = field(pos, label, name, spec[name], derived, taken or attribute)
     if f and out[name] then
       report(pos, '%s: field "%s" is declared and derived', label, name)
     elseif f then

@@ -78,7 +78,7 @@ local function check_depends(p)
 end
 
 --------------------------------------------------------------------------------------------- ids
-local taken = { event = {}, kpi = {}, import = {} }
+local taken = { event = {}, kpi = {}, import = {}, record = {} }
 
 local function check_ids(p, kind, list, key)
   for _, v in ipairs(list or {}) do
@@ -256,6 +256,7 @@ for _, at in ipairs(order) do
   check_ids(p, "event", p.d.events, "name")
   check_ids(p, "kpi", p.d.kpis, "id")
   check_ids(p, "import", p.d.imports, "id")
+  check_ids(p, "record", p.d.records, "name")
   check_views(p)
   check_ons(p)
   for i, k in ipairs(p.d.kpis or {}) do check_kpi(p, k, i) end

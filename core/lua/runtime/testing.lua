@@ -182,9 +182,26 @@ local function refused(event)
 end
 
 local later = {}
-for _, name in ipairs { "outbox", "inbox", "journey", "plans", "frictions", "sop", "record", "emit",
+for _, name in ipairs { "outbox", "inbox", "journey", "plans", "frictions", "sop", "emit",
   "propose", "notify", "webhook", "mail", "after", "friction", "random", "log" } do
   later[name] = true
+end
+
+-- tx:record(kind): what a reaction can do, at the test's clock, each call a job of its own.
+local function record(_, kind)
+  inside "tx:record"
+  start()
+  if type(kind) ~= "string" or not host.has_record(kind) then
+    fail(2, "tx:record: nenhum plugin declara %s", "tx:record: no plugin declares %s", show(kind, 1))
+  end
+  local out = {}
+  for _, op in ipairs { "get", "put", "delete", "find" } do
+    out[op] = function(_, what)
+      inside("tx:record")
+      return host.record(now, kind, op, what)
+    end
+  end
+  return out
 end
 
 local tx = setmetatable({}, { __index = function(_, name)
@@ -197,6 +214,7 @@ local tx = setmetatable({}, { __index = function(_, name)
       return host.kpi(now, id, query)
     end
   end
+  if name == "record" then return record end
   if later[name] then
     fail(2, "tx:%s não está disponível nesta versão", "tx:%s is not available in this version", name)
   end
