@@ -223,7 +223,7 @@ def test_the_writer_killed_between_corrections(shop):
 
 
 def test_a_correction_counts_after_the_clock_was_set_back(shop):
-    post(shop, answer("a", 1))
+    post(shop, answer("a", 9))
     assert shop.stop() == 0
     with contextlib.closing(sqlite3.connect(next(shop.data.glob("*.db")))) as c:
         c.execute("UPDATE event SET recorded_ms = recorded_ms + 3600000")  # by a clock an hour fast
