@@ -289,7 +289,42 @@ static void undeclared(struct buf *b, const struct event_type **types, int n,
 	jw_obj_end(b);
 }
 
-/* One of the types, told apart by `type`. */
+/* One schema of the choice; structured: with what CloudEvents' own media types ask for. */
+static void alternative(struct buf *b, const char *name, bool structured)
+{
+	jw_obj(b);
+	if (structured) {
+		jw_key(b, "allOf");
+		jw_arr(b);
+		jw_obj(b);
+	}
+	jw_key(b, "$ref");
+	buf_printf(b, "\"" SCHEMAS "%s\"", name);
+	if (structured) {
+		jw_obj_end(b);
+		ADD(b, "{\"$ref\":\"" SCHEMAS "Structured\"}");
+		jw_arr_end(b);
+	}
+	jw_obj_end(b);
+}
+
+/* An event is one of the types, told apart by `type`. */
+static void one_of(struct buf *b, const struct event_type **types, int n, bool any, bool structured)
+{
+	struct buf name = {0};
+	jw_key(b, "oneOf");
+	jw_arr(b);
+	for (int i = 0; i < n; i++) {
+		buf_clear(&name);
+		buf_printf(&name, "event.%s", types[i]->name);
+		alternative(b, buf_cstr(&name), structured);
+	}
+	if (any)
+		alternative(b, "UndeclaredEvent", structured);
+	jw_arr_end(b);
+	buf_free(&name);
+}
+
 static void event_of_types(struct buf *b, const struct event_type **types, int n, bool any)
 {
 	jw_key(b, "Event");
@@ -297,20 +332,7 @@ static void event_of_types(struct buf *b, const struct event_type **types, int n
 	jw_kstr(b, "description",
 		CX_T("Um evento como se envia; null vale como ausente.",
 			"An event as it is sent; null counts as absent."));
-	jw_key(b, "oneOf");
-	jw_arr(b);
-	for (int i = 0; i < n; i++) {
-		jw_obj(b);
-		jw_key(b, "$ref");
-		write_ref(b, "event", types[i]);
-		jw_obj_end(b);
-	}
-	if (any) {
-		jw_obj(b);
-		jw_kstr(b, "$ref", SCHEMAS "UndeclaredEvent");
-		jw_obj_end(b);
-	}
-	jw_arr_end(b);
+	one_of(b, types, n, any, false);
 	if (!any) { /* a discriminator needs a schema for every value of `type` */
 		jw_key(b, "discriminator");
 		jw_obj(b);
@@ -324,6 +346,10 @@ static void event_of_types(struct buf *b, const struct event_type **types, int n
 		jw_obj_end(b);
 		jw_obj_end(b);
 	}
+	jw_obj_end(b);
+	jw_key(b, "StructuredEvent");
+	jw_obj(b);
+	one_of(b, types, n, any, true);
 	jw_obj_end(b);
 }
 

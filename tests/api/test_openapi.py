@@ -82,6 +82,8 @@ def test_declared_types_are_typed(cxd):
     types = ["kinds.all", "kinds.bare", "kinds.open", "order.delivered", "visit.rated"]
     assert schemas["Event"]["oneOf"] == [{"$ref": f"#/components/schemas/event.{t}"} for t in types]
     assert list(schemas["Event"]["discriminator"]["mapping"]) == types and "UndeclaredEvent" not in schemas
+    assert schemas["StructuredEvent"]["oneOf"][4]["allOf"] == [
+        {"$ref": f"#/components/schemas/{s}"} for s in ("event.visit.rated", "Structured")]
     event = schemas["event.kinds.all"]
     assert event["required"] == ["type", "data"] and event["additionalProperties"] is False
     assert event["properties"]["type"]["const"] == "kinds.all" and event["x-plugin"] == "acme"

@@ -22,6 +22,8 @@ export const money: Event = { type: "order.delivered", data: { order: "o", bough
 export const attribute: Event = { type: "visit.rated", unti: "b07", data: { score: 9 } };
 // @ts-expect-error a type that no plugin declares
 export const type: Event = { type: "visit.rate", data: { score: 9 } };
+// @ts-expect-error a batch whose events have no id
+await api.POST("/v1/events", { body: [right] });
 // @ts-expect-error a route that is not there
 await api.GET("/v1/kpi/{id}", { params: { path: { id: "nps" } } });
 // @ts-expect-error a parameter that is not there
