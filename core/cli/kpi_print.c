@@ -39,12 +39,12 @@ static const char *verdict(const json_t *o, struct buf *b)
 
 static const char *measures(const json_t *o, struct buf *b)
 {
-	json_t *all = json_object_get(o, "measures");
+	json_t *all = json_object_get(o, "measures_text");
 	buf_clear(b);
 	for (void *m = json_object_iter(all); m; m = json_object_iter_next(all, m))
-		if (json_is_integer(json_object_iter_value(m)))
-			buf_printf(b, "%s%s=%lld", b->len ? " " : "", json_object_iter_key(m),
-				(long long)json_integer_value(json_object_iter_value(m)));
+		if (json_is_string(json_object_iter_value(m)))
+			buf_printf(b, "%s%s=%s", b->len ? " " : "", json_object_iter_key(m),
+				json_string_value(json_object_iter_value(m)));
 	return b->len ? buf_cstr(b) : NULL;
 }
 
@@ -202,7 +202,7 @@ static void row(struct detail *d, const json_t *by, const char *period, const js
 {
 	struct table *t = &d->t;
 	const char *n = json_text_of(o, "n_text");
-	json_t *own = json_object_get(o, "measures");
+	json_t *own = json_object_get(o, "measures_text");
 	for (void *i = json_object_iter(d->dims); i; i = json_object_iter_next(d->dims, i))
 		plain_cell(t, json_object_get(by, json_object_iter_key(i)));
 	table_cell(t, period);
@@ -261,9 +261,9 @@ static void pooled_line(const json_t *g)
 /* The measures of the total; where it is suppressed, those of the first that is not. */
 static json_t *measures_of(const json_t *o, const json_t *rows)
 {
-	json_t *m = json_object_get(o, "measures");
+	json_t *m = json_object_get(o, "measures_text");
 	for (size_t i = 0; !m && i < json_array_size(rows); i++)
-		m = json_object_get(json_array_get(rows, i), "measures");
+		m = json_object_get(json_array_get(rows, i), "measures_text");
 	return m;
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/answers.h"
+#include "engine/quarantine.h"
 #include "kpi/explain.h"
 #include "lua/chart.h"
 #include "lua/functext.h"
@@ -43,6 +44,17 @@ static int bind_unit(struct request *r, const char *unit, struct cx_err *e)
 	return CX_OK;
 }
 
+/* explain and control are about one figure; a chart about one series. */
+static bool refuses(const char *const own[2], const char *name)
+{
+	static const char *const many[] = {"by", "compare", "pool", "every"};
+	int n = !own[0] ? 0 : strcmp(own[0], "rules") == 0 ? 3 : 4;
+	for (int i = 0; i < n; i++)
+		if (strcmp(many[i], name) == 0)
+			return true;
+	return false;
+}
+
 /* own: names of the route's own parameters, NULL where there is none. */
 static int read_request(struct engine *eng, const struct frame *f, const char *const own[2],
 	struct request *r, struct cx_err *e)
@@ -53,6 +65,8 @@ static int read_request(struct engine *eng, const struct frame *f, const char *c
 	r->k = plugin_set_kpi(&eng->set, id ? id : "", &r->owner);
 	if (!r->k)
 		return engine_no_kpi(id ? id : "", e);
+	if (quarantine_refuse(eng, r->owner, e) < 0)
+		return e->code;
 	for (int i = 0; query_name(query, i, r->names[i], sizeof r->names[i]); i++) {
 		int seen = 0, wrong = 0, mine = -1;
 		for (int j = 0; j < i; j++)
@@ -66,6 +80,13 @@ static int read_request(struct engine *eng, const struct frame *f, const char *c
 		if (mine >= 0 && seen)
 			return cx_fail(e, CX_E_BAD_QUERY, own[mine],
 				CX_T("está duas vezes", "is there twice"));
+		if (mine < 0 && !kpi_param_known(r->names[i]))
+			return kpi_param_unknown(r->names[i], own, e);
+		if (mine < 0 && refuses(own, r->names[i]))
+			return cx_fail(e, CX_E_BAD_QUERY, r->names[i],
+				CX_T("isto é de um número só: escolha com where, from e to",
+					"this is about one figure: choose it with where, from "
+					"and to"));
 		if (mine >= 0)
 			r->own[mine] = v;
 		else

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "base/tz.h"
+#include "conf/nearest.h"
 #include "kpi/window.h"
 
 enum { POOL_MAX = 1000000 };
@@ -210,6 +211,35 @@ static int goes_together(const struct kpi_query *q, const struct kpi *k, struct 
 	return CX_OK;
 }
 
+bool kpi_param_known(const char *name)
+{
+	for (int i = 0; i < P_COUNT; i++)
+		if (strcmp(name, param_names[i]) == 0)
+			return true;
+	return false;
+}
+
+int kpi_param_unknown(const char *name, const char *const own[2], struct cx_err *e)
+{
+	struct nearest n = {.word = name};
+	struct buf all = {0}, hint = {0};
+	for (int i = 0; i < P_COUNT + 2; i++) {
+		const char *known = i < P_COUNT ? param_names[i] : own ? own[i - P_COUNT] : NULL;
+		if (!known)
+			continue;
+		nearest_try(&n, known);
+		buf_printf(&all, "%s%s", all.len ? ", " : "", known);
+	}
+	if (n.best)
+		buf_printf(&hint, CX_T(" (seria %s?)", " (did you mean %s?)"), n.best);
+	cx_fail(e, CX_E_BAD_QUERY, name,
+		CX_T("\"%.40s\" não existe%s; há %s", "there is no \"%.40s\"%s; there are %s"),
+		name, hint.len ? buf_cstr(&hint) : "", buf_cstr(&all));
+	buf_free(&all);
+	buf_free(&hint);
+	return CX_E_BAD_QUERY;
+}
+
 int kpi_query_parse(struct kpi_query *q, const struct kpi *k, const struct kpi_param *params,
 	int nparams, int64_t now_ms, struct cx_err *e)
 {
@@ -225,11 +255,7 @@ int kpi_query_parse(struct kpi_query *q, const struct kpi *k, const struct kpi_p
 		while (which < P_COUNT && strcmp(params[i].name, param_names[which]) != 0)
 			which++;
 		if (which == P_COUNT)
-			return cx_fail(e, CX_E_BAD_QUERY, params[i].name,
-				CX_T("desconhecido; há from, to, last, every, by, where, "
-				     "compare, as_known e pool",
-					"unknown; there are from, to, last, every, by, where, "
-					"compare, as_known and pool"));
+			return kpi_param_unknown(params[i].name, NULL, e);
 		if (given[which]++ && which != P_BY && which != P_WHERE)
 			return cx_fail(e, CX_E_BAD_QUERY, params[i].name,
 				CX_T("está duas vezes", "is there twice"));

@@ -41,6 +41,10 @@ struct kpi_query {
 int kpi_query_parse(struct kpi_query *q, const struct kpi *k, const struct kpi_param *params,
 	int nparams, int64_t now_ms, struct cx_err *e);
 
+bool kpi_param_known(const char *name);
+/* own: parameters that the caller has besides, NULL where there is none. */
+int kpi_param_unknown(const char *name, const char *const own[2], struct cx_err *e);
+
 struct kpi_measured {      /* one merged measure, parallel to kpi->measures */
 	int64_t i;         /* histogram: number of events; distinct: size of the set */
 	struct kset *set;  /* distinct: S_times as a set of one level; owned by the query */

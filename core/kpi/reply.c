@@ -125,6 +125,43 @@ static void write_note(const struct writing *w, const struct shown *f)
 	jw_kstr(w->b, "note_text", text);
 }
 
+/* A measure as people read it: numbers of events and ids; sums in the unit of their field. */
+static void measure_text(
+	const struct writing *w, const struct measure *m, int64_t v, char out[NUMBER_TEXT])
+{
+	const struct field *f = m->kind == MEASURE_SUM && m->field.attr == ATTR_FIELD
+					? &m->type->fields[m->field.field]
+					: NULL;
+	double value = (double)v;
+	if (f && f->kind == FIELD_MONEY) {
+		const char *currency = f->currency[0] ? f->currency : w->currency;
+		number_text(out, value, false, "money", -1, currency_scale(currency), currency);
+	} else if (f && f->kind == FIELD_DURATION) {
+		number_text(out, value, false, "duration", -1, 0, NULL);
+	} else {
+		for (int i = 0; f && f->kind == FIELD_DECIMAL && i < f->scale; i++)
+			value /= 10;
+		number_text(out, value, false, "number", -1, 0, NULL);
+	}
+}
+
+static void write_measures(const struct writing *w, const struct shown *f)
+{
+	char text[NUMBER_TEXT];
+	jw_key(w->b, "measures");
+	jw_obj(w->b);
+	for (int i = 0; i < w->k->nmeasures && !f->mixed; i++)
+		jw_kint(w->b, w->k->measures[i].name, f->measures[i]);
+	jw_obj_end(w->b);
+	jw_key(w->b, "measures_text");
+	jw_obj(w->b);
+	for (int i = 0; i < w->k->nmeasures && !f->mixed; i++) {
+		measure_text(w, &w->k->measures[i], f->measures[i], text);
+		jw_kstr(w->b, w->k->measures[i].name, text);
+	}
+	jw_obj_end(w->b);
+}
+
 /* The members that every figure has: value, interval, note, text, measures. */
 static void write_figure(const struct writing *w, const struct shown *f)
 {
@@ -153,11 +190,7 @@ static void write_figure(const struct writing *w, const struct shown *f)
 		number_count_text(text, iv->n);
 		jw_kstr(b, "n_text", text);
 	}
-	jw_key(b, "measures");
-	jw_obj(b);
-	for (int i = 0; i < w->k->nmeasures && !f->mixed; i++)
-		jw_kint(b, w->k->measures[i].name, f->measures[i]);
-	jw_obj_end(b);
+	write_measures(w, f);
 }
 
 static void write_verdict_text(struct buf *b, const char *verdict)

@@ -137,13 +137,17 @@ def test_personal_fields_are_for_admins(cxd):
 
 
 def test_wrong_parameters_are_named(cxd):
-    for query, field in (("limit=0", "limit"), ("limit=x", "limit"), ("after=7", "after"), ("by=nothing", "by"),
+    for query, field in (("limit=0", "limit"), ("limit=x", "limit"), ("after=7", "after"), ("by=unit", "by"), ("every=day", "every"),
+                         ("form=2026-01-01", "form"),
                          ("limit=2&limit=3", "limit")):
         status, reply = cxd.get(f"/v1/kpis/visit-nps/explain?{query}")
         assert (status, reply["code"], reply["field"]) == (400, "bad_query", field), reply
-    for query, field in (("rules=9", "rules"), ("rules=1,,2", "rules"), ("baseline=1", "baseline")):
+    for query, field in (("rules=9", "rules"), ("rules=1,,2", "rules"), ("baseline=1", "baseline"), ("by=unit", "by"),
+                         ("compare=previous", "compare")):
         status, reply = cxd.get(f"/v1/kpis/visit-nps/control?{query}")
         assert (status, reply["field"]) == (400, field), reply
+    detail = cxd.get("/v1/kpis/visit-nps/explain?form=x", {"Accept-Language": "en"})[1]["detail"]
+    assert "did you mean from?" in detail and detail.endswith("pool, after, limit")
     assert cxd.get("/v1/kpis/none/explain")[0] == 404
     assert cxd.get("/v1/kpis/none/control")[0] == 404
 

@@ -149,9 +149,11 @@ static void what_a_reply_says(void **unused)
 	buf_clear(&answer);
 	ok(kpi_query_run(store, kpis[0], &q, &money, &meta, &answer, &err));
 /* clang-format off */
+#define FIVE(q, a, b, c, d, e)                                                                     \
+	"{\"a_count\":" q #a q ",\"b_amounts\":" q #b q ",\"c_sum\":" q #c q ",\"d_big\":" q #d q     \
+	",\"e_people\":" q #e q "}"
 #define MEASURES(a, b, c, d, e)                                                                    \
-	"\"measures\":{\"a_count\":" #a ",\"b_amounts\":" #b ",\"c_sum\":" #c ",\"d_big\":" #d     \
-	",\"e_people\":" #e "}"
+	"\"measures\":" FIVE("", a, b, c, d, e) ",\"measures_text\":" FIVE("\"", a, b, c, d, e)
 #define IV "\"low\":1.5,\"high\":2.5,\"method\":\"wald\",\"note\":null,"
 #define TEXTS(value) "\"text\":\"" value "\",\"low_text\":\"R$0.02\",\"high_text\":\"R$0.03\","
 #define RANK ",\"rank\":{\"best\":1,\"worst\":2,\"of\":2,\"text\":\"1st to 2nd\"},\"series\":[{"
