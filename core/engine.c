@@ -1,5 +1,6 @@
 #include "engine.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -7,6 +8,7 @@
 #include "base/log.h"
 #include "engine/check.h"
 #include "engine/import.h"
+#include "engine/quarantine.h"
 #include "engine/reader.h"
 #include "engine/scriptrun.h"
 #include "engine/testrun.h"
@@ -23,13 +25,32 @@ static enum log_level level_of(const char *name)
 			      : LOG_INFO;
 }
 
+/* As ipc/lane.c writes it: AT,ITEM,LOADING,OF_JOB,PLUGIN,HANDLER */
+static void read_strike(const char *text, struct strike *s)
+{
+	long long at = 0;
+	unsigned item = 0, loading = 0, of_job = 0;
+	int n = 0;
+	sscanf(text, "%lld,%u,%u,%u,%n", &at, &item, &loading, &of_job, &n);
+	const char *plugin = text + n;
+	size_t end = strcspn(plugin, ",");
+	s->at_ms = at;
+	s->item = item;
+	s->loading = (uint8_t)loading;
+	s->of_job = (uint8_t)of_job;
+	snprintf(s->plugin, sizeof s->plugin, "%.*s", (int)end, plugin);
+	snprintf(s->handler, sizeof s->handler, "%s", plugin[end] ? plugin + end + 1 : "");
+}
+
 static void read_flags(struct engine *eng, int argc, char **argv, bool *restart)
 {
 	for (int i = 0; i < argc; i++) {
 		if (strcmp(argv[i], "--restart") == 0)
 			*restart = true;
-		else if (strncmp(argv[i], "--off=", 6) == 0 && eng->noff < ENGINE_OFF_MAX)
-			eng->off[eng->noff++] = argv[i] + 6;
+		else if (strcmp(argv[i], "--safe") == 0)
+			eng->safe = true;
+		else if (strncmp(argv[i], "--struck=", 9) == 0 && eng->nstruck < ENGINE_STRUCK_MAX)
+			read_strike(argv[i] + 9, &eng->struck[eng->nstruck++]);
 	}
 }
 
@@ -76,6 +97,7 @@ int engine_main(int argc, char **argv)
 	cx_lang = cx_lang_wanted(conf.company_locale);
 	isolate_clock_start();
 	int rc = run_role(&eng, argv[0], argc - 2, argv + 2);
+	quarantine_free(&eng);
 	plugin_set_free(&eng.set);
 	dictionary_free(eng.dictionary);
 	store_close(eng.store);

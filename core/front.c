@@ -29,7 +29,7 @@ struct front {
 	struct http http;
 	struct lane lanes[LANES_MAX];
 	int nlanes, lock_fd, exit_code, quiet;
-	struct lane_off off;
+	struct lane_told told;
 	enum cx_lang lang;
 	uint64_t last_job;
 	uint8_t dice[512]; /* random bytes, fetched many at a time */
@@ -38,7 +38,7 @@ struct front {
 	int64_t phase_until_us;
 	bool announced;
 	struct ready ready;
-	struct buf failed; /* JSON list */
+	struct buf plugins; /* the body of FRAME_PLUGINS */
 	struct status status;
 };
 
@@ -132,7 +132,13 @@ static void status_fill(struct front *f)
 	s->stopping = f->phase != SERVING;
 	s->ring_full = ring_full(&f->lanes[WRITER].ring);
 	s->ring_limit = (uint64_t)f->conf->limits_queue;
-	s->failed = f->failed.len ? buf_cstr(&f->failed) : "[]";
+	s->failed = s->quarantined = "[]";
+	s->plugins = (struct plugins_told){0};
+	if (f->plugins.len > sizeof s->plugins) {
+		memcpy(&s->plugins, f->plugins.p, sizeof s->plugins);
+		s->failed = f->plugins.p + sizeof s->plugins;
+		s->quarantined = s->failed + strlen(s->failed) + 1;
+	}
 	for (int i = 0; i < f->nlanes; i++) {
 		const struct lane *l = &f->lanes[i];
 		s->engine[i] = (struct status_engine){.role = l->role,
@@ -233,6 +239,7 @@ static void ready(struct front *f, struct lane *l, const struct ready *r)
 	if (l->index != WRITER)
 		return;
 	f->ready = *r;
+	f->told.n = 0; /* it has kept them */
 	f->status.batch.last_seq = r->last_seq;
 	f->status.writable = true;
 	stream_wake(&f->http, r->last_seq);
@@ -258,14 +265,31 @@ static void frame(struct lane *l, const struct frame *fr)
 		auth_tokens(&f->http.auth, fr->body, (uint32_t)(n / sizeof(struct token_row)));
 		break;
 	case FRAME_PLUGINS:
-		buf_clear(&f->failed);
-		buf_add(&f->failed, fr->body, n);
+		buf_clear(&f->plugins);
+		buf_add(&f->plugins, fr->body, n);
 		break;
 	default: log_warn("engine \"%s\" sent a frame of unknown kind %d", l->role, fr->head.kind);
 	}
 }
 
 static void stop(struct front *f);
+
+/* Of a reader: the writer keeps it. */
+static void struck(struct lane *l, const struct strike *s)
+{
+	struct front *f = l->host.ctx;
+	struct job_head h = {.kind = FRAME_JOB,
+		.route = ROUTE_STRIKE,
+		.body_len = sizeof *s,
+		.job = ++f->last_job,
+		.key = dice(f) >> 1,
+		.seed = dice(f),
+		.now_ms = s->at_ms,
+		.caller = {.level = LEVEL_ADMIN, .uid = getuid()}};
+	ulid_make(h.now_ms, h.ulid);
+	if (lane_add(&f->lanes[WRITER], &h, NULL, (const char *)s, NULL) != CX_OK)
+		log_warn("a strike of plugin %s could not be told", s->plugin);
+}
 
 static void died(struct lane *l, bool ever_ready, int status)
 {
@@ -456,20 +480,21 @@ static void process_setup(const struct conf *c)
 
 static void lanes_init(struct front *f, const char *conf_file)
 {
-	struct lane_host host = {f, result, refuse, frame, died};
+	struct lane_host host = {f, result, refuse, frame, struck, died};
 	f->nlanes = 1 + (int)f->conf->engine_readers;
 	for (int i = 0; i < f->nlanes; i++)
 		lane_init(&f->lanes[i], &f->loop, f->conf, conf_file,
-			i == WRITER ? "write" : "read", i, f->lock_fd, &f->off, host);
+			i == WRITER ? "write" : "read", i, f->lock_fd, &f->told, host);
 }
 
-int front_main(struct conf *c, const char *conf_file, int quiet)
+int front_main(struct conf *c, const char *conf_file, int quiet, int safe)
 {
 	struct front *f = xcalloc(1, sizeof *f);
 	struct http_host host = {f, submit, forget, own};
 	struct cx_err e;
 	f->conf = c;
 	f->quiet = quiet;
+	f->told.safe = safe;
 	f->lang = cx_lang;
 	process_setup(c);
 	log_notes(c);
@@ -485,7 +510,7 @@ int front_main(struct conf *c, const char *conf_file, int quiet)
 	if (uv_loop_close(&f->loop) != 0)
 		log_warn("handles were left open at the end");
 	http_free(&f->http);
-	buf_free(&f->failed);
+	buf_free(&f->plugins);
 	close(f->lock_fd);
 	int code = f->exit_code;
 	free(f);

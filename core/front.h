@@ -7,6 +7,6 @@
 
 #include "conf/conf.h"
 
-int front_main(struct conf *c, const char *conf_file, int quiet);
+int front_main(struct conf *c, const char *conf_file, int quiet, int safe);
 
 #endif

@@ -17,6 +17,9 @@ enum route {
 };
 #undef X
 
+/* Jobs of the front's own, which no request leads to. */
+enum { ROUTE_STRIKE = ROUTE_COUNT + 1 /* body: struct strike */ };
+
 enum level { LEVEL_NONE, LEVEL_FRONTLINE, LEVEL_MANAGER, LEVEL_INTEGRATOR, LEVEL_ADMIN };
 enum who { WHO_FRONT, WHO_WRITER, WHO_READER };
 /* 0; 64 KiB; [limits] event; body or batch */
@@ -45,7 +48,8 @@ enum frame_kind { /* front → engine */
 	FRAME_TOKENS, /* body: struct token_row[]: the whole table, at start and before the answer
 		       * of each call that changes it */
 	FRAME_PROGRESS, /* body: struct progress: long work before READY (migration, rebuild) */
-	FRAME_PLUGINS,  /* body: JSON for /healthz: ["names of failed plugins"] */
+	FRAME_PLUGINS,  /* body: struct plugins_told, then two JSON lists, each with its NUL: names
+			 * of  plugins that failed, and of those that are quarantined */
 };
 
 enum job_flag {
@@ -85,6 +89,18 @@ struct batch_done { /* how the writer is doing; counters since its start */
 	int64_t last_seq;
 	uint64_t batches, jobs, events, duplicates, rejected, reactions_failed;
 	uint64_t commit_us; /* of this batch */
+};
+
+struct plugins_told { /* how many are in which state */
+	uint32_t running, failed, quarantined, disabled, rebuilding;
+};
+
+struct strike { /* plugin code ended an engine process */
+	int64_t at_ms;
+	uint32_t item;   /* blame.h: without a job, of the event it was catching up with */
+	uint8_t loading; /* the process was not ready yet */
+	uint8_t of_job, pad[2];
+	char plugin[NAME_MAX_BYTES], handler[96];
 };
 
 struct progress {

@@ -72,6 +72,7 @@ int cmd_kpi(struct cli *c);
 int cmd_call(struct cli *c);
 int cmd_token(struct cli *c);
 int cmd_trace(struct cli *c);
+int cmd_plugin(struct cli *c);
 int cmd_retry(struct cli *c);
 int cmd_verify(struct cli *c);
 int cmd_conf(struct cli *c);

@@ -7,7 +7,10 @@
 static const struct cli_option none[] = {{0}};
 
 static const struct cli_option serve_options[] = {
-	{"quiet", NULL, "não anuncia onde atende", "does not announce where it answers"}, {0}};
+	{"quiet", NULL, "não anuncia onde atende", "does not announce where it answers"},
+	{"safe", NULL, "não roda código de plugins; os eventos esperam por eles",
+		"runs no plugin code; events wait for them"},
+	{0}};
 
 static const struct cli_option run_options[] = {
 	{"as-of", "D", "como se hoje fosse D (AAAA-MM-DD)", "as if today were D (YYYY-MM-DD)"},
@@ -123,6 +126,12 @@ const struct cli_command cli_commands[] = {
 		"cxd trace 4711\ncxd trace pedido-7 --source /loja/b07",
 		"ID is the event's id, its seq, or failed/N of a failed reaction.\n"
 		"cxd trace 4711\ncxd trace order-7 --source /shop/b07"},
+	{"plugin", "list | enable NAME | disable NAME", 1, 2, CONF_NEEDED, cmd_plugin, none,
+		"plugins: seu estado, ligar e desligar", "plugins: their state, on and off",
+		"cxd plugin list\ncxd plugin enable acme\n"
+		"Um plugin ligado de novo põe em dia, em ordem, os eventos que perdeu.",
+		"cxd plugin list\ncxd plugin enable acme\n"
+		"A plugin turned on again deals, in order, with the events it missed."},
 	{"retry", "[ID]", 0, 1, CONF_NEEDED, cmd_retry, retry_options,
 		"roda de novo uma reação que falhou", "runs a failed reaction again",
 		"cxd retry --list\ncxd retry 7\ncxd retry --all --plugin acme\n"

@@ -31,10 +31,6 @@ static void event(const json_t *ev)
 			printf("  %-13s %s\n", objects[i], text);
 		free(text);
 	}
-	const json_t *pending = json_object_get(ev, "pending");
-	for (size_t i = 0; i < json_array_size(pending); i++)
-		printf(CX_T("  espera o plugin %s\n", "  waits for the plugin %s\n"),
-			json_string_value(json_array_get(pending, i)));
 }
 
 static void outline(const json_t *ev, int depth, const char *more)
@@ -157,6 +153,10 @@ static void tree(const json_t *j)
 {
 	const json_t *by = json_object_get(j, "caused_by"), *list = json_object_get(j, "caused");
 	event(json_object_get(j, "event"));
+	const json_t *pending = json_object_get(j, "pending");
+	for (size_t i = 0; i < json_array_size(pending); i++)
+		printf(CX_T("  espera o plugin %s\n", "  waits for the plugin %s\n"),
+			json_string_value(json_array_get(pending, i)));
 	family(json_object_get(j, "family"));
 	if (json_array_size(by))
 		title(CX_T("foi emitido por", "was emitted by"));

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/answers.h"
+#include "engine/quarantine.h"
 #include "kpi/explain.h"
 #include "lua/chart.h"
 #include "lua/functext.h"
@@ -64,6 +65,8 @@ static int read_request(struct engine *eng, const struct frame *f, const char *c
 	r->k = plugin_set_kpi(&eng->set, id ? id : "", &r->owner);
 	if (!r->k)
 		return engine_no_kpi(id ? id : "", e);
+	if (quarantine_refuse(eng, r->owner, e) < 0)
+		return e->code;
 	for (int i = 0; query_name(query, i, r->names[i], sizeof r->names[i]); i++) {
 		int seen = 0, wrong = 0, mine = -1;
 		for (int j = 0; j < i; j++)

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "engine/answers.h"
+#include "engine/quarantine.h"
 
 /* The texts of a title table or a plain title, in the caller's language. */
 static void title(struct buf *b, const struct kpi *k)
@@ -65,11 +66,6 @@ int answer_kpis(struct engine *eng, struct buf *b, struct cx_err *e)
 	return CX_OK;
 }
 
-static const char *state_name(enum plugin_state s)
-{
-	return s == PLUGIN_RUNNING ? "running" : "failed";
-}
-
 int answer_plugins(struct engine *eng, struct buf *b, struct cx_err *e)
 {
 	(void)e;
@@ -82,7 +78,8 @@ int answer_plugins(struct engine *eng, struct buf *b, struct cx_err *e)
 		jw_kstr(b, "name", p->name);
 		jw_kstr(b, "version", p->version);
 		jw_kstr(b, "hash", p->hash);
-		jw_kstr(b, "state", state_name(p->state));
+		jw_kstr(b, "state", quarantine_state(eng, p));
+		quarantine_json(eng, p, b);
 		jw_key(b, "errors");
 		jw_arr(b);
 		for (int k = 0; k < p->nerrors; k++) {

@@ -9,6 +9,7 @@
 #include "engine/access.h"
 #include "engine/failed.h"
 #include "engine/once.h"
+#include "engine/quarantine.h"
 #include "engine/records.h"
 
 enum { JOBS = 1024, BULKS = 64 };
@@ -28,7 +29,7 @@ struct batch {
 	bool done[BULKS];
 	int nbulks;
 	struct buf replies, headers;
-	bool tokens_changed;
+	bool tokens_changed, states_changed;
 	struct batch_done stats;
 };
 
@@ -123,6 +124,9 @@ static int run_job(struct batch *b, struct run *r)
 	r->at = b->replies.len;
 	if (r->f.head.route == ROUTE_EVENTS_POST || r->f.head.route == ROUTE_IMPORT_POST)
 		rc = post_single(b->in, &r->f, &b->replies, &r->status);
+	else if (r->f.head.route == ROUTE_STRIKE || r->f.head.route == ROUTE_PLUGIN_ENABLE ||
+		 r->f.head.route == ROUTE_PLUGIN_DISABLE)
+		rc = quarantine_write(b->in, &r->f, &b->replies, &r->status, &b->states_changed);
 	else if (r->f.head.route == ROUTE_FAILED_RETRY)
 		rc = failed_write(b->in, &r->f, &b->replies, &r->status);
 	else if (of_records(r->f.head.route))
@@ -161,8 +165,12 @@ static int begin(struct batch *b, bool told)
 
 static void roll_back(struct batch *b, struct ingest_mark mark)
 {
-	store_rollback(b->in->eng->store);
+	struct engine *eng = b->in->eng;
+	struct cx_err e;
+	store_rollback(eng->store);
 	ingest_rewind(b->in, mark);
+	if (b->states_changed && quarantine_read(eng, &e) >= 0)
+		quarantine_apply(eng);
 }
 
 static int run_together(struct batch *b)
@@ -268,7 +276,7 @@ void batch_run(struct batch *b, struct buf *out)
 	struct ingest_mark mark = ingest_mark(b->in);
 	buf_clear(&b->replies);
 	buf_clear(&b->headers);
-	b->tokens_changed = false;
+	b->tokens_changed = b->states_changed = false;
 	memset(b->done, 0, sizeof b->done);
 	blame_phase(b->in->eng->blame, BLAME_BATCH);
 	if (run_together(b) < 0) {
@@ -285,6 +293,8 @@ void batch_run(struct batch *b, struct buf *out)
 	}
 	if (b->tokens_changed)
 		access_push(b->in->eng, out);
+	if (b->states_changed)
+		quarantine_push(b->in->eng, out);
 	answer_all(b, out);
 	report(b, out);
 	b->njobs = 0;

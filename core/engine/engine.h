@@ -9,17 +9,23 @@
 #include "lua/plugin.h"
 #include "store/store.h"
 
-enum { ENGINE_OFF_MAX = 16 };
+enum { ENGINE_STRUCK_MAX = 16 };
 
 struct engine {
 	struct conf *conf;
 	struct store *store;
 	struct plugin_set set;
 	struct blame *blame;
-	struct dictionary *dictionary;   /* reader: of its queries; else NULL */
-	int fd;                          /* to the front or the cli; -1: none */
-	const char *off[ENGINE_OFF_MAX]; /* plugins that killed an engine while loading */
-	int noff;
+	struct dictionary *dictionary;           /* reader: of its queries; else NULL */
+	int fd;                                  /* to the front or the cli; -1: none */
+	struct strike struck[ENGINE_STRUCK_MAX]; /* writer: since the one before it began */
+	int nstruck;
+	/* quarantine.h */
+	struct plugin_outs *outs;
+	int64_t states; /* the number of the rows that were read */
+	bool safe;      /* no plugin's code runs */
+	bool some_out;  /* some plugin is off or behind */
+	bool catching;  /* writer: those that are behind run now */
 };
 
 /* Where the plugins come from: their folders on disk, which then become the set in force in the

@@ -214,11 +214,6 @@ static int measures(struct again *x)
 
 static int dispatch(struct again *x)
 {
-	if (ingest_left_out(x->in, x->row.plugin))
-		return cx_fail(x->e, CX_E_PLUGIN_CRASHED, NULL,
-			CX_T("o plugin %s derrubou o motor outra vez neste evento",
-				"the plugin %s crashed on this event again"),
-			x->row.plugin);
 	if (strncmp(x->row.handler, "on ", 3) == 0)
 		return react(x);
 	if (strncmp(x->row.handler, "derive", 6) == 0)
@@ -253,6 +248,11 @@ static int run(struct again *x)
 {
 	if (x->row.done_ms)
 		return CX_OK;
+	if (ingest_left_out(x->in, x->row.plugin))
+		return cx_fail(x->e, CX_E_PLUGIN_CRASHED, NULL,
+			CX_T("o plugin %s derrubou o motor outra vez neste evento",
+				"the plugin %s crashed on this event again"),
+			x->row.plugin);
 	x->plugin = plugin_set_find(&x->in->eng->set, x->row.plugin);
 	if (!x->plugin || x->plugin->state != PLUGIN_RUNNING)
 		return cx_fail(x->e, CX_E_CONFLICT, NULL,

@@ -1,7 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/engine.h"
+#include "engine/quarantine.h"
 
 void engine_fail_text(const struct lua_fail *f, char *out, size_t cap)
 {
@@ -101,7 +101,9 @@ int engine_kpi(struct engine *eng, const char *id, const struct kpi_param *param
 	const struct kpi *k = plugin_set_kpi(&eng->set, id, &owner);
 	if (!k)
 		return engine_no_kpi(id, e);
-	int rc = kpi_query_parse(&q, k, params, n, now_ms, e);
+	int rc = quarantine_refuse(eng, owner, e);
+	if (rc >= 0)
+		rc = kpi_query_parse(&q, k, params, n, now_ms, e);
 	if (rc < 0)
 		return rc;
 	engine_kpi_host(eng, &host);

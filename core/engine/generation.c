@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "engine/engine.h"
+#include "engine/quarantine.h"
 #include "engine/records.h"
 
 struct kept { /* sources read back from the store */
@@ -47,7 +47,15 @@ int engine_load_plugins(struct engine *eng, enum generation from, struct cx_err 
 		rc = plugin_sources_read(eng->conf, &v, &n, e);
 	if (rc < 0)
 		return rc;
-	return plugin_set_load(&eng->set, eng->conf, v, n, eng->off, eng->noff, eng->blame);
+	if (eng->store && (rc = quarantine_read(eng, e)) >= 0)
+		rc = quarantine_sources(eng, v, n, e);
+	if (rc < 0) {
+		plugin_sources_free(v, n);
+		return rc;
+	}
+	rc = plugin_set_load(&eng->set, eng->conf, v, n, NULL, 0, eng->blame);
+	quarantine_apply(eng);
+	return rc;
 }
 
 static int bind_measure(struct engine *eng, struct measure *m, struct cx_err *e)
@@ -66,7 +74,7 @@ int engine_bind(struct engine *eng, struct cx_err *e)
 {
 	for (int i = 0; i < eng->set.n; i++) {
 		struct plugin *p = eng->set.v[i];
-		int rc = p->state == PLUGIN_RUNNING
+		int rc = p->state != PLUGIN_FAILED
 				 ? kpi_cubes_bind(eng->store, p->cubes, p->ncubes, e)
 				 : CX_OK;
 		for (int k = 0; k < p->nkpis && rc >= 0; k++)
@@ -122,7 +130,9 @@ static int keep_one(struct engine *eng, const struct plugin *p, struct cx_err *e
 			p->files[i].len, e);
 	if (rc >= 0)
 		rc = store_plugin_put(eng->store, p->name, p->hash, e);
-	for (int i = 0; i < p->ntypes && rc >= 0 && p->state == PLUGIN_RUNNING; i++)
+	if (rc >= 0 && p->state != PLUGIN_FAILED)
+		rc = store_declared_put(eng->store, p->hash, plugin_declared(p), e);
+	for (int i = 0; i < p->ntypes && rc >= 0 && p->state != PLUGIN_FAILED; i++)
 		rc = store_type_view(eng->store, p->types[i], e);
 	return rc;
 }
@@ -159,5 +169,8 @@ void engine_log_plugins(const struct engine *eng)
 		for (int k = 0; k < p->nerrors; k++)
 			log_error("%s:%d: %s", p->errors[k].file, p->errors[k].line,
 				p->errors[k].message);
+		if (p->state == PLUGIN_OFF)
+			log_warn("plugin %s is %s: its events wait", p->name,
+				quarantine_state(eng, p));
 	}
 }

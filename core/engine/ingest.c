@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "base/tz.h"
+#include "engine/late.h"
+#include "engine/quarantine.h"
 #include "kpi/count.h"
 #include "kpi/group.h"
 
@@ -172,8 +174,7 @@ int ingest_place(struct ingest *in, const struct type_plan *plan, const struct e
 	return CX_OK;
 }
 
-/* Measures of a plugin that crashed on the event leave it out, until they are run again. */
-static int say_blind(struct ingest *in, const struct type_plan *plan, const struct event *ev)
+int ingest_say_blind(struct ingest *in, const struct type_plan *plan, const struct event *ev)
 {
 	struct lua_fail f = {.msg = "left out: the plugin crashed on this event"};
 	const struct plugin *said = NULL;
@@ -190,20 +191,40 @@ static int say_blind(struct ingest *in, const struct type_plan *plan, const stru
 	return CX_OK;
 }
 
+enum part ingest_part(const struct ingest *in, const struct plugin *p)
+{
+	if (ingest_left_out(in, p->name))
+		return PART_CRASHED;
+	if (p->state == PLUGIN_RUNNING)
+		return PART_RUNS;
+	return p->state == PLUGIN_BEHIND && in->eng->catching ? PART_LATE : PART_WAITS;
+}
+
+static bool is_late(void *ctx, const struct plugin *p)
+{
+	return ingest_part(ctx, p) == PART_LATE;
+}
+
 static int tally(struct ingest *in, const struct type_plan *plan, struct event *ev)
 {
 	struct cx_err e;
 	struct counted *v = arena_alloc(&in->arena, sizeof *v * (size_t)(plan->nmeasures + 1));
 	const struct count_host host = {in, in->eng->conf->company_currency, measure_failed};
+	int n = 0;
 	for (int i = 0; i < plan->nmeasures; i++) {
-		v[i].m = plan->measures[i].m;
-		v[i].blind = ingest_left_out(in, plan->measures[i].plugin->name);
+		enum part part = ingest_part(in, plan->measures[i].plugin);
+		if (part == PART_RUNS || part == PART_CRASHED)
+			v[n++] = (struct counted){plan->measures[i].m, part == PART_CRASHED};
 	}
 	in->measure_failed = false;
-	int rc = count_event(in->cells, v, plan->nmeasures, ev, &host, &e);
+	int rc = count_event(in->cells, v, n, ev, &host, &e);
 	if (rc < 0)
 		return in->store_failed ? rc : ingest_lost(in, &e);
-	return say_blind(in, plan, ev);
+	if (in->late)
+		rc = late_figures(in, plan, ev, is_late, in);
+	if (rc < 0)
+		return rc;
+	return ingest_say_blind(in, plan, ev);
 }
 
 /* Of an unknown type only the family is kept. */
@@ -279,6 +300,26 @@ static int find_root(struct ingest *in, struct event *ev)
 	return after_its_family(in, ev);
 }
 
+/* For plugins that are off or behind: what they need to know once they deal with it, and what they
+ * have dealt with now. */
+static int note_waiting(struct ingest *in, const struct type_plan *plan, const struct event *ev)
+{
+	struct cx_err e;
+	struct store *s = in->eng->store;
+	int rc = CX_OK;
+	for (int i = 0; i < in->eng->set.n && rc >= 0; i++) {
+		const struct plugin *p = in->eng->set.v[i];
+		enum part part = ingest_part(in, p);
+		if (p->state == PLUGIN_RUNNING || !plan_has(plan, p))
+			continue;
+		if (part != PART_WAITS)
+			rc = store_note_add(s, ev->seq, p->name, "done", &e);
+		else if (in->past)
+			rc = store_note_add(s, ev->seq, "", "past", &e);
+	}
+	return rc < 0 ? ingest_lost(in, &e) : CX_OK;
+}
+
 int ingest_store(struct ingest *in, struct event *ev, enum outcome *out)
 {
 	int rc = find_root(in, ev);
@@ -288,13 +329,15 @@ int ingest_store(struct ingest *in, struct event *ev, enum outcome *out)
 		ev->type ? plugin_set_type(&in->eng->set, ev->type_name) : NULL;
 	struct failures derived = {.in = in, .last = &derived.first};
 	if (plan && ev->type->nderived) {
-		if (ingest_left_out(in, plan->owner->name)) {
+		enum part part = ingest_part(in, plan->owner);
+		if (part == PART_CRASHED) {
 			struct lua_fail f = {.msg = "left out: the plugin crashed on this event"};
 			derive_failed(&derived, "derive", &f);
-		} else {
+		} else if (part != PART_WAITS) {
 			plugin_derive(plan->owner, ev, derive_failed, &derived);
 		}
-		ev->derived = event_derived_json(ev, &in->arena);
+		if (part != PART_WAITS)
+			ev->derived = event_derived_json(ev, &in->arena);
 	}
 	rc = insert(in, ev, out);
 	if (rc != CX_OK)
@@ -304,7 +347,9 @@ int ingest_store(struct ingest *in, struct event *ev, enum outcome *out)
 	for (const struct failure *x = derived.first; x; x = x->next)
 		if (ingest_failed(in, ev, plan->owner->name, x->handler, 0, &x->fail) < 0)
 			return in->errs.v[0].code;
-	rc = ingest_place(in, plan, ev);
+	rc = in->eng->some_out ? note_waiting(in, plan, ev) : CX_OK;
+	if (rc >= 0)
+		rc = ingest_place(in, plan, ev);
 	if (rc >= 0)
 		rc = tally(in, plan, ev);
 	if (rc >= 0 && plan->nons)
@@ -388,7 +433,7 @@ int ingest_item(struct ingest *in, const struct ingest_source *src, uint32_t ite
 	return rc;
 }
 
-void ingest_receipt(const struct ingest *in, const struct event *ev, struct buf *b)
+void ingest_receipt(struct ingest *in, const struct event *ev, struct buf *b)
 {
 	char text[TZ_TEXT];
 	jw_obj(b);
@@ -405,6 +450,7 @@ void ingest_receipt(const struct ingest *in, const struct event *ev, struct buf 
 		jw_kbool(b, "clockahead", true);
 	if (ev->id_made)
 		jw_kbool(b, "retry_safe", false);
+	quarantine_pending(in->eng, ev->type_name, ev->seq, b);
 	if (in->warnings.len) {
 		jw_key(b, "warnings");
 		jw_arr(b);

@@ -73,7 +73,7 @@ void ingest_item_begin(struct ingest *in, uint32_t item, struct event *ev);
 int ingest_item(struct ingest *in, const struct ingest_source *src, uint32_t item, struct event *ev,
 	enum outcome *out);
 /* {"id","source","seq","time","recordedtime"} and what else the receipt says of ev. */
-void ingest_receipt(const struct ingest *in, const struct event *ev, struct buf *json);
+void ingest_receipt(struct ingest *in, const struct event *ev, struct buf *json);
 
 /* Undo for a batch that did not commit. */
 struct ingest_mark {
@@ -89,6 +89,19 @@ int ingest_react(struct ingest *in, const struct type_plan *plan, struct event *
  * event that is at hand is part of a loop. */
 int ingest_react_one(struct ingest *in, struct plugin *p, const struct plugin_on *on,
 	struct event *ev, struct lua_fail *f);
+/* All of them for the i-th of the plan's, with its row if it fails. */
+int ingest_react_nth(struct ingest *in, const struct type_plan *plan, int i, struct event *ev);
+/* Measures of a plugin that crashed on the event leave it out, until they are run again. */
+int ingest_say_blind(struct ingest *in, const struct type_plan *plan, const struct event *ev);
+/* What a plugin has to do with the event at hand. */
+enum part {
+	PART_RUNS,    /* its code runs */
+	PART_CRASHED, /* its code is left out: JOB_NO_PLUGIN */
+	PART_LATE,    /* it is behind, and this event is its doing: its code runs, its figures are
+		       * counted again later */
+	PART_WAITS    /* it deals with it later */
+};
+enum part ingest_part(const struct ingest *in, const struct plugin *p);
 /* Its place among the plugin's reactions to the type, from 1. */
 int ingest_nth(const struct type_plan *plan, int on);
 /* By other times than `time`, for measures. */

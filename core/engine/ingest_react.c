@@ -208,7 +208,7 @@ int ingest_nth(const struct type_plan *plan, int on)
 	return nth;
 }
 
-static int react(struct ingest *in, const struct type_plan *plan, int i, struct event *ev)
+int ingest_react_nth(struct ingest *in, const struct type_plan *plan, int i, struct event *ev)
 {
 	char handler[96];
 	struct lua_fail f;
@@ -223,7 +223,9 @@ static int react(struct ingest *in, const struct type_plan *plan, int i, struct 
 int ingest_react(struct ingest *in, const struct type_plan *plan, struct event *ev)
 {
 	for (int i = 0; i < plan->nons; i++) {
-		int rc = react(in, plan, i, ev);
+		int rc = ingest_part(in, plan->ons[i].plugin) == PART_WAITS
+				 ? CX_OK
+				 : ingest_react_nth(in, plan, i, ev);
 		if (rc < 0)
 			return rc;
 	}

@@ -7,6 +7,7 @@
 #include "engine/batch.h"
 #include "engine/confine.h"
 #include "engine/openapi.h"
+#include "engine/quarantine.h"
 #include "kpi/dictionary.h"
 #include "engine/records.h"
 
@@ -47,6 +48,8 @@ static void run(struct engine *eng, const struct frame *f, struct buf *out)
 		eng->blame->job = f->head.job;
 	blame_phase(eng->blame, BLAME_BATCH);
 	int status = 200, rc = store_begin(eng->store, &e);
+	if (rc >= 0)
+		rc = quarantine_follow(eng, &e);
 	if (rc >= 0) {
 		rc = answer(eng, f, &headers, &body, &status, &e);
 		store_rollback(eng->store);

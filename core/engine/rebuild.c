@@ -166,7 +166,7 @@ static int behind(void *ctx, const char *plugin)
 	struct rebuild *r = ctx;
 	const struct plugin *p = plugin_set_find(&r->in->eng->set, plugin);
 	if (p) /* a reader may still have it */
-		return p->state == PLUGIN_RUNNING
+		return p->state != PLUGIN_FAILED
 			       ? CX_OK
 			       : store_figures_set(r->in->eng->store, plugin, "", r->e);
 	int rc = store_cubes_drop(r->in->eng->store, plugin, r->e);
@@ -184,7 +184,7 @@ static int find_changed(struct rebuild *r, int *n)
 		rc = store_figures(eng->store, behind, r, r->e);
 	for (int i = 0; i < eng->set.n && rc >= 0; i++) {
 		struct plugin *p = eng->set.v[i];
-		if (p->state != PLUGIN_RUNNING)
+		if (p->state != PLUGIN_RUNNING && p->state != PLUGIN_BEHIND)
 			continue;
 		buf_clear(&was);
 		rc = store_figures_get(eng->store, p->name, &was, r->e);

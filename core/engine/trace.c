@@ -7,6 +7,7 @@
 #include "base/tz.h"
 #include "engine/answers.h"
 #include "engine/failed.h"
+#include "engine/quarantine.h"
 #include "engine/tracefigures.h"
 
 enum { SOURCE = 1024, FAILED_MOST = 1000, CAUSED_MOST = 500, CAUSED_DEPTH = 16, POSITION_GAP = 16 };
@@ -295,6 +296,7 @@ static int tell(struct trace *t)
 	jw_obj(t->b);
 	jw_key(t->b, "event");
 	event_json(t->b, &t->ev, t->personal);
+	quarantine_pending(t->eng, t->ev.type_name, t->ev.seq, t->b);
 	rc = family(t);
 	if (rc >= 0)
 		rc = causes(t);

@@ -48,7 +48,7 @@ static void engine(const struct status_engine *e, bool writer, struct buf *out)
 
 int status_health(const struct status *s, struct buf *out)
 {
-	bool well = s->writable && strcmp(s->failed, "[]") == 0;
+	bool well = s->writable && !s->plugins.failed && !s->plugins.quarantined;
 	for (int i = 0; i < s->n; i++)
 		well = well && up(&s->engine[i]);
 	jw_obj(out);
@@ -70,8 +70,7 @@ int status_health(const struct status *s, struct buf *out)
 	jw_kbool(out, "writable", s->writable);
 	jw_obj_end(out);
 	jw_key(out, "quarantined");
-	jw_arr(out);
-	jw_arr_end(out);
+	jw_raw(out, s->quarantined, strlen(s->quarantined));
 	jw_obj_end(out);
 	return 200;
 }
@@ -160,6 +159,18 @@ static void engines(const struct status *s, struct buf *b)
 		s->ring_limit);
 }
 
+static void plugins(const struct plugins_told *p, struct buf *b)
+{
+	const struct {
+		const char *state;
+		uint32_t n;
+	} rows[] = {{"running", p->running}, {"failed", p->failed}, {"quarantined", p->quarantined},
+		{"disabled", p->disabled}, {"rebuilding", p->rebuilding}};
+	family(b, "plugins", "gauge", "Plugins by state.");
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		buf_printf(b, "cxd_plugins{state=\"%s\"} %" PRIu32 "\n", rows[i].state, rows[i].n);
+}
+
 static void commits(const struct status *s, struct buf *b)
 {
 	uint64_t sum = 0;
@@ -189,6 +200,7 @@ int status_metrics(const struct status *s, const struct http *h, struct buf *out
 		s->batch.reactions_failed);
 	one(out, "store_last_seq", "gauge", "Number of the newest event.",
 		(uint64_t)s->batch.last_seq);
+	plugins(&s->plugins, out);
 	commits(s, out);
 	one(out, "store_writable", "gauge", "0 while the store takes no writes.", s->writable);
 	return 200;

@@ -18,7 +18,8 @@ struct status {
 	int front_pid, n;
 	struct status_engine engine[STATUS_ENGINES]; /* the writer first */
 	bool stopping, writable, ring_full;
-	const char *failed; /* JSON list of plugins that are not running */
+	const char *failed, *quarantined; /* JSON lists of plugins */
+	struct plugins_told plugins;
 	uint64_t ring_limit;
 	struct batch_done batch;
 	uint64_t commits[COMMIT_BUCKETS + 1], commit_us;

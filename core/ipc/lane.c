@@ -17,7 +17,7 @@ static const int64_t grace_us = 1000000; /* between the socket's end and the exi
 static const int64_t fast_us = 1000000;  /* a death younger than this counts for the backoff */
 
 void lane_init(struct lane *l, uv_loop_t *loop, const struct conf *c, const char *conf_file,
-	const char *role, int index, int lock_fd, struct lane_off *off, struct lane_host host)
+	const char *role, int index, int lock_fd, struct lane_told *told, struct lane_host host)
 {
 	*l = (struct lane){.conf = c,
 		.conf_file = conf_file,
@@ -26,7 +26,7 @@ void lane_init(struct lane *l, uv_loop_t *loop, const struct conf *c, const char
 		.lock_fd = lock_fd,
 		.loop = loop,
 		.host = host,
-		.off = off,
+		.told = told,
 		.is_query = strcmp(role, "write") != 0,
 		.proc = {.pid = -1, .fd = -1}};
 	ring_init(&l->ring, (size_t)c->limits_queue);
@@ -67,14 +67,18 @@ static void unwatch(struct lane *l)
 
 void lane_start(struct lane *l)
 {
-	char texts[LANE_OFF_MAX][NAME_MAX_BYTES + 8];
-	const char *args[LANE_OFF_MAX + 2];
+	char texts[LANE_STRUCK_MAX][sizeof(struct strike) + 64];
+	const char *args[LANE_STRUCK_MAX + 3];
 	struct cx_err e;
 	int n = 0;
 	if (l->started_before && !l->is_query)
 		args[n++] = "--restart";
-	for (int i = 0; i < l->off->n; i++) {
-		snprintf(texts[i], sizeof texts[i], "--off=%s", l->off->name[i]);
+	if (l->told->safe)
+		args[n++] = "--safe";
+	for (int i = 0; i < l->told->n && !l->is_query; i++) {
+		const struct strike *s = &l->told->struck[i];
+		snprintf(texts[i], sizeof texts[i], "--struck=%lld,%u,%u,%u,%s,%s",
+			(long long)s->at_ms, s->item, s->loading, s->of_job, s->plugin, s->handler);
 		args[n++] = texts[i];
 	}
 	args[n] = NULL;
@@ -211,31 +215,35 @@ static bool own_signal(int status)
 	}
 }
 
-static void leave_out(struct lane *l, const char *plugin)
+/* The writer's own strikes wait for its successor; the oldest go where they are too many. */
+static void tell_strike(struct lane *l, const struct strike *s)
 {
-	for (int i = 0; i < l->off->n; i++)
-		if (strcmp(l->off->name[i], plugin) == 0)
-			return;
-	if (l->off->n == LANE_OFF_MAX)
+	struct lane_told *t = l->told;
+	if (l->is_query) {
+		l->host.struck(l, s);
 		return;
-	snprintf(l->off->name[l->off->n++], NAME_MAX_BYTES, "%s", plugin);
-	log_error("plugin %s is left out: its code killed an engine while loading", plugin);
+	}
+	if (t->n == LANE_STRUCK_MAX)
+		memmove(t->struck, t->struck + 1, sizeof *s * (size_t)--t->n);
+	t->struck[t->n++] = *s;
 }
 
 static void strike(struct lane *l)
 {
 	const struct blame *b = l->proc.blame;
-	char plugin[sizeof b->plugin], handler[sizeof b->handler];
-	memcpy(plugin, b->plugin, sizeof plugin);
-	memcpy(handler, b->handler, sizeof handler);
-	plugin[sizeof plugin - 1] = handler[sizeof handler - 1] = 0;
 	uint64_t job = b->job;
+	struct strike s = {.at_ms = clock_now_ms(),
+		.item = b->item,
+		.loading = l->state == LANE_STARTING,
+		.of_job = job != 0};
+	memcpy(s.plugin, b->plugin, sizeof s.plugin - 1);
+	memcpy(s.handler, b->handler, sizeof s.handler - 1);
+	const char *plugin = s.plugin;
 	l->strikes++;
-	log_error("strike: plugin %s (%s) %s engine \"%s\", job %llu", plugin, handler,
+	log_error("strike: plugin %s (%s) %s engine \"%s\", job %llu", plugin, s.handler,
 		l->watchdog ? "hung" : "killed", l->role, (unsigned long long)job);
+	tell_strike(l, &s);
 	struct ring_job *j = job ? ring_find(&l->ring, job) : NULL;
-	if (!j && !job)
-		leave_out(l, plugin);
 	if (!j)
 		return;
 	if (l->is_query || j->off > 1)

@@ -5,7 +5,8 @@
  *         lane_add() takes jobs in every state; they wait in the ring (ring.h).
  *         A death by a signal of its own, or by our watchdog, while plugin code ran is a strike:
  *         the job of the blame page goes on without that plugin, a query is answered with
- *         plugin_crashed; without a job the plugin is left out when the successor loads (off).
+ *         plugin_crashed. The writer keeps count of strikes (engine/quarantine.h): its own are told
+ *         to its successor before that loads anything, a reader's by a job.
  * Callers: front.c; lane_flush() once per turn of the loop, lane_tick() every 100 ms or so.
  * Owns:   the process, its socket, page and ring. owner pointers of jobs are the caller's.
  * Errors: lane_add() CX_E_QUEUE_FULL, CX_E_STOPPING. What happens to the process is logged and
@@ -21,12 +22,13 @@
 #include "ipc/spawn.h"
 
 enum lane_state { LANE_DOWN, LANE_STARTING, LANE_UP, LANE_STOPPED };
-enum { LANE_OFF_MAX = 16 };
+enum { LANE_STRUCK_MAX = 16 };
 
 struct lane;
-struct lane_off { /* plugins that killed an engine while loading; shared by all lanes */
-	int n;
-	char name[LANE_OFF_MAX][NAME_MAX_BYTES];
+struct lane_told { /* what every engine is told at its start; shared by all lanes */
+	bool safe; /* no plugin code */
+	int n;     /* strikes that the writer has not kept yet */
+	struct strike struck[LANE_STRUCK_MAX];
 };
 
 struct lane_host {
@@ -35,6 +37,7 @@ struct lane_host {
 	void (*refuse)(
 		void *ctx, void *owner, int code); /* CX_E_ENGINE_RESTARTING, PLUGIN_CRASHED */
 	void (*frame)(struct lane *l, const struct frame *f); /* the other kinds; READY too */
+	void (*struck)(struct lane *l, const struct strike *s);
 	void (*died)(struct lane *l, bool ever_ready, int wait_status);
 };
 
@@ -44,7 +47,7 @@ struct lane {
 	int index, lock_fd;
 	uv_loop_t *loop;
 	struct lane_host host;
-	struct lane_off *off;
+	struct lane_told *told;
 	enum lane_state state;
 	struct engine_proc proc;
 	uv_poll_t *poll;
@@ -59,7 +62,7 @@ struct lane {
 };
 
 void lane_init(struct lane *l, uv_loop_t *loop, const struct conf *c, const char *conf_file,
-	const char *role, int index, int lock_fd, struct lane_off *off, struct lane_host host);
+	const char *role, int index, int lock_fd, struct lane_told *told, struct lane_host host);
 void lane_start(struct lane *l);
 int lane_add(struct lane *l, const struct job_head *head, const char *meta, const char *body,
 	void *owner);

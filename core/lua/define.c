@@ -486,6 +486,14 @@ static int collect(lua_State *L)
 	return 0;
 }
 
+void define_known(struct plugin *p, const char *declared)
+{
+	buf_puts(&p->run->declared, declared);
+	buf_cstr(&p->run->declared);
+	p->run->handles_ref = LUA_NOREF;
+	declared_take(p);
+}
+
 int define_load(struct plugin *p, bool again, struct lua_fail *f)
 {
 	fresh(p);

@@ -72,10 +72,13 @@ int plugin_set_load(struct plugin_set *set, const struct conf *c, struct plugin_
 	for (int i = 0; i < n; i++) {
 		struct plugin *p = set->v[i] = plugin_new(set, &v[i]);
 		struct lua_fail f;
-		bool left_out = false;
+		bool left_out = v[i].off;
 		for (int k = 0; k < noff; k++)
 			left_out = left_out || strcmp(off[k], p->name) == 0;
-		if (left_out) {
+		if (left_out && v[i].declared) {
+			p->state = PLUGIN_OFF;
+			define_known(p, v[i].declared);
+		} else if (left_out) {
 			char file[160];
 			snprintf(file, sizeof file, "plugins/%s/plugin.lua", p->name);
 			plugin_mistake(p, file, 0,
@@ -84,6 +87,7 @@ int plugin_set_load(struct plugin_set *set, const struct conf *c, struct plugin_
 		} else {
 			define_load(p, false, &f);
 		}
+		free(v[i].declared);
 	}
 	free(v);
 	qsort(set->v, (size_t)n, sizeof(struct plugin *), by_name);
@@ -99,6 +103,23 @@ void plugin_set_free(struct plugin_set *set)
 	free(set->v);
 	arena_free(&set->texts);
 	*set = (struct plugin_set){0};
+}
+
+struct str plugin_declared(const struct plugin *p)
+{
+	return (struct str){p->run->declared.p, (uint32_t)p->run->declared.len};
+}
+
+int plugin_wake(struct plugin *p, struct lua_fail *f)
+{
+	return p->iso && !isolate_spoiled(p->iso) ? 0 : define_load(p, true, f);
+}
+
+void plugin_sleep(struct plugin *p)
+{
+	isolate_free(p->iso);
+	p->iso = NULL;
+	p->run->handles_ref = LUA_NOREF;
 }
 
 struct plugin *plugin_set_find(const struct plugin_set *set, const char *name)
@@ -265,13 +286,13 @@ static int refuse(struct plugin *p, struct lua_fail *f, const char *why)
 /* An isolate that was stopped is loaded anew, unless its own call is still under way below. */
 static int ready(struct plugin *p, struct lua_fail *f)
 {
-	if (p->state != PLUGIN_RUNNING || !p->iso)
+	if (p->state != PLUGIN_RUNNING && p->state != PLUGIN_BEHIND)
 		return refuse(p, f, "the plugin is not running");
 	if (p->run->depth >= RUN_SLOTS)
 		return refuse(p, f, "calls inside calls, too deep");
-	if (!isolate_spoiled(p->iso) && p->run->handles_ref != LUA_NOREF)
+	if (p->iso && !isolate_spoiled(p->iso) && p->run->handles_ref != LUA_NOREF)
 		return 0;
-	if (isolate_running(p->iso))
+	if (p->iso && isolate_running(p->iso))
 		return refuse(p, f, "the plugin was stopped in this very job");
 	return define_load(p, true, f);
 }

@@ -19,7 +19,12 @@ struct plugin_error {
 	char *message; /* "kpi \"nps\": formula must be a function" */
 };
 
-enum plugin_state { PLUGIN_RUNNING, PLUGIN_FAILED };
+enum plugin_state {
+	PLUGIN_RUNNING,
+	PLUGIN_FAILED, /* it has mistakes, and nothing of it is known */
+	PLUGIN_OFF,    /* what it declared is known, its code must not run: engine/quarantine.h */
+	PLUGIN_BEHIND, /* its code runs again, for the events it has not dealt with */
+};
 
 struct plugin_on { /* cx.on */
 	char *type_name;
@@ -61,6 +66,7 @@ struct plugin {
 	char identity[65];            /* of what its figures depend on: hash, its dependencies', its
 				       * config, zone and currency */
 	enum plugin_state state;
+	int64_t pending; /* OFF, BEHIND: seq of the first event it has not dealt with */
 	struct plugin_error *errors;
 	int nerrors;
 	struct source_file *files;
@@ -122,6 +128,8 @@ struct plugin_sources {
 	char *name, hash[65];
 	struct source_file *files;
 	int nfiles;
+	char *declared; /* off: what these sources declare (plugin_declared() of an earlier load) */
+	bool off;       /* not to run: known by `declared`, or where that is NULL left out */
 };
 int plugin_sources_read(const struct conf *c, struct plugin_sources **v, int *n, struct cx_err *e);
 void plugin_sources_free(struct plugin_sources *v, int n);
@@ -131,6 +139,11 @@ void plugin_sources_hash(struct plugin_sources *s);
 int plugin_set_load(struct plugin_set *set, const struct conf *c, struct plugin_sources *v, int n,
 	const char *const *off, int noff, struct blame *blame);
 void plugin_set_free(struct plugin_set *set);
+/* What the plugin declares, as JSON text for struct plugin_sources. */
+struct str plugin_declared(const struct plugin *p);
+/* Loads the code of a plugin that was off; -1: it cannot be, f says why. */
+int plugin_wake(struct plugin *p, struct lua_fail *f);
+void plugin_sleep(struct plugin *p); /* frees its isolate; no call of it may be under way */
 struct plugin *plugin_set_find(const struct plugin_set *set, const char *name);
 const struct type_plan *plugin_set_type(const struct plugin_set *set, struct str type);
 const struct kpi *plugin_set_kpi(

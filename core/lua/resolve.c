@@ -304,8 +304,10 @@ static void settle(struct plugin_set *set, struct plugin *p)
 	}
 	identify(p);
 	sort_errors(p);
-	p->state = p->nerrors ? PLUGIN_FAILED : PLUGIN_RUNNING;
-	if (p->state == PLUGIN_RUNNING)
+	p->state = p->nerrors               ? PLUGIN_FAILED
+		   : p->state == PLUGIN_OFF ? PLUGIN_OFF
+					    : PLUGIN_RUNNING;
+	if (p->state != PLUGIN_FAILED)
 		kpi_cubes_build(p->kpis, p->nkpis, &p->cubes, &p->ncubes);
 }
 

@@ -187,6 +187,7 @@ void plugin_sources_free(struct plugin_sources *v, int n)
 			free(v[i].files[k].text);
 		}
 		free(v[i].files);
+		free(v[i].declared);
 		free(v[i].name);
 	}
 	free(v);

@@ -67,8 +67,8 @@ class Host:
             (folder / file).write_text(text)
 
     # -- life ---------------------------------------------------------------------------------
-    def start(self, ready=True):
-        self.process = subprocess.Popen([BIN, "--conf", str(self.conf), "serve"],
+    def start(self, *options, ready=True):
+        self.process = subprocess.Popen([BIN, "--conf", str(self.conf), "serve", *options],
                                         stdout=open(self.log, "ab"), stderr=subprocess.STDOUT)
         if ready:
             self.wait_ready()
@@ -168,6 +168,15 @@ class Host:
         os.kill(pid, signal.SIGABRT)
         sender.join()
         return answer[0]
+
+    def plugin(self, name):
+        return next(p for p in self.get("/v1/plugins")[1]["plugins"] if p["name"] == name)
+
+    def wait_plugin(self, name, state="running", seconds=20):
+        end = time.monotonic() + seconds
+        while self.plugin(name)["state"] != state:
+            assert time.monotonic() < end, self.plugin(name)
+            time.sleep(0.02)
 
     def kpi(self, name, query=""):
         status, reply = self.get(f"/v1/kpis/{name}" + (f"?{query}" if query else ""))

@@ -180,6 +180,7 @@ end)
         host.stop()
         host.write_plugin("acme", hang.replace("e.score == 0", "false"))
         host.start()
+        host.wait_plugin("acme")
         for r in failed(host):
             retry(host, r["id"])
         reply = host.kpi("visit-nps")
