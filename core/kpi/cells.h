@@ -41,9 +41,9 @@ void cells_forget(struct cells *c);
 /* Folds at least `most` entries of sets into their blobs, once so `many` wait: part of every
  * cells_flush(), and done with fewer when there is time. 1 did something, 0 nothing to do. */
 int cells_fold(struct cells *c, size_t many, size_t most, struct cx_err *e);
-/* Makes one span of sets (store.h) of these cubes that lies before a day. 1 did one, 0 all are
- * there. */
-int cells_unite(
-	struct cells *c, struct cube *const *cubes, int ncubes, int32_t before, struct cx_err *e);
+/* Makes what long windows (spans) and edges (times.h) read of the sets of these cubes, of days
+ * before one. 1 did one piece, 0 all is there. */
+int cells_unite(struct cells *c, struct cube *const *cubes, int ncubes, int32_t before,
+	const char *company_currency, struct cx_err *e);
 
 #endif

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "kpi/answer.h"
 #include "kpi/standing.h"
+#include "kpi/times.h"
 
 struct stranger { /* a value that was never counted, so that the dictionary does not have it */
 	struct str text;
@@ -266,9 +267,79 @@ void scanning_free(struct scanning *g)
 	free(g);
 }
 
+/* ---- who was seen when */
+
+struct replay { /* of the times of a day */
+	struct scan *s;
+	const struct measure *m;
+	int32_t day;
+};
+
+static int see_again(void *ctx, struct str group, uint32_t id)
+{
+	struct replay *r = ctx;
+	return sink_see(r->s, r->m, r->day, group, id, r->s->a->e);
+}
+
+static int found_day(void *ctx, int32_t day)
+{
+	(void)day;
+	*(bool *)ctx = true;
+	return 1;
+}
+
+/* Are the sets of this day all there is to know of it, for all measures of the scan? */
+static int told_by_sets(struct scan *s, int32_t day)
+{
+	struct answer *a = s->a;
+	bool spoilt = false;
+	int64_t left_out = 0;
+	if (a->cube < 0 || a->q->known_ms != INT64_MAX)
+		return 0;
+	for (const struct measure *m = s->first; m < a->k->measures + a->k->nmeasures; m++)
+		if (tally_together(m, s->first) && m->kind != MEASURE_DISTINCT)
+			return 0;
+	int rc = store_spoilt_days(a->s, a->cube, day, day, found_day, &spoilt, a->e);
+	if (rc >= 0 && !spoilt)
+		rc = store_excluded(a->s, a->k->id, day, day, &left_out, a->e);
+	return rc < 0 ? rc : !spoilt && !left_out;
+}
+
+/* Part of a day, out of what is kept of it: 1; 0 its events have to be scanned. */
+static int replay_piece(struct scan *s, int64_t from_ms, int64_t to_ms)
+{
+	struct answer *a = s->a;
+	struct replay r = {s, NULL, tz_day(from_ms)};
+	int nm = a->k->nmeasures;
+	bool part = from_ms >= TZ_MS_MIN && to_ms <= TZ_MS_MAX && tz_day(to_ms - 1) == r.day;
+	int rc = part ? told_by_sets(s, r.day) : 0;
+	struct buf *times = xcalloc((size_t)nm, sizeof *times);
+	for (int fed = 0; fed < 2 && rc == 1; fed++) { /* all or none */
+		for (int i = 0; i < nm && rc == 1; i++) {
+			const struct buf *b = &times[i];
+			r.m = &a->k->measures[i];
+			if (!tally_together(r.m, s->first) || !leads(a, r.m))
+				continue;
+			if (!fed)
+				rc = store_times_get(
+					a->s, a->cube, r.m->set, r.day, &times[i], a->e);
+			if (rc == 1)
+				rc = times_read(b->p, b->len, fed ? from_ms : INT64_MAX, to_ms,
+					see_again, &r);
+		}
+	}
+	for (int i = 0; i < nm; i++)
+		buf_free(&times[i]);
+	free(times);
+	return rc;
+}
+
 static int scan_piece(struct scan *s, int slot, int64_t from_ms, int64_t to_ms)
 {
 	struct answer *a = s->a;
+	int rc = replay_piece(s, from_ms, to_ms);
+	if (rc != 0)
+		return rc < 0 ? rc : CX_OK;
 	if (s->outlined)
 		return store_events_outlined(
 			a->s, s->first->type_name, from_ms, to_ms, scan_event, s, a->e);

@@ -1,6 +1,7 @@
 #include "base/buf.h"
 #include "kpi/cells_own.h"
 #include "kpi/set.h"
+#include "kpi/times.h"
 
 static int fold_place(struct cells *c, const struct set_due *d, struct cx_err *e)
 {
@@ -89,8 +90,31 @@ static bool read_itself(const struct measure *m)
 	return m->set >= 0;
 }
 
-int cells_unite(
-	struct cells *c, struct cube *const *cubes, int ncubes, int32_t before, struct cx_err *e)
+/* 1 made one of the cube. */
+static int make_times(struct cells *c, const struct cube *cube, int32_t before,
+	const char *company_currency, struct cx_err *e)
+{
+	int rc = 0;
+	int32_t day;
+	for (int i = 0; i < cube->nmeasures && rc == 0; i++) {
+		const struct measure *m = cube->measures[i];
+		if (m->set < 0 || m->shared)
+			continue;
+		rc = store_times_due(c->s, cube->id, m->set, before, &day, e);
+		if (rc != 1)
+			continue;
+		buf_clear(&c->value);
+		rc = times_make(c, m, day, company_currency, &c->value, e);
+		if (rc >= 0)
+			rc = store_times_put(
+				c->s, cube->id, m->set, day, c->value.p, c->value.len, e);
+		return rc < 0 ? rc : 1;
+	}
+	return rc;
+}
+
+int cells_unite(struct cells *c, struct cube *const *cubes, int ncubes, int32_t before,
+	const char *company_currency, struct cx_err *e)
 {
 	int rc = 0;
 	int32_t first;
@@ -105,5 +129,7 @@ int cells_unite(
 				return 1;
 		}
 	}
+	for (int i = 0; i < ncubes && rc == 0; i++)
+		rc = make_times(c, cubes[i], before, company_currency, e);
 	return rc;
 }

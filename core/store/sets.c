@@ -431,6 +431,19 @@ int store_sets(struct store *s, int cube, int set, int32_t first, int32_t last,
 	return rc;
 }
 
+int store_sets_wait(struct store *s, int cube, int set, int32_t day, struct cx_err *e)
+{
+	struct reading r = {0};
+	struct fold done;
+	struct unpacking u = {cube, set, day, day, &done, &r.text, &r.v, &r.n, &r.cap, NULL};
+	int rc = fold_read(s, &done, &r.text, e);
+	if (rc == CX_OK)
+		rc = read_log(s, INT64_MAX, &u, e);
+	free(r.v);
+	arena_free(&r.text);
+	return rc < 0 ? rc : r.n > 0;
+}
+
 /* ---- folding ---- */
 
 void store_sets_free(struct store *s)

@@ -231,6 +231,15 @@ int store_span_missing(struct store *s, int cube, int set, bool days, int32_t be
 	int32_t *first, struct cx_err *e);
 int store_span_put(struct store *s, int cube, int set, bool days, int32_t first, const void *blob,
 	size_t n, struct cx_err *e);
+/* Who was seen when on a day (kpi/times.h); gone as soon as a blob of it changes. store_times_due:
+ * the first day before another that it is to be made for, 1 or 0; store_times_put: made, n 0: it
+ * cannot be. store_times_get: 1 found (added to out), 0 there is none, or some entries wait. */
+int store_times_due(
+	struct store *s, int cube, int set, int32_t before, int32_t *day, struct cx_err *e);
+int store_times_put(struct store *s, int cube, int set, int32_t day, const void *p, size_t n,
+	struct cx_err *e);
+int store_times_get(
+	struct store *s, int cube, int set, int32_t day, struct buf *out, struct cx_err *e);
 /* Folding goes on place by place: store_set_due() says what is to go into which blob,
  * store_set_fold() puts the new blob; after some of them, in the same transaction,
  * store_sets_settle(). A round begins when the log holds `many` entries, and once begun goes on

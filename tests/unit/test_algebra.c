@@ -221,7 +221,7 @@ static void unite(int most)
 	int rc = 1;
 	while (most-- > 0 && rc > 0) {
 		ok(store_begin(store, &err));
-		ok(rc = cells_unite(cells, s->cubes, s->ncubes, INT32_MAX, &err));
+		ok(rc = cells_unite(cells, s->cubes, s->ncubes, INT32_MAX, "BRL", &err));
 		ok(store_commit(store, &err));
 	}
 }
@@ -244,7 +244,7 @@ static void between_batches(void)
 	if (one_in(3))
 		mend(1 + rnd(6));
 	if (one_in(2))
-		unite(1 + rnd(6));
+		unite(1 + rnd(40));
 	arena_reset(&arena);
 }
 

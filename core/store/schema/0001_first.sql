@@ -121,17 +121,42 @@ CREATE TABLE set_span (
 	value BLOB NOT NULL,
 	UNIQUE (cube, setno, days, span)
 ) STRICT;
+-- Who was seen when on a day: what the edge of a window reads. Also gone when a blob of it changes;
+-- set_stale has the days that the idle writer will make it for, once they are over.
+CREATE TABLE set_times (
+	id    INTEGER PRIMARY KEY,
+	cube  INTEGER NOT NULL,
+	setno INTEGER NOT NULL,
+	day   INTEGER NOT NULL,
+	value BLOB NOT NULL, -- empty: only the events tell
+	UNIQUE (cube, setno, day)
+) STRICT;
+CREATE TABLE set_stale (
+	cube  INTEGER NOT NULL,
+	setno INTEGER NOT NULL,
+	day   INTEGER NOT NULL,
+	PRIMARY KEY (cube, setno, day)
+) STRICT, WITHOUT ROWID;
 CREATE TRIGGER set_blob_added AFTER INSERT ON set_blob BEGIN
 	DELETE FROM set_span WHERE cube = new.cube AND setno = new.setno AND days IN (0, 1)
 		AND span = new.day >> 4;
+	DELETE FROM set_times WHERE cube = new.cube AND setno = new.setno AND day = new.day;
+	INSERT INTO set_stale SELECT new.cube, new.setno, new.day WHERE NOT EXISTS (SELECT 1
+		FROM set_stale WHERE cube = new.cube AND setno = new.setno AND day = new.day);
 END;
 CREATE TRIGGER set_blob_changed AFTER UPDATE ON set_blob BEGIN
 	DELETE FROM set_span WHERE cube = old.cube AND setno = old.setno AND days IN (0, 1)
 		AND span = old.day >> 4;
+	DELETE FROM set_times WHERE cube = old.cube AND setno = old.setno AND day = old.day;
+	INSERT INTO set_stale SELECT old.cube, old.setno, old.day WHERE NOT EXISTS (SELECT 1
+		FROM set_stale WHERE cube = old.cube AND setno = old.setno AND day = old.day);
 END;
 CREATE TRIGGER set_blob_dropped AFTER DELETE ON set_blob BEGIN
 	DELETE FROM set_span WHERE cube = old.cube AND setno = old.setno AND days IN (0, 1)
 		AND span = old.day >> 4;
+	DELETE FROM set_times WHERE cube = old.cube AND setno = old.setno AND day = old.day;
+	INSERT INTO set_stale SELECT old.cube, old.setno, old.day WHERE NOT EXISTS (SELECT 1
+		FROM set_stale WHERE cube = old.cube AND setno = old.setno AND day = old.day);
 END;
 -- The dictionary: keyed hash of a text → its number. No text is kept. New ones wait in ident_new.
 CREATE TABLE ident (
