@@ -9,6 +9,7 @@
 #include "engine/confine.h"
 #include "engine/example.h"
 #include "engine/feeds.h"
+#include "engine/quarantine.h"
 #include "engine/rebuild.h"
 
 enum {
@@ -32,6 +33,7 @@ struct writer {
 	bool settled;                  /* idle work found nothing more to do */
 	int64_t mend_us, mend_busy_us; /* the next day is counted again no sooner; when busy */
 	int64_t fed;                   /* the last event whose source was taken in */
+	bool behind;                   /* some plugin has events to catch up with */
 	bool more;                     /* the batch was full before the input was empty */
 	bool stop;
 };
@@ -114,10 +116,34 @@ static int in_a_batch(
 	return 0;
 }
 
+/* Plugins that missed events deal with some of them. 1 it did something. */
+static int catch_up(struct writer *w)
+{
+	struct cx_err e;
+	int64_t last = w->in.next_seq;
+	bool changed;
+	w->behind = false;
+	if (!w->eng->some_out)
+		return 0;
+	blame_phase(w->eng->blame, BLAME_BATCH);
+	int rc = quarantine_work(&w->in, &changed, &e);
+	if (rc < 0)
+		log_warn("catching up: %s", e.msg);
+	if (changed && rc == 1)
+		quarantine_push(w->eng, &w->output);
+	if (rc == 1 && last != w->in.next_seq)
+		batch_run(w->batch, &w->output); /* tells how far the log has come */
+	blame_phase(w->eng->blame, BLAME_IDLE);
+	w->behind = rc == 1;
+	return w->behind;
+}
+
 static void idle_work(struct writer *w)
 {
 	log_plugin_dropped(false);
 	if (w->settled)
+		return;
+	if (catch_up(w)) /* and nothing else before that is done */
 		return;
 	blame_phase(w->eng->blame, BLAME_CHECKPOINT);
 	int folded = in_a_batch(w, "folding sets", fold);
@@ -137,6 +163,7 @@ static void busy_work(struct writer *w)
 	if (store_checkpoint(s, CHECKPOINT_FORCED, true) < 0 ||
 		store_checkpoint(s, CHECKPOINT_BYTES, false) < 0)
 		log_warn("checkpoint failed; the log grows until one succeeds");
+	catch_up(w);
 	if (clock_mono_us() < w->mend_busy_us)
 		return;
 	blame_phase(w->eng->blame, BLAME_CHECKPOINT);
@@ -148,7 +175,7 @@ static int loop(struct writer *w)
 {
 	while (!w->stop || w->more || !batch_idle(w->batch)) {
 		bool busy = w->more || !batch_idle(w->batch);
-		int wait = busy ? 0 : w->settled ? SETTLED_MS : IDLE_MS;
+		int wait = busy || w->behind ? 0 : w->settled ? SETTLED_MS : IDLE_MS;
 		int got = frame_fill(w->eng->fd, &w->input, wait);
 		if (got < 0 || take(w) < 0)
 			return 1; /* the front is gone: what was told is on disk */
@@ -171,20 +198,6 @@ static int loop(struct writer *w)
 	return 0;
 }
 
-/* Names of the plugins that are left out, for /healthz. */
-static void say_failed(struct writer *w)
-{
-	struct buf names = {0};
-	jw_arr(&names);
-	for (int i = 0; i < w->eng->set.n; i++)
-		if (w->eng->set.v[i]->state == PLUGIN_FAILED)
-			jw_str(&names, w->eng->set.v[i]->name);
-	jw_arr_end(&names);
-	struct job_head h = {.kind = FRAME_PLUGINS, .body_len = (uint32_t)names.len};
-	frame_add(&w->output, &h, NULL, names.p);
-	buf_free(&names);
-}
-
 static void say_ready(struct writer *w)
 {
 	struct ready r = {.last_seq = w->in.next_seq - 1, .events = w->in.next_seq > 1};
@@ -196,9 +209,22 @@ static void say_ready(struct writer *w)
 	}
 	example_event(w->eng, clock_now_ms(), r.example, sizeof r.example);
 	access_push(w->eng, &w->output);
-	say_failed(w);
+	quarantine_push(w->eng, &w->output);
 	struct job_head h = {.kind = FRAME_READY, .body_len = sizeof r};
 	frame_add(&w->output, &h, NULL, (const char *)&r);
+}
+
+static int settle(struct writer *w, struct cx_err *e)
+{
+	struct store *s = w->eng->store;
+	int rc = store_begin(s, e);
+	if (rc >= 0)
+		rc = quarantine_settle(w->eng, w->in.next_seq, e);
+	if (rc >= 0)
+		rc = store_commit(s, e);
+	if (rc < 0)
+		store_rollback(s);
+	return rc;
 }
 
 static int open_all(struct writer *w, bool restart, struct cx_err *e)
@@ -210,6 +236,8 @@ static int open_all(struct writer *w, bool restart, struct cx_err *e)
 		confine((const char *const[]){eng->conf->server_data, NULL},
 			(const char *const[]){eng->conf->plugins_path, NULL});
 	if (rc >= 0)
+		rc = quarantine_strikes(eng, e);
+	if (rc >= 0)
 		rc = engine_load_plugins(eng, restart ? GENERATION_STORE : GENERATION_DISK, e);
 	if (rc >= 0)
 		rc = engine_keep_plugins(eng, e);
@@ -219,6 +247,8 @@ static int open_all(struct writer *w, bool restart, struct cx_err *e)
 		engine_log_plugins(eng);
 	ingest_init(&w->in, eng);
 	rc = ingest_open(&w->in, e);
+	if (rc >= 0)
+		rc = settle(w, e);
 	if (rc >= 0)
 		rc = rebuild_changed(&w->in, e);
 	if (rc >= 0)
