@@ -59,15 +59,16 @@ class Reading(Cxd):
             raise SystemExit(f"cxd import ended with {r.returncode}")
         return self.options.events / (time.monotonic() - begun)
 
-    def settle(self, seconds=120):
+    def settle(self, seconds=600):
         """Until an idle writer has folded and united the sets of the past, as it does by itself."""
-        until, spans, quiet = time.monotonic() + seconds, 0, 0
+        until, made, quiet = time.monotonic() + seconds, 0, 0
         while time.monotonic() < until and quiet < 4:
             time.sleep(0.5)
             with sqlite3.connect(f"file:{self.folder / 'data' / 'cxd.db'}?mode=ro", uri=True) as db:
                 waiting = db.execute("select count(*) from set_log").fetchone()[0]
-                before, spans = spans, db.execute("select count(*) from set_span").fetchone()[0]
-            quiet = quiet + 1 if not waiting and spans and spans == before else 0
+                before, made = made, sum(db.execute(f"select count(*) from {table}").fetchone()[0]
+                                         for table in ("set_span", "set_times"))
+            quiet = quiet + 1 if not waiting and made and made == before else 0
         if quiet < 4:
             print("  ! sets are not united yet: reading is slower than it will be",
                   file=sys.stderr)
