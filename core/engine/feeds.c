@@ -27,7 +27,7 @@ struct feeds {
 	struct feed **v;
 	int n, cap;
 	struct arena arena;
-	struct feed *open; /* being read */
+	bool fresh; /* from the log alone, not from the table */
 	struct cx_err *e;
 };
 
@@ -148,6 +148,8 @@ static struct feed *find(struct feeds *fs, struct str source)
 	}
 	fs->v[fs->n++] = f;
 	pmap_add(&fs->map, h, f);
+	if (fs->fresh)
+		return f;
 	return store_feed_get(fs->eng->store, f->source, load, f, fs->e) < 0 ? NULL : f;
 }
 
@@ -228,6 +230,66 @@ int feeds_fold(struct engine *eng, int64_t *upto, struct cx_err *e)
 		rc = keep(&fs, *upto);
 	feeds_free(&fs);
 	return rc < 0 ? rc : 1;
+}
+
+/* ---- verify */
+
+struct check {
+	struct feeds fs;
+	void (*differs)(void *ctx, const char *what);
+	void *ctx;
+	struct buf gaps;
+};
+
+static void tell(struct check *k, struct str source, int64_t stored, int64_t counted)
+{
+	struct buf b = {0};
+	buf_printf(&b,
+		CX_T("fonte %.*s: %lld eventos no armazenamento, %lld pelos eventos",
+			"source %.*s: %lld events stored, %lld from the events"),
+		(int)source.n, source.p, (long long)stored, (long long)counted);
+	if (stored == counted)
+		buf_puts(&b, CX_T("; a última sequência, a hora ou as lacunas diferem",
+				     "; its last sequence, its time or its gaps differ"));
+	k->differs(k->ctx, buf_cstr(&b));
+	buf_free(&b);
+}
+
+static int check_row(void *ctx, const struct feed_row *r)
+{
+	struct check *k = ctx;
+	struct feed *f =
+		pmap_find(&k->fs.map, hash_bytes(r->source.p, r->source.n, 0), same, &r->source);
+	if (!f) {
+		tell(k, r->source, r->count, 0);
+		return 0;
+	}
+	gaps_write(f, &k->gaps);
+	bool as_is =
+		k->gaps.len == r->ngaps && (!r->ngaps || memcmp(k->gaps.p, r->gaps, r->ngaps) == 0);
+	if (!as_is || f->count != r->count || f->last != r->last || f->last_ms != r->last_ms)
+		tell(k, r->source, r->count, f->count);
+	f->count = 0; /* met */
+	return 0;
+}
+
+int feeds_verify(struct engine *eng, void (*differs)(void *ctx, const char *what), void *ctx,
+	struct cx_err *e)
+{
+	struct check k = {
+		.fs = {.eng = eng, .e = e, .fresh = true}, .differs = differs, .ctx = ctx};
+	int64_t upto;
+	int rc = watermark(eng, &upto, e);
+	if (rc >= 0)
+		rc = store_sequences(eng->store, 0, upto, take, &k.fs, e);
+	if (rc >= 0)
+		rc = store_feeds(eng->store, "", check_row, &k, e);
+	for (int i = 0; i < k.fs.n && rc >= 0; i++)
+		if (k.fs.v[i]->count)
+			tell(&k, k.fs.v[i]->source, 0, k.fs.v[i]->count);
+	buf_free(&k.gaps);
+	feeds_free(&k.fs);
+	return rc;
 }
 
 /* ---- GET /v1/sources */

@@ -11,5 +11,8 @@
 
 /* In a batch: 1 some events were taken in, 0 all are. *upto: the last one that is. */
 int feeds_fold(struct engine *eng, int64_t *upto, struct cx_err *e);
+/* What the table says against what the log up to there does; a reader's. */
+int feeds_verify(struct engine *eng, void (*differs)(void *ctx, const char *what), void *ctx,
+	struct cx_err *e);
 
 #endif

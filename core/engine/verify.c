@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/feeds.h"
 #include "engine/reader.h"
 #include "kpi/verify.h"
 
@@ -28,6 +29,11 @@ static void differs(void *ctx, const struct cube *c, const char *what)
 	jw_obj_end(&v->b);
 }
 
+static void feed_differs(void *ctx, const char *what)
+{
+	differs(ctx, NULL, what);
+}
+
 static int one_spoilt(void *ctx, int32_t day)
 {
 	struct verify *v = ctx;
@@ -36,18 +42,43 @@ static int one_spoilt(void *ctx, int32_t day)
 	return 0;
 }
 
-/* Was the choice met with an earlier measure? */
-static bool checked(const struct plugin_set *set, const struct measure *m)
+static bool same_choice(const struct measure *x, const struct measure *y)
+{
+	return x->choose != CHOOSE_ALL && x->choice == y->choice;
+}
+
+static bool same_place(const struct measure *x, const struct measure *y)
+{
+	return x->at >= 0 && x->at_slot == y->at_slot;
+}
+
+/* Is m the first measure of those that running plugins have alike? */
+static bool is_first(const struct plugin_set *set, const struct measure *m,
+	bool (*alike)(const struct measure *x, const struct measure *y))
 {
 	for (int i = 0; i < set->n; i++)
 		for (int k = 0; k < set->v[i]->ncubes; k++)
 			for (int j = 0; j < set->v[i]->cubes[k]->nmeasures; j++) {
 				const struct measure *x = set->v[i]->cubes[k]->measures[j];
-				if (set->v[i]->state == PLUGIN_RUNNING && x->choose != CHOOSE_ALL &&
-					x->choice == m->choice)
-					return x != m;
+				if (set->v[i]->state == PLUGIN_RUNNING && alike(x, m))
+					return x == m;
 			}
 	return false;
+}
+
+/* What leads to events, once for all the measures that follow it. */
+static int compare_ways(
+	struct engine *eng, struct verify *v, const struct measure *m, struct cx_err *e)
+{
+	const char *currency = eng->conf->company_currency;
+	int rc = CX_OK;
+	if (is_first(&eng->set, m, same_choice)) {
+		v->choices++;
+		rc = kpi_verify_choice(eng->store, m, currency, differs, v, e);
+	}
+	if (rc >= 0 && m->at_slot > 0 && is_first(&eng->set, m, same_place))
+		rc = kpi_verify_places(eng->store, m, currency, differs, v, e);
+	return rc;
 }
 
 static int compare_cube(struct engine *eng, struct verify *v, const struct kpi_host *host,
@@ -57,13 +88,8 @@ static int compare_cube(struct engine *eng, struct verify *v, const struct kpi_h
 	v->cubes++;
 	if (rc >= 0)
 		rc = store_spoilt_days(eng->store, c->id, INT32_MIN, INT32_MAX, one_spoilt, v, e);
-	for (int i = 0; i < c->nmeasures && rc >= 0; i++) {
-		const struct measure *m = c->measures[i];
-		if (m->choose == CHOOSE_ALL || checked(&eng->set, m))
-			continue;
-		v->choices++;
-		rc = kpi_verify_choice(eng->store, m, eng->conf->company_currency, differs, v, e);
-	}
+	for (int i = 0; i < c->nmeasures && rc >= 0; i++)
+		rc = compare_ways(eng, v, c->measures[i], e);
 	return rc;
 }
 
@@ -108,6 +134,8 @@ int verify_main(struct engine *eng, int argc, char **argv)
 		differs(&v, NULL, e.msg);
 	if (rc >= 0)
 		rc = compare(eng, &v, &e);
+	if (rc >= 0)
+		rc = feeds_verify(eng, feed_differs, &v, &e);
 	if (rc >= 0)
 		rc = store_last_seq(eng->store, &last, &e);
 	jw_arr_end(&v.b);

@@ -111,6 +111,7 @@ static int sink_add(void *ctx, const struct measure *m, int32_t day, struct str 
 	struct vcell *c;
 	int64_t sum;
 	(void)e;
+	v->counted = true;
 	if (verify_is_spoilt(v, day))
 		return CX_OK;
 	int rc = cell_of(v, day, group, &c);
@@ -130,6 +131,7 @@ static int sink_put(void *ctx, const struct measure *m, int32_t day, struct str 
 	struct verify *v = ctx;
 	struct vcell *c;
 	(void)e;
+	v->counted = true;
 	if (verify_is_spoilt(v, day))
 		return CX_OK;
 	int rc = cell_of(v, day, group, &c);
@@ -144,6 +146,7 @@ static int sink_see(void *ctx, const struct measure *m, int32_t day, struct str 
 	struct verify *v = ctx;
 	struct vcell *c;
 	(void)e;
+	v->counted = true;
 	if (verify_is_spoilt(v, day))
 		return CX_OK;
 	int rc = cell_of(v, day, group, &c);
@@ -218,9 +221,13 @@ static int walk_event(void *ctx, struct event *ev)
 	for (int i = 0; i < v->c->nmeasures; i++) {
 		const struct measure *m = v->c->measures[i];
 		int rc = counts(v, m, ev);
+		bool stands = rc == 1;
 		arena_reset(&v->scratch);
-		if (rc == 1)
+		v->counted = false;
+		if (stands)
 			rc = tally_measure(m, ev, 1, &sink, &v->scratch, v->e);
+		if (rc >= 0 && m->type == v->type && !m->shared)
+			rc = verify_known(v, m, ev, stands);
 		if (rc < 0)
 			return rc;
 	}
@@ -270,6 +277,7 @@ static void free_all(struct verify *v)
 	pmap_free(&v->map);
 	pmap_free(&v->excluded);
 	free(v->spoilt);
+	verify_known_free(v);
 	buf_free(&v->group);
 	arena_free(&v->arena);
 	arena_free(&v->event);
@@ -287,9 +295,13 @@ int kpi_verify(struct store *s, const struct cube *c, const struct kpi_host *hos
 	v.stored = new_cell(&v, v.none->at)->value;
 	int rc = store_spoilt_days(s, c->id, INT32_MIN, INT32_MAX, note_spoilt, &v, e);
 	if (rc >= 0)
+		rc = verify_known_open(&v);
+	if (rc >= 0)
 		rc = walk_log(&v);
 	if (rc >= 0)
 		rc = verify_compare(&v);
+	if (rc >= 0)
+		rc = verify_known_close(&v);
 	free_all(&v);
 	return rc < 0 ? rc : v.ndiffer;
 }

@@ -7,10 +7,14 @@
 
 #include "kpi/query.h"
 
+typedef void (*verify_differs_f)(void *ctx, const struct cube *c, const char *what);
+
 /* The candidates of m's choice against the events that have its key; m->choice is found if need be.
  * Returns the number of differences or <0. */
 int kpi_verify_choice(struct store *s, const struct measure *m, const char *company_currency,
-	void (*differs)(void *ctx, const struct cube *c, const char *what), void *ctx,
-	struct cx_err *e);
+	verify_differs_f differs, void *ctx, struct cx_err *e);
+/* The same of the events placed by m's `at` (store_place_slot). */
+int kpi_verify_places(struct store *s, const struct measure *m, const char *company_currency,
+	verify_differs_f differs, void *ctx, struct cx_err *e);
 
 #endif

@@ -1,5 +1,6 @@
-/* verify_own.h — inside of verify: a cube as its events say it should be (verify.c), and what the
- * store says of it (verifystore.c). Callers: those two. */
+/* verify_own.h — inside of verify: a cube as its events say it should be (verify.c), when its days
+ * learned of them (verifyknown.c), and what the store says of it (verifystore.c).
+ * Callers: those. */
 #ifndef CX_KPI_VERIFY_OWN_H
 #define CX_KPI_VERIFY_OWN_H
 
@@ -46,6 +47,12 @@ struct verify {
 	int32_t day;
 	struct buf group;
 	bool crashes; /* some events are left out because a plugin crashed on them */
+	/* of verifyknown.c */
+	bool counted;   /* the event at hand has gone into a cell */
+	bool corrected; /* there are corrections */
+	struct verify_choice *choices;
+	int nchoices;
+	struct pmap days;
 };
 
 /* One difference; frees b. */
@@ -62,5 +69,11 @@ static inline uint32_t verify_hash_excluded(const struct vexcluded *x)
 	return hash_bytes(&x->seq, sizeof x->seq, (uintptr_t)x->m);
 }
 int verify_compare(struct verify *v);
+
+/* Before the events; after each was counted, or not; and once all were. */
+int verify_known_open(struct verify *v);
+int verify_known(struct verify *v, const struct measure *m, struct event *ev, bool stands);
+int verify_known_close(struct verify *v);
+void verify_known_free(struct verify *v);
 
 #endif

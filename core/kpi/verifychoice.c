@@ -1,3 +1,5 @@
+/* Two tables that lead to events, against what the events say: the candidates of a choice, and the
+ * events placed by another time than theirs. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,9 +15,10 @@ struct row {
 };
 struct check {
 	struct store *s;
+	bool places; /* rank: the time that m places the event at */
 	const struct measure *m;
 	const char *currency;
-	void (*differs)(void *ctx, const struct cube *c, const char *what);
+	verify_differs_f differs;
 	void *ctx;
 	struct cx_err *e;
 	struct dictionary *dictionary;
@@ -29,11 +32,14 @@ static void tell(struct check *k, int64_t seq, const char *what)
 {
 	const struct measure *m = k->m;
 	struct buf b = {0};
-	buf_printf(&b,
-		CX_T("%s: %s de %s por %s (by %s), evento %" PRId64 ": %s",
-			"%s: %s of %s by %s (by %s), event %" PRId64 ": %s"),
-		m->kpi->plugin, m->choose == CHOOSE_LATEST ? "latest" : "first", m->type_name,
-		m->key_name, m->rank_name ? m->rank_name : "time", seq, what);
+	if (k->places)
+		buf_printf(&b, "%s: %s at %s, ", m->kpi->plugin, m->type_name, m->at_name);
+	else
+		buf_printf(&b,
+			CX_T("%s: %s de %s por %s (by %s), ", "%s: %s of %s by %s (by %s), "),
+			m->kpi->plugin, m->choose == CHOOSE_LATEST ? "latest" : "first",
+			m->type_name, m->key_name, m->rank_name ? m->rank_name : "time");
+	buf_printf(&b, CX_T("evento %" PRId64 ": %s", "event %" PRId64 ": %s"), seq, what);
 	k->differs(k->ctx, m->kpi->cube, buf_cstr(&b));
 	k->ndiffer++;
 	buf_free(&b);
@@ -49,30 +55,43 @@ static int by_key(const void *x, const void *y)
 	return (a->seq > b->seq) - (a->seq < b->seq);
 }
 
-static int walk_event(void *ctx, struct event *ev)
+static void add(struct check *k, struct row row)
 {
-	struct check *k = ctx;
-	struct row row = {.seq = ev->seq};
-	struct str key;
-	bool missing, added;
-	arena_reset(&k->arena);
-	ev->type = k->m->type;
-	event_reload(ev, k->currency ? k->currency : "XXX", &k->arena, &missing);
-	if (!standing_key(k->m, ev, &k->arena, &key, &row.rank))
-		return 0;
-	int rc = dictionary_id(k->dictionary, key, false, &row.ident, &added, k->e);
-	if (rc < 0)
-		return rc;
-	if (rc == 0) {
-		tell(k, ev->seq,
-			CX_T("a chave não está no dicionário", "its key is not in the dictionary"));
-		return 0;
-	}
 	if (k->n == k->cap) {
 		k->cap = k->cap ? k->cap * 2 : 1024;
 		k->v = xrealloc(k->v, k->cap * sizeof *k->v);
 	}
 	k->v[k->n++] = row;
+}
+
+static int candidate(struct check *k, const struct event *ev)
+{
+	struct row row = {.seq = ev->seq};
+	struct str key;
+	bool added;
+	if (!standing_key(k->m, ev, &k->arena, &key, &row.rank))
+		return 0;
+	int rc = dictionary_id(k->dictionary, key, false, &row.ident, &added, k->e);
+	if (rc == 0)
+		tell(k, ev->seq,
+			CX_T("a chave não está no dicionário", "its key is not in the dictionary"));
+	else if (rc == 1)
+		add(k, row);
+	return rc < 0 ? rc : 0;
+}
+
+static int walk_event(void *ctx, struct event *ev)
+{
+	struct check *k = ctx;
+	bool missing;
+	arena_reset(&k->arena);
+	ev->type = k->m->type;
+	event_reload(ev, k->currency ? k->currency : "XXX", &k->arena, &missing);
+	if (!k->places)
+		return candidate(k, ev);
+	struct value at = ev->fields[k->m->at];
+	if (at.kind == VALUE_INT)
+		add(k, (struct row){.rank = at.i, .seq = ev->seq});
 	return 0;
 }
 
@@ -80,7 +99,9 @@ static void missing_until(struct check *k, const struct row *stored)
 {
 	while (k->at < k->n && (!stored || by_key(&k->v[k->at], stored) < 0))
 		tell(k, k->v[k->at++].seq,
-			CX_T("falta entre os candidatos", "is missing among the candidates"));
+			k->places ? CX_T("falta no lugar", "is missing in its place")
+				  : CX_T("falta entre os candidatos",
+					    "is missing among the candidates"));
 }
 
 static int check_row(void *ctx, uint32_t ident, int64_t rank, int64_t seq)
@@ -92,9 +113,17 @@ static int check_row(void *ctx, uint32_t ident, int64_t rank, int64_t seq)
 		k->at++;
 	else
 		tell(k, seq,
-			CX_T("está a mais, ou em outro lugar, entre os candidatos",
-				"is one too many, or out of place, among the candidates"));
+			k->places ? CX_T("está a mais, ou em outro lugar",
+					    "is one too many, or out of place")
+				  : CX_T("está a mais, ou em outro lugar, entre os candidatos",
+					    "is one too many, or out of place, among the "
+					    "candidates"));
 	return 0;
+}
+
+static int check_place(void *ctx, int64_t ms, int64_t seq)
+{
+	return check_row(ctx, 0, ms, seq);
 }
 
 static int walk_log(struct check *k)
@@ -111,24 +140,40 @@ static int walk_log(struct check *k)
 	return CX_OK;
 }
 
-int kpi_verify_choice(struct store *s, const struct measure *m, const char *company_currency,
-	void (*differs)(void *ctx, const struct cube *c, const char *what), void *ctx,
-	struct cx_err *e)
+static int check(struct check *k)
 {
-	struct check k = {.s = s,
+	k->dictionary = dictionary_new(k->s);
+	int rc = walk_log(k);
+	if (rc >= 0)
+		rc = k->places ? store_places(k->s, k->m->at_slot, check_place, k, k->e)
+			       : store_rule_candidates(k->s, k->m->choice, check_row, k, k->e);
+	if (rc >= 0)
+		missing_until(k, NULL);
+	dictionary_free(k->dictionary);
+	arena_free(&k->arena);
+	free(k->v);
+	return rc < 0 ? rc : k->ndiffer;
+}
+
+int kpi_verify_choice(struct store *s, const struct measure *m, const char *company_currency,
+	verify_differs_f differs, void *ctx, struct cx_err *e)
+{
+	return check(&(struct check){.s = s,
 		.m = m,
 		.currency = company_currency,
 		.differs = differs,
 		.ctx = ctx,
-		.e = e};
-	k.dictionary = dictionary_new(s);
-	int rc = walk_log(&k);
-	if (rc >= 0)
-		rc = store_rule_candidates(s, m->choice, check_row, &k, e);
-	if (rc >= 0)
-		missing_until(&k, NULL);
-	dictionary_free(k.dictionary);
-	arena_free(&k.arena);
-	free(k.v);
-	return rc < 0 ? rc : k.ndiffer;
+		.e = e});
+}
+
+int kpi_verify_places(struct store *s, const struct measure *m, const char *company_currency,
+	verify_differs_f differs, void *ctx, struct cx_err *e)
+{
+	return check(&(struct check){.s = s,
+		.places = true,
+		.m = m,
+		.currency = company_currency,
+		.differs = differs,
+		.ctx = ctx,
+		.e = e});
 }

@@ -216,3 +216,18 @@ int store_place_add(struct store *s, int slot, int64_t ms, int64_t seq, struct c
 	return st_run(s, ST_PLACE_ADD,
 		ARGS(ARG_INT("slot", slot), ARG_INT("ms", ms), ARG_INT("seq", seq)), e);
 }
+
+int store_places(struct store *s, int slot, store_place_f f, void *ctx, struct cx_err *e)
+{
+	struct drv_stmt *st;
+	int rc = st_start(s, ST_PLACES, ARGS(ARG_INT("slot", slot)), &st, e);
+	if (rc != CX_OK)
+		return rc;
+	while ((rc = drv_step(st, e)) == 1) {
+		rc = f(ctx, drv_int(st, 0), drv_int(st, 1));
+		if (rc != 0)
+			break;
+	}
+	drv_end(st);
+	return rc < 0 ? rc : CX_OK;
+}

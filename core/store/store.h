@@ -71,6 +71,9 @@ int store_events_outlined(struct store *s, const char *type, int64_t from_ms, in
 int store_place_slot(
 	struct store *s, const char *type, const char *field, int *slot, struct cx_err *e);
 int store_place_add(struct store *s, int slot, int64_t ms, int64_t seq, struct cx_err *e);
+/* All of a slot, by time and seq. */
+typedef int (*store_place_f)(void *ctx, int64_t ms, int64_t seq); /* 0 go on, 1 stop, <0 error */
+int store_places(struct store *s, int slot, store_place_f f, void *ctx, struct cx_err *e);
 /* Writes derived fields computed later (a new derive over old events). */
 int store_event_set_derived(struct store *s, int64_t seq, struct str derived, struct cx_err *e);
 

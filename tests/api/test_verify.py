@@ -11,7 +11,8 @@ from host import NDJSON, Host
 
 SHOP = """
 cx.plugin { name = "shop", version = "1.0.0", api = 1 }
-cx.event "sale.made" { fields = { paid = cx.integer { required = true }, order = cx.text {}, step = cx.integer {} } }
+cx.event "sale.made" { fields = { paid = cx.integer { required = true }, order = cx.text {}, step = cx.integer {}, due = cx.time {} } }
+cx.kpi "due" { measures = { n = cx.count("sale.made", { at = "due" }) }, formula = function(m) return m.n end }
 cx.kpi "sales" { by = { "unit" },
   measures = { n = cx.count("sale.made"), paid = cx.sum("sale.made", "paid"), spread = cx.histogram("sale.made", "paid"),
     twice = cx.distinct("sale.made", "subject", { times = 2 }),
@@ -24,7 +25,7 @@ SALES = 2600  # enough of them that sets are folded
 
 def sale(i):
     return {"type": "sale.made", "id": f"s{i}", "source": "/till", "time": f"2026-03-{1 + i % 3:02}T10:00:00-03:00", "subject": f"c{i % 700}", "unit": f"u{i % 2}",
-            "data": {"paid": i % 40, "order": f"o{i % 30}", "step": i}}
+            "data": {"paid": i % 40, "order": f"o{i % 30}", "step": i, "due": f"2026-04-{1 + i % 9:02}T12:00:00-03:00"}}
 
 
 @contextlib.contextmanager
@@ -55,6 +56,7 @@ def shop(tmp_path_factory):
             fixed["data"] = dict(fixed["data"], paid=fixed["data"]["paid"] + 1)
             assert host.post(fixed)[0] == 201
         wait(host, "select count(*) = 0 and (select count(*) from set_blob) > 1 from day_spoilt")
+        wait(host, "select count(*) from feed")
     checked(host, [])
     return host
 
@@ -141,7 +143,26 @@ def another_exclusion(c):
     c.execute("update exclusion set seq = seq + 1 where seq = (select max(seq) from exclusion)")
 
 
+def no_known(c):
+    c.execute("delete from day_known where day = (select min(day) from day_known)")
+
+
+def known_too_early(c):
+    c.execute("update day_known set known_ms = known_ms - 1000000 where day = (select min(day) from day_known)")
+
+
+def no_place(c):
+    c.execute("delete from event_at where seq = 33")
+
+
+def another_place(c):
+    c.execute("update event_at set ms = ms + 1 where seq = 34")
+
+
 @pytest.mark.parametrize("change, expect", [
+    (no_known, ["shop (unit) 2026-03-01: não sabe o que aprendeu em "]),
+    (known_too_early, ["shop (unit) 2026-03-01: não sabe o que aprendeu em "]),
+    (no_place, ["shop: sale.made at due, evento 33: falta no lugar"]),
     (another_count, ["shop (unit) 2026-03-01 [\"u0\"]: sales.n: ", " pelos eventos"]),
     (another_histogram, ["sales.spread, valor 3", " no armazenamento, "]),
     (another_days_cell, ["shop (unit) 2026-03-01 [\"u0\"]: danificada"]),
@@ -164,6 +185,25 @@ def test_every_change_is_found_and_counted_again(shop, change, expect):
         c.execute("delete from meta where key = 'choices'")
     shop.start()
     assert shop.stop() == 0
+    checked(shop, [])
+
+
+def test_an_event_out_of_place_is_found(shop):
+    with database(shop) as c:
+        another_place(c)
+    checked(shop, ["sale.made at due, evento 34: falta no lugar", "evento 34: está a mais"])
+    with database(shop) as c:
+        c.execute("update event_at set ms = ms - 1 where seq = 34")
+    checked(shop, [])
+
+
+@pytest.mark.parametrize("column, says", [("count", "fonte /till: 2610 eventos no armazenamento, 2609 pelos eventos"), ("last_ms", "a hora ou as lacunas diferem")])
+def test_what_sources_sent_is_checked(shop, column, says):
+    with database(shop) as c:
+        c.execute(f"update feed set {column} = {column} + 1")
+    checked(shop, [says])
+    with database(shop) as c:
+        c.execute(f"update feed set {column} = {column} - 1")
     checked(shop, [])
 
 
