@@ -141,6 +141,7 @@ void kpi_charted(const json_t *o)
 	table_column(&t, CX_T("período", "period"), false);
 	table_column(&t, CX_T("valor", "value"), true);
 	table_column(&t, CX_T("sinal", "signal"), false);
+	table_column(&t, CX_T("nota", "note"), false);
 	for (size_t i = 0; i < json_array_size(points); i++) {
 		const json_t *p = json_array_get(points, i);
 		const char *text = json_text_of(p, "text"), *said = json_text_of(p, "signal_text");
@@ -148,6 +149,7 @@ void kpi_charted(const json_t *o)
 		table_cell(&t, json_text_of(p, "period_text"));
 		table_cell(&t, text ? text : json_text_of(p, "note_text"));
 		table_cell(&t, cut ? CX_T("período incompleto", "incomplete period") : said);
+		table_cell(&t, text ? json_text_of(p, "note_text") : NULL);
 	}
 	if (json_array_size(points))
 		table_print(&t, stdout);

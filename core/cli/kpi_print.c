@@ -285,6 +285,10 @@ void kpi_detail(const char *id, const json_t *o)
 		else
 			row(&d, NULL, json_text_of(r, "period_text"), r);
 	}
+	for (size_t i = 0; groups && i < json_array_size(series); i++) { /* all groups together */
+		const json_t *r = json_array_get(series, i);
+		row(&d, NULL, json_text_of(r, "period_text"), r);
+	}
 	putchar('\n');
 	table_print(&d.t, stdout);
 	for (size_t i = 0; i < json_array_size(groups); i++)

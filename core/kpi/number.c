@@ -10,7 +10,7 @@
 
 #define NBSP  "\u00a0"
 #define MINUS "\u2212"
-enum { DIGITS = 40, LARGE = 18 }; /* from 10^18 on: 1,5e+18 */
+enum { DIGITS = 40, LARGE = 21 }; /* from 10^21 on: 1,5e+21 */
 
 struct decimal { /* 0.d1 d2 d3… × 10^point */
 	char d[DIGITS];

@@ -17,7 +17,11 @@ void hostcall_free(struct hostcall *h)
 
 int hostcall_raise(lua_State *L, const struct cx_err *e)
 {
-	lua_pushstring(L, e->msg[0] ? e->msg : cx_err_title(e->code));
+	const char *said = e->msg[0] ? e->msg : cx_err_title(e->code);
+	if (e->code == CX_E_BAD_QUERY && e->field[0])
+		lua_pushfstring(L, "%s: %s", e->field, said);
+	else
+		lua_pushstring(L, said);
 	return lua_error(L);
 }
 

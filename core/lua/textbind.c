@@ -2,6 +2,7 @@
 
 #include <lauxlib.h>
 
+#include "base/err.h"
 #include "base/tz.h"
 #include "event/type.h"
 #include "kpi/number.h"
@@ -28,8 +29,10 @@ static bool instant(lua_State *L, int index, int64_t *ms)
 		return true;
 	}
 	const char *s = luaL_checklstring(L, index, &n);
-	if (!tz_parse_any(s, n, ms))
-		luaL_error(L, "\"%s\" is not a time", s);
+	if (!tz_parse_any(s, n, ms)) { /* without a place: the script's is added */
+		lua_pushfstring(L, CX_T("\"%s\" não é um instante", "\"%s\" is not a time"), s);
+		lua_error(L);
+	}
 	return true;
 }
 

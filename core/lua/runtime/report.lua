@@ -295,7 +295,7 @@ end
 function methods:chart(chart)
   part(function()
     if type(chart) ~= "table" or type(chart.points) ~= "table" then
-      error(t("r:chart: um gráfico de kpi:control()", "r:chart: a chart of kpi:control()"), 0)
+      error(t("r:chart: dê o que kpi:control() devolve", "r:chart: takes what kpi:control() returns"), 0)
     end
     host.block('{"kind":"chart","chart":' .. json(chart) .. "}", chart_text(chart))
   end)
@@ -305,7 +305,7 @@ end
 -- Numbers and dates as people read them (number.h).
 function methods.number(_, v, as, decimals)
   if type(v) == "table" then return host.text(v.amount, "money", nil, v.currency) end
-  return host.text(v, as, nil, nil, decimals)
+  return host.text(v, as, nil, as == "money" and host.currency or nil, decimals)
 end
 function methods.date(_, time) return host.day_text(time) end
 function methods.period(_, from, to) return host.period_text(from, to) end
