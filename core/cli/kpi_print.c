@@ -204,7 +204,10 @@ static void row(struct detail *d, const json_t *by, const char *period, const js
 	const char *n = json_text_of(o, "n_text");
 	json_t *own = json_object_get(o, "measures_text");
 	for (void *i = json_object_iter(d->dims); i; i = json_object_iter_next(d->dims, i))
-		plain_cell(t, json_object_get(by, json_object_iter_key(i)));
+		if (by)
+			plain_cell(t, json_object_get(by, json_object_iter_key(i)));
+		else
+			table_cell(t, CX_T("todos", "all"));
 	table_cell(t, period);
 	table_cell(t, json_text_of(o, "text"));
 	table_cell(t, interval(o, &d->b));
