@@ -27,6 +27,10 @@ cx.kpi "happy" { format = "%", better = "higher", by = { "unit", "channel" }, mi
   interval = function(m) return cx.stats.percent(cx.stats.wilson(m.happy, m.answers)) end }
 cx.kpi "shy" { format = "number", better = "lower", by = { "unit" }, suppress = 5,
   measures = { n = cx.count("visit.rated") }, formula = function(m) return m.n end }
+cx.event "shop.sold" { fields = { paid = cx.money {} },
+  derive = { currency = cx.text(function(e) return e.paid and e.paid.currency end) } }
+cx.kpi "sold" { format = "money", better = "higher", by = { "currency" }, measures = { paid = cx.sum("shop.sold", "paid") },
+  formula = function(m) return m.paid end }
 cx.on("visit.rated", function(e) if e.score == 0 then error("zero") end end)
 cx.import "old" { generate = function(emit) end }
 """
@@ -79,10 +83,10 @@ def test_error_codes_are_those_of_the_table(cxd):
 
 def test_declared_types_are_typed(cxd):
     schemas = document(cxd)["components"]["schemas"]
-    types = ["kinds.all", "kinds.bare", "kinds.open", "order.delivered", "visit.rated"]
+    types = ["kinds.all", "kinds.bare", "kinds.open", "order.delivered", "shop.sold", "visit.rated"]
     assert schemas["Event"]["oneOf"] == [{"$ref": f"#/components/schemas/event.{t}"} for t in types]
     assert list(schemas["Event"]["discriminator"]["mapping"]) == types and "UndeclaredEvent" not in schemas
-    assert schemas["StructuredEvent"]["oneOf"][4]["allOf"] == [
+    assert schemas["StructuredEvent"]["oneOf"][-1]["allOf"] == [
         {"$ref": f"#/components/schemas/{s}"} for s in ("event.visit.rated", "Structured")]
     event = schemas["event.kinds.all"]
     assert event["required"] == ["type", "data"] and event["additionalProperties"] is False
@@ -202,6 +206,12 @@ def test_real_answers_are_as_described(cxd):
                       window + "&by=unit&as_known=2030-01-01"):
             s.take("/v1/kpis/{id}", id=kpi, query=query)
         s.take("/v1/kpis/{id}/control", id=kpi, query=window)
+    for currency in ("BRL", "JPY"):
+        paid = {"amount": 100, "currency": currency}
+        s.take(**post, want=201, kind="application/json", body={**event, "type": "shop.sold", "id": currency, "data": {"paid": paid}})
+    for query in ("", "?by=currency", "?where=currency:JPY&every=month"):
+        s.take("/v1/kpis/{id}", id="sold", query=query)
+    s.take("/v1/kpis/{id}/control", id="sold")
     s.take("/v1/kpis/{id}", id="happy", query=window + "&by=unit,channel&pool=20")
     s.take("/v1/kpis/{id}", id="none", want=404)
     s.take("/v1/kpis/{id}/control", id="happy", query="?from=2026-01-01&to=2026-07-01&rules=1,2&baseline=5")
