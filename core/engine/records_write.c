@@ -132,6 +132,16 @@ static int media_type(struct change *w, bool patch)
 		      : CX_T("mande application/json", "send application/json"));
 }
 
+/* U+0000 ends a text in what reads it back. */
+static int no_nul(const struct json_doc *d, struct cx_err *e)
+{
+	for (uint32_t i = 0; i < d->n; i++)
+		if (d->nodes[i].type == JSON_STRING && d->nodes[i].escaped == JSON_ESCAPED_NUL)
+			return cx_fail(e, CX_E_INVALID_FIELD, NULL,
+				CX_T("texto com U+0000", "text with U+0000"));
+	return CX_OK;
+}
+
 /* The body, or what the patch makes of the record, as JSON of its fields. */
 static int whole(struct change *w, bool patch, struct str *json)
 {
@@ -144,6 +154,8 @@ static int whole(struct change *w, bool patch, struct str *json)
 	if (rc >= 0 && !is(&d, 0, JSON_OBJECT))
 		rc = cx_fail(&e, CX_E_BAD_REQUEST, NULL,
 			CX_T("mande um objeto JSON com os campos", "send a JSON object of fields"));
+	if (rc >= 0)
+		rc = no_nul(&d, &e);
 	if (rc >= 0 && patch) {
 		struct str now = record_data(w->c.k, w->was.is.fields, w->c.a);
 		rc = json_scan(&was, now.p, now.n, JSON_DEPTH, MAX_NODES, &e);

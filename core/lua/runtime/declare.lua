@@ -379,8 +379,8 @@ local function record_part(pos, label, r, part, name)
   if not f then
     report(pos, '%s: %s: no field "%s"%s', label, part, name, suggest(name, sorted(r.fields)))
   elseif not NAMING[part][f.kind] then
-    report(pos, '%s: %s: "%s" is %s; it must be text, choice%s', label, part, name, f.kind,
-      part == "unit" and "" or " or integer")
+    report(pos, '%s: %s: "%s" is %s; it must be %s', label, part, name, f.kind,
+      part == "unit" and "text or choice" or "text, choice or integer")
   elseif f.personal and part ~= "subject" then
     report(pos, '%s: %s: "%s" is personal, and everyone who reads the record sees it', label, part, name)
   elseif f.default ~= nil and part == "key" then
