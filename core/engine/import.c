@@ -187,6 +187,39 @@ static int send_one(void *ctx, int part, int64_t row, const char *json, size_t n
 	return import_send_event(r, (struct origin){part, row}, json, n);
 }
 
+/* "linha 12", "registro 12", and of which query where the other is of another */
+static void place_text(const struct import_run *r, struct scratch_place p,
+	const struct scratch_place *other, struct buf *b)
+{
+	const char *word = r->lines[p.part] ? CX_T("linha", "line") : CX_T("registro", "row");
+	buf_printf(b, "%s %lld", word, (long long)p.row);
+	if (p.part != other->part)
+		buf_printf(b, CX_T(" de events[%d]", " of events[%d]"), p.part + 1);
+}
+
+/* Two rows of one run that say different things of one event. */
+static int conflict(void *ctx, struct scratch_place of, struct scratch_place first, const char *id)
+{
+	struct import_run *r = ctx;
+	struct buf one = {0}, two = {0}, why = {0};
+	place_text(r, first, &of, &one);
+	place_text(r, of, &first, &two);
+	buf_printf(&why,
+		CX_T("%s e %s dão conteúdos diferentes ao mesmo id; vale o da primeira",
+			"%s and %s give different content to the same id; that of the first "
+			"stands"),
+		buf_cstr(&one), buf_cstr(&two));
+	tell_refused(r, &(struct refusal){.of = {of.part, of.row},
+				.id = id,
+				.code = cx_err_name(CX_E_ID_CONFLICT),
+				.field = "id",
+				.detail = buf_cstr(&why)});
+	buf_free(&one);
+	buf_free(&two);
+	buf_free(&why);
+	return CX_OK;
+}
+
 static int from_tables(struct import_run *r)
 {
 	int64_t total;
@@ -215,7 +248,9 @@ static int from_tables(struct import_run *r)
 	if (rc != CX_OK)
 		return rc;
 	tell_phase(r, CX_T("enviando", "sending"), r->mapped);
-	rc = scratch_events(r->scratch, send_one, r, &total, &r->e);
+	rc = scratch_conflicts(r->scratch, conflict, r, &r->e);
+	if (rc == CX_OK)
+		rc = scratch_events(r->scratch, send_one, r, &total, &r->e);
 	return rc == CX_OK ? import_send_rest(r) : rc;
 }
 

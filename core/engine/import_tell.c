@@ -113,16 +113,26 @@ static void refusal_json(
 	jw_obj_end(b);
 }
 
+/* "corrects: " before what does not begin with it anyway. */
+static const char *before_detail(const struct refusal *f, char out[96])
+{
+	size_t n = f->field ? strlen(f->field) : 0;
+	bool said = n && strncmp(f->detail, f->field, n) == 0 && f->detail[n] == ':';
+	snprintf(out, 96, "%s%s", n && !said ? f->field : "", n && !said ? ": " : "");
+	return out;
+}
+
 static void refusal_shown(struct import_run *r, const struct refusal *f, bool line)
 {
+	char field[96];
 	wipe(r);
 	if (f->file)
 		fprintf(stderr, "%s: %s:%" PRId64 ": %s\n", r->name, f->file, f->of.row, f->detail);
 	else
-		fprintf(stderr, "%s: %s %" PRId64 "%s%s: %s%s%s\n", r->name,
+		fprintf(stderr, "%s: %s %" PRId64 "%s%s: %s%s\n", r->name,
 			line ? CX_T("linha", "line") : CX_T("registro", "row"), f->of.row,
-			f->id && *f->id ? ", id " : "", f->id ? f->id : "",
-			f->field ? f->field : "", f->field && *f->field ? ": " : "", f->detail);
+			f->id && *f->id ? ", id " : "", f->id ? f->id : "", before_detail(f, field),
+			f->detail);
 }
 
 void tell_refused(struct import_run *r, const struct refusal *f)

@@ -19,6 +19,7 @@ struct scratch {
 	sqlite3 *db;
 	sqlite3_stmt *add;
 	bool corrects; /* some event is a correction */
+	bool named;    /* their ids are in a table */
 };
 
 static int failed(struct scratch *s, const char *what, struct cx_err *e)
@@ -465,18 +466,69 @@ int scratch_event_add(struct scratch *s, int64_t time_ms, int part, int64_t row,
 	return sqlite3_reset(s->add) == SQLITE_OK ? CX_OK : failed(s, "scratch", e);
 }
 
+static int name_events(struct scratch *s, struct cx_err *e)
+{
+	int rc = s->named ? SQLITE_OK
+			  : sqlite3_exec(s->db,
+				    "CREATE TABLE \"cx id\" AS SELECT rowid AS event,"
+				    " json_extract(json, '$.id') AS id,"
+				    " json_extract(json, '$.source') AS source,"
+				    " CASE WHEN instr(json, '" CORRECTS "')"
+				    " THEN json_extract(json, '$.corrects') END AS old"
+				    " FROM \"cx event\";"
+				    "CREATE INDEX \"cx by id\" ON \"cx id\" (id, source);",
+				    NULL, NULL, NULL);
+	s->named = true;
+	return rc == SQLITE_OK ? CX_OK : failed(s, "scratch", e);
+}
+
+int scratch_conflicts(struct scratch *s,
+	int (*f)(void *ctx, struct scratch_place of, struct scratch_place first, const char *id),
+	void *ctx, struct cx_err *e)
+{
+	sqlite3_stmt *st;
+	int rc = name_events(s, e), step;
+	if (rc < 0)
+		return rc;
+	if (sqlite3_exec(s->db,
+		    "CREATE TABLE \"cx out\" AS"
+		    " SELECT e.rowid AS event, e.part AS part, e.row AS row, f.part AS part1,"
+		    "  f.row AS row1, i.id AS id"
+		    " FROM (SELECT min(event) AS first, id, source FROM \"cx id\""
+		    "  GROUP BY id, source HAVING count(*) > 1) t"
+		    " CROSS JOIN \"cx id\" i ON i.id = t.id AND i.source IS t.source"
+		    "  AND i.event > t.first"
+		    " CROSS JOIN \"cx event\" e ON e.rowid = i.event"
+		    " CROSS JOIN \"cx event\" f ON f.rowid = t.first WHERE e.json <> f.json;"
+		    "DELETE FROM \"cx event\" WHERE rowid IN (SELECT event FROM \"cx out\");"
+		    "DELETE FROM \"cx id\" WHERE event IN (SELECT event FROM \"cx out\");",
+		    NULL, NULL, NULL) != SQLITE_OK ||
+		sqlite3_prepare_v2(s->db,
+			"SELECT part, row, part1, row1, id FROM \"cx out\" ORDER BY event", -1, &st,
+			NULL) != SQLITE_OK)
+		return failed(s, "scratch", e);
+	while (rc >= 0 && (step = sqlite3_step(st)) == SQLITE_ROW)
+		rc = f(ctx,
+			(struct scratch_place){
+				sqlite3_column_int(st, 0), sqlite3_column_int64(st, 1)},
+			(struct scratch_place){
+				sqlite3_column_int(st, 2), sqlite3_column_int64(st, 3)},
+			(const char *)sqlite3_column_text(st, 4));
+	if (rc >= 0 && step != SQLITE_DONE)
+		rc = failed(s, "scratch", e);
+	sqlite3_finalize(st);
+	return rc < 0 ? rc : CX_OK;
+}
+
 /* A correction may have a time before that of what it corrects, and is sent after it all the same:
  * with its time, one step later; so does a correction of a correction. Ids that correct each other
  * in a circle are left to whoever takes them in. */
 static int after_corrected(struct scratch *s, struct cx_err *e)
 {
 	enum { ROUNDS = 1000 };
+	if (name_events(s, e) < 0)
+		return e->code;
 	int rc = sqlite3_exec(s->db,
-		"CREATE TABLE \"cx id\" AS SELECT rowid AS event,"
-		" json_extract(json, '$.id') AS id, json_extract(json, '$.source') AS source,"
-		" CASE WHEN instr(json, '" CORRECTS "') THEN json_extract(json, '$.corrects')"
-		" END AS old FROM \"cx event\";"
-		"CREATE INDEX \"cx by id\" ON \"cx id\" (id);"
 		"CREATE TABLE \"cx pair\" AS SELECT c.event AS event, o.event AS old"
 		" FROM \"cx id\" c CROSS JOIN \"cx id\" o ON o.id = c.old"
 		" AND o.source IS c.source WHERE c.old IS NOT NULL",

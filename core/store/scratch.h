@@ -33,6 +33,15 @@ int scratch_rows(struct scratch *s, const char *sql,
  * correction after what it corrects. */
 int scratch_event_add(struct scratch *s, int64_t time_ms, int part, int64_t row, int place,
 	const char *json, size_t n, struct cx_err *e);
+/* Of those with the same source and id but different content only the first added stays, as nobody
+ * can tell which is right: f (<0: stop) is told of each of the others, and where that one was. */
+struct scratch_place {
+	int part;
+	int64_t row;
+};
+int scratch_conflicts(struct scratch *s,
+	int (*f)(void *ctx, struct scratch_place of, struct scratch_place first, const char *id),
+	void *ctx, struct cx_err *e);
 int scratch_events(struct scratch *s,
 	int (*f)(void *ctx, int part, int64_t row, const char *json, size_t n), void *ctx,
 	int64_t *total, struct cx_err *e);

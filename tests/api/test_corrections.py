@@ -266,6 +266,17 @@ def test_an_import_updates_changed_rows_once(shop):
     shop.cli("verify")
 
 
+def test_two_rows_of_one_id_are_a_mistake_not_two_corrections(shop):
+    write(shop.folder / "csv", [("r1", 1, 9), ("r2", 2, 8), ("r1", 3, 7), ("r2", 2, 8)])
+    for update in ((), ("--update",), ("--update",)):
+        assert imported(shop, *update, code=1) | {"new": 0, "already_there": 0} == {"new": 0, "corrected": 0, "already_there": 0, "refused": 1, "changed": 0}
+    said = shop.cli("import", "till", shop.folder / "csv", code=1)[1]
+    assert "till: linha 4, id r1: id: linha 2 e linha 4 dão conteúdos diferentes ao mesmo id" in said
+    refused = json.loads((shop.data / "imports" / "till-refused.ndjson").read_text())
+    assert (refused["line"], refused["code"], refused["field"]) == (4, "id_conflict", "id")
+    assert figures(shop)["total"] == 17
+
+
 def test_an_update_leaves_others_corrections_alone(shop):
     write(shop.folder / "csv", [("r1", 1, 9)])
     imported(shop)

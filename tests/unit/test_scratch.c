@@ -264,12 +264,39 @@ static void corrections_come_after_what_they_correct(void **state)
 	buf_free(&b);
 }
 
+static int its_places(
+	void *ctx, struct scratch_place of, struct scratch_place first, const char *id)
+{
+	buf_printf(ctx, "%s:%d after %d ", id, (int)of.row, (int)first.row);
+	return 0;
+}
+
+static void of_one_id_the_first_stays(void **state)
+{
+	struct buf b = {0};
+	int64_t total;
+	(void)state;
+	add_json(9, 1, "{\"id\":\"a\",\"n\":1}");
+	add_json(2, 2, "{\"id\":\"a\",\"n\":2}");
+	add_json(9, 3, "{\"id\":\"a\",\"n\":1}");
+	add_json(1, 4, "{\"id\":\"a\",\"n\":2,\"source\":\"other\"}");
+	add_json(3, 5, "{\"id\":\"b\",\"corrects\":\"a\"}");
+	add_json(4, 6, "{\"id\":\"a\",\"n\":3}");
+	assert_int_equal(scratch_conflicts(s, its_places, &b, &e), CX_OK);
+	assert_string_equal(buf_cstr(&b), "a:2 after 1 a:6 after 1 ");
+	buf_clear(&b);
+	assert_int_equal(scratch_events(s, its_row, &b, &total, &e), CX_OK);
+	assert_string_equal(buf_cstr(&b), "4 1 3 5 ");
+	assert_int_equal(total, 4);
+	buf_free(&b);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, make, clear)
 	const struct CMUnitTest tests[] = {T(rows_know_their_line), T(mistakes_of_a_file),
 		T(mistakes_of_a_header), T(a_broken_record_is_left_out), T(refusals_may_end_it),
 		T(other_shapes), T(only_reading), T(events_come_by_time),
-		T(corrections_come_after_what_they_correct)};
+		T(corrections_come_after_what_they_correct), T(of_one_id_the_first_stays)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
