@@ -32,14 +32,18 @@ cx.event "shop.sold" { fields = { paid = cx.money {} },
 cx.kpi "sold" { format = "money", better = "higher", by = { "currency" }, measures = { paid = cx.sum("shop.sold", "paid") },
   formula = function(m) return m.paid end }
 cx.on("visit.rated", function(e) if e.score == 0 then error("zero") end end)
+cx.record "desk" { key = "number", unit = "store", subject = "clerk", title = { ["pt-BR"] = "Mesa", en = "Desk" },
+  fields = { number = cx.integer { min = 1 }, store = cx.text {}, clerk = cx.text { personal = true }, rate = cx.decimal { scale = 2 },
+    kind = cx.choice { "a", "b", default = "a" }, rent = cx.money { max = 900 } }, index = { "kind" } }
 cx.import "old" { generate = function(emit) end }
 """
+QUIET = 'cx.plugin { name = "quiet", version = "1.0.0", api = 1 }\ncx.event "quiet.kept" {}\n'
 BROKEN = 'cx.plugin { name = "broken", version = "1.0.0", api = 1 }\ncx.event "x" {}\n'
 
 
 @pytest.fixture(scope="module")
 def cxd(tmp_path_factory):
-    with Host(tmp_path_factory.mktemp("cxd"), plugins={"acme": KINDS, "broken": BROKEN}) as host:
+    with Host(tmp_path_factory.mktemp("cxd"), plugins={"acme": KINDS, "broken": BROKEN, "quiet": QUIET}) as host:
         yield host
 
 
@@ -83,7 +87,7 @@ def test_error_codes_are_those_of_the_table(cxd):
 
 def test_declared_types_are_typed(cxd):
     schemas = document(cxd)["components"]["schemas"]
-    types = ["kinds.all", "kinds.bare", "kinds.open", "order.delivered", "shop.sold", "visit.rated"]
+    types = ["kinds.all", "kinds.bare", "kinds.open", "order.delivered", "quiet.kept", "shop.sold", "visit.rated"]
     assert schemas["Event"]["oneOf"] == [{"$ref": f"#/components/schemas/event.{t}"} for t in types]
     assert list(schemas["Event"]["discriminator"]["mapping"]) == types and "UndeclaredEvent" not in schemas
     assert schemas["StructuredEvent"]["oneOf"][-1]["allOf"] == [
@@ -129,7 +133,7 @@ def test_the_same_plugins_give_the_same_text(cxd, tmp_path):
         return c.getresponse().read()
     first = text(cxd)
     assert first == text(cxd)
-    with Host(tmp_path, plugins={"broken": BROKEN, "acme": KINDS}) as other:
+    with Host(tmp_path, plugins={"quiet": QUIET, "broken": BROKEN, "acme": KINDS}) as other:
         other.post(rated(9, id="1", source="/x"))
         assert text(other) == first
 
@@ -165,10 +169,10 @@ class Samples:
         self.cxd, self.all = cxd, []
 
     def take(self, path, method="GET", body=None, kind=None, want=200, query="", headers=None, **names):
-        where = path.format(**names) + query
+        where = path.format(**{k.rstrip("_"): v for k, v in names.items()}) + query
         status, value, got = self.cxd.request(method, where, body, {**({"Content-Type": kind} if kind else {}), **(headers or {})})
         assert status == want, (where, status, value)
-        self.all.append({"method": method, "path": path, "status": status, "type": got["Content-Type"], "body": value})
+        self.all.append({"method": method, "path": path, "status": status, "type": got["Content-Type"] or "", "body": value})
         return value
 
 
@@ -225,6 +229,18 @@ def test_real_answers_are_as_described(cxd):
         s.take("/v1/trace/{id}", id=seq)
     s.take("/v1/trace/{id}", id="failed%2F1")
     s.take("/v1/trace/{id}", id="none", want=404)
+    s.take("/v1/records")
+    one = {"path": "/v1/records/{kind}/{key}", "kind_": "desk", "key": "7"}
+    s.take(**one, method="PUT", want=201, kind="application/json", body={"store": "b07", "rate": "0.5", "clerk": "ana", "rent": 5})
+    s.take(**one, method="PUT", want=428, kind="application/json", body={})
+    s.take(**one, method="PATCH", kind="application/merge-patch+json", body={"kind": "b"}, headers={"If-Match": '"1"'})
+    s.take(**one)
+    s.take(**one, want=304, headers={"If-None-Match": '"2"'})
+    s.take(**one, method="PATCH", want=412, kind="application/json", body={}, headers={"If-Match": '"1"'})
+    s.take("/v1/records/{kind}", kind_="desk", query="?kind=b&limit=1")
+    s.take(**one, method="DELETE", want=204, headers={"If-Match": '"2"'})
+    s.take("/v1/records/{kind}/{key}/versions", kind_="desk", key="7")
+    s.take(**one, want=404)
     for path in ("/v1/plugins", "/v1/me", "/v1/imports", "/v1/openapi.json", "/healthz", "/readyz", "/metrics"):
         s.take(path)
     s.take("/v1/tokens", "POST", want=201, kind="application/json", body={"name": "t1", "level": "manager"})
@@ -238,8 +254,14 @@ def test_real_answers_are_as_described(cxd):
     for _ in range(2):
         s.take("/v1/imports/{name}", "POST", kind="application/x-ndjson", body=line, name="old", query="?update=1&receipts=1")
     s.take("/v1/imports")
+    for change in ("disable", "enable"):
+        s.take("/v1/plugins/{name}/" + change, "POST", name="quiet")
+        s.take(**post, want=201, kind="application/json", body={"type": "quiet.kept"})
+        s.take("/v1/plugins")
     wrong = npm.run("node", npm.FOLDER / "check.js", stdin=json.dumps({"document": document(cxd), "samples": s.all}))
     assert not wrong, wrong
+    asked = {(x["method"], x["path"]) for x in s.all if x["status"] < 400}
+    assert {(method, path) for _, method, path, *_ in rows()} - asked == {("GET", "/v1/stream")}, "no answer of these was looked at"
 
 
 def test_the_schema_takes_what_the_daemon_takes(cxd):

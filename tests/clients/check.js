@@ -50,7 +50,11 @@ for (const { method, path, status, type, body } of samples) {
   const operation = document.paths[path]?.[method.toLowerCase()];
   const answer = resolve(operation?.responses[status]);
   if (!answer) { said("no such answer is described"); continue; }
-  const schema = answer.content?.[type.split(";")[0]]?.schema;
+  if (!Object.keys(answer.content ?? {}).length) {
+    if (type) said(`no body is described, and there is one as ${type}`);
+    continue;
+  }
+  const schema = answer.content[type.split(";")[0]]?.schema;
   if (!schema) { said(`not as ${type}`); continue; }
   if (!type.includes("json")) continue;
   const refs = schema.oneOf ?? [schema];
