@@ -1,9 +1,12 @@
+#include <malloc.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lua/bind.h"
+
+enum { GARBAGE = 4 << 20 }; /* bytes: less than this is not worth a collection */
 
 /* ---- the set ---- */
 
@@ -335,6 +338,20 @@ static struct slot *begin(
 	return s;
 }
 
+/* What a failed call leaves behind goes back at once: a runaway's megabytes are not kept until
+ * the plugin is called again. */
+static void give_back(struct plugin *p)
+{
+	size_t had = isolate_memory(p->iso);
+	if (p->run->depth > 0 || had < GARBAGE)
+		return;
+	if (isolate_spoiled(p->iso))
+		plugin_sleep(p);
+	else
+		lua_gc(isolate_state(p->iso), LUA_GCCOLLECT);
+	malloc_trim(0);
+}
+
 /* Makes the call and ends its slot. A mistake without a place in plugin code (`return cx.day(x)`
  * leaves no frame behind) is told at the declaration. */
 static int call(struct plugin *p, struct call *c, int label, int budget_ms, const char *file,
@@ -350,6 +367,8 @@ static int call(struct plugin *p, struct call *c, int label, int budget_ms, cons
 		snprintf(f->file, sizeof f->file, "%s", file);
 		f->line = line;
 	}
+	if (rc < 0 && !f->no_data)
+		give_back(p);
 	return rc;
 }
 
