@@ -75,11 +75,46 @@ static void money_columns(struct buf *b, const struct field *f)
 	buf_free(&name);
 }
 
+/* What was sent may be a text ("45min", "12.50"); the column is a number, as figures count it. */
+static void number_column(struct buf *b, const struct field *f)
+{
+	static const struct {
+		const char *unit;
+		int64_t ms;
+	} units[] = {{"ms", 1}, {"s", 1000}, {"min", 60000}, {"h", 3600000}, {"d", 86400000},
+		{"w", 604800000}};
+	if (f->kind == FIELD_DECIMAL) {
+		buf_puts(b, "CAST(");
+		view_extract(b, "json_extract", f, NULL);
+		buf_puts(b, " AS REAL)");
+		return;
+	}
+	buf_puts(b, "CASE ");
+	view_extract(b, "json_type", f, NULL);
+	buf_puts(b, " WHEN 'text' THEN CAST(");
+	view_extract(b, "json_extract", f, NULL);
+	buf_puts(b, " AS INTEGER) * CASE ltrim(");
+	view_extract(b, "json_extract", f, NULL);
+	buf_puts(b, ", '0123456789')");
+	for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+		buf_printf(b, " WHEN '%s' THEN %" PRId64, units[i].unit, units[i].ms);
+	buf_puts(b, " END ELSE ");
+	view_extract(b, "json_extract", f, NULL);
+	buf_puts(b, " END");
+}
+
+/* Of an event and its corrections only the newest is there (kpi/standing.h). */
+static const char stands[] =
+	" AND NOT EXISTS (SELECT 1 FROM correction c WHERE c.root = coalesce(e.root, e.seq)"
+	" AND (c.recorded_ms, c.seq) > (e.recorded_ms, e.seq))"
+	" AND NOT EXISTS (SELECT 1 FROM event r WHERE r.seq = e.root"
+	" AND (r.recorded_ms, r.seq) > (e.recorded_ms, e.seq))";
+
 static void view_text(struct buf *b, const struct event_type *t, const char *name)
 {
 	buf_printf(b,
 		"CREATE VIEW \"%s\" AS SELECT seq, id, source, time, time_ms, subject, unit,"
-		" actor, recorded_ms",
+		" actor, recorded_ms, corrects",
 		name);
 	for (int i = 0; i < t->nfields; i++) {
 		const struct field *f = &t->fields[i];
@@ -91,7 +126,10 @@ static void view_text(struct buf *b, const struct event_type *t, const char *nam
 		}
 		if (filled)
 			buf_puts(b, "coalesce(");
-		view_extract(b, "json_extract", f, NULL);
+		if (f->kind == FIELD_DECIMAL || f->kind == FIELD_DURATION)
+			number_column(b, f);
+		else
+			view_extract(b, "json_extract", f, NULL);
 		if (filled) {
 			buf_puts(b, ", ");
 			view_fallback(b, f);
@@ -100,8 +138,9 @@ static void view_text(struct buf *b, const struct event_type *t, const char *nam
 		buf_puts(b, " AS ");
 		view_quoted(b, '"', f->name, strlen(f->name));
 	}
-	buf_puts(b, " FROM event WHERE type = ");
+	buf_puts(b, " FROM event e WHERE type = ");
 	view_quoted(b, '\'', t->name, strlen(t->name));
+	buf_puts(b, stands);
 }
 
 int view_make(

@@ -222,7 +222,7 @@ cx.event "sale.made" { fields = { net = cx.decimal { scale = 2 }, kg = cx.decima
             names = {r[0] for r in c.execute("select name from sqlite_master where type = 'view'")}
             assert names == {"ev_visit_rated", "ev_order_delivered", "ev_sale_made"}
             rows = [dict(r) for r in c.execute("select * from ev_visit_rated order by seq")]
-            assert set(rows[0]) == {"seq", "id", "source", "time", "time_ms", "subject", "unit", "actor", "recorded_ms", "score", "channel", "comment", "written"}
+            assert set(rows[0]) == {"seq", "id", "source", "time", "time_ms", "subject", "unit", "actor", "recorded_ms", "corrects", "score", "channel", "comment", "written"}
             assert [(r["id"], r["score"], r["unit"], r["channel"], r["comment"], r["written"]) for r in rows] == [("v1", 9, "b07", "app", "bom", 1), ("v2", 3, None, None, None, 0)]
             assert rows[0]["time"] == "2026-03-02T10:00:00-03:00" and rows[0]["time_ms"] == 1772456400000
             order = dict(c.execute("select * from ev_order_delivered").fetchone())
@@ -231,6 +231,14 @@ cx.event "sale.made" { fields = { net = cx.decimal { scale = 2 }, kg = cx.decima
             assert (sale["net"], sale["kg"], sale["gift"], sale["wait"], sale["where"]) == (12.5, 1, 1, 90000, "loja")
             assert (sale["paid"], sale["paid_currency"], sale["fee"], sale["fee_currency"]) == (300, "BRL", 7, "USD")
             assert c.execute("select unit, avg(score) from ev_visit_rated group by 1 order by 1").fetchall()
+        # as KPIs count: texts as the numbers they stand for, of an event and its corrections the newest
+        for i, net, wait in (("s2", "7.50", "45min"), ("s3", 3, "2w"), ("s4", "1e1", 0)):
+            assert host.post({"id": i, "source": "/v", "type": "sale.made", "data": {"net": net, "wait": wait}})[0] == 201
+        for i, old, net in (("s5", "s2", "8.00"), ("s6", "s5", 9)):
+            assert host.post({"id": i, "source": "/v", "type": "sale.made", "corrects": old, "data": {"net": net, "wait": "3d"}})[0] == 201
+        with contextlib.closing(sqlite3.connect(f"file:{database(host)}?mode=ro", uri=True)) as c:
+            rows = c.execute("select id, corrects, net, typeof(net), wait, typeof(wait) from ev_sale_made where source = '/v' order by id").fetchall()
+            assert rows == [("s3", None, 3.0, "real", 1209600000, "integer"), ("s4", None, 10.0, "real", 0, "integer"), ("s6", "s5", 9.0, "real", 259200000, "integer")]
         if shutil.which("sqlite3"):
             out = subprocess.run(["sqlite3", "-readonly", str(database(host)), "select sum(score) from ev_visit_rated"], capture_output=True, text=True)
             assert out.stdout.strip() == "12", out.stderr
