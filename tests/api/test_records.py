@@ -3,6 +3,7 @@ import os
 import signal
 import sqlite3
 import threading
+import time
 
 import pytest
 from host import JSON, Host
@@ -435,3 +436,37 @@ end)
 """}}) as cxd:
         out, _ = cxd.cli("test", tmp_path / "plugins" / "shop")
         assert "2 passed, 0 failed" in out, out
+
+
+def test_records_stay_reachable_while_no_plugin_runs(cxd):
+    send(cxd, "PUT", ONE + "a", {"n": 1}, want=201)
+    cxd.stop()
+    cxd.start("--safe")
+    assert send(cxd, "GET", ONE + "a")[0]["n"] == 1
+    send(cxd, "PATCH", ONE + "a", {"n": 2}, match=1)
+    send(cxd, "PATCH", ONE + "a", {"n": 11}, match=2, want=422)
+    status, receipt = cxd.post({"type": "coupon.used", "data": {"code": "a"}})
+    assert status == 201 and receipt["pending"] == ["shop"]
+    db = sqlite3.connect(cxd.data / "cxd.db")
+    assert db.execute("SELECT code, n, version FROM rec_coupon WHERE used = 0").fetchall() == [("a", 2, 2)]
+    db.close()
+    cxd.stop()
+    cxd.start()
+    end = time.monotonic() + 20
+    while send(cxd, "GET", ONE + "a")[0]["version"] < 3 and time.monotonic() < end:
+        time.sleep(0.05)  # the reaction that waited is caught up with
+    assert send(cxd, "GET", ONE + "a")[0]["used"] is True
+
+
+def test_a_failed_reaction_run_again_writes_then(cxd):
+    status, receipt = cxd.post({"type": "coupon.used", "data": {"code": "a", "boom": True}})
+    send(cxd, "GET", ONE + "a")  # the first one makes it, and does not fail
+    status, receipt = cxd.post({"type": "coupon.used", "data": {"code": "a", "boom": True}})
+    assert send(cxd, "GET", ONE + "a")[0]["version"] == 1
+    cxd.stop()
+    cxd.write_plugin("shop", SHOP.replace('if e.boom then error("boom") end', ""))
+    cxd.start()
+    assert cxd.post(None, path=f"/v1/failed/{receipt['warnings'][0]['failed']}/retry")[0] == 200
+    assert send(cxd, "GET", ONE + "a")[0]["version"] == 2
+    last = send(cxd, "GET", ONE + "a/versions")[0]["versions"][-1]
+    assert (last["by"], last["seq"]) == ("shop: on coupon.used", receipt["seq"])
