@@ -87,8 +87,8 @@ static int unite(struct writer *w, struct cx_err *e)
 	for (int i = 0; i < eng->set.n && rc == 0; i++) {
 		struct plugin *p = eng->set.v[i];
 		if (p->state == PLUGIN_RUNNING)
-			rc = cells_unite(w->in.cells, p->cubes, p->ncubes,
-				tz_day(clock_now_ms()), eng->conf->company_currency, e);
+			rc = cells_unite(w->in.cells, p->cubes, p->ncubes, tz_day(clock_now_ms()),
+				eng->conf->company_currency, e);
 	}
 	return rc;
 }

@@ -68,7 +68,7 @@ void plugin_mistake(struct plugin *p, const char *file, int line, const char *fm
 	__attribute__((format(printf, 4, 5)));
 /* Runs plugin.lua in a new isolate. again: only the functions, the definitions stand. */
 int define_load(struct plugin *p, bool again, struct lua_fail *f);
-void define_known(struct plugin *p, const char *declared); /* the definitions without any code */
+void define_known(struct plugin *p, const char *declared);  /* the definitions without any code */
 void declared_drop(struct plugin *p);                       /* frees what was declared */
 void sha256_text(const void *data, size_t n, char hex[65]); /* sources.c */
 
