@@ -390,7 +390,7 @@ def test_a_changed_declaration_reads_old_rows(tmp_path):
         db = sqlite3.connect(cxd.data / "cxd.db")
         names = {n for n, in db.execute("SELECT name FROM sqlite_master WHERE name LIKE 'rec\\_%' ESCAPE '\\'")}
         assert names == {"rec_coupon", "rec_coupon.(key)", "rec_coupon.used", "rec_coupon.level", "rec_desk", "rec_desk.(key)",
-                         "rec_desk.state"}
+                         "rec_desk.state", "rec_desk.store"}
         assert db.execute("SELECT level FROM rec_coupon").fetchall() == [(4,)]
         db.close()
         patched, _ = send(cxd, "PATCH", ONE + "a", {"level": 5}, match=1)

@@ -404,6 +404,8 @@ local function record_index(pos, label, r, spec)
       r.index[#r.index + 1] = name
     end
   end
+  if r.unit and not seen[r.unit] then r.index[#r.index + 1] = r.unit end -- callers bound to a unit look by it
+  if #r.index > 16 then report(pos, "%s: index: at most 16 fields", label) end
 end
 
 local function declare_record(pos, kind, spec)
