@@ -12,6 +12,8 @@
 
 enum { SLICE = 5000, LIMIT = 100, LIMIT_MAX = 1000, GAPS_SHOWN = 100, GAPS_MAX = 100000 };
 
+static const uint64_t sequence_max = INT64_MAX / 4; /* a greater one is none */
+
 struct gap {
 	int64_t first, last;
 };
@@ -107,6 +109,8 @@ static void gaps_read(struct feed *f, const uint8_t *p, const uint8_t *end)
 		size_t a = varint_get(p, end, &skip), b = a ? varint_get(p + a, end, &more) : 0;
 		if (!b)
 			return;
+		if (skip > sequence_max || more > sequence_max || at > (int64_t)sequence_max)
+			return; /* damaged */
 		struct gap g = {at + (int64_t)skip, at + (int64_t)skip + (int64_t)more};
 		gap_insert(f, f->ngaps, g);
 		at = g.last;
@@ -169,7 +173,7 @@ static int take(void *ctx, int64_t seq, struct str source, struct str sequence, 
 	text[sequence.n] = 0;
 	errno = 0;
 	int64_t n = strtoll(text, &end, 10);
-	if (!*end && end > text && !errno && n >= 0 && n < INT64_MAX)
+	if (!*end && end > text && !errno && n >= 0 && n <= (int64_t)sequence_max)
 		feed_see(f, n);
 	return 0;
 }
