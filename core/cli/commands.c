@@ -122,9 +122,11 @@ const struct cli_command cli_commands[] = {
 		"The token is shown once, on stdout."},
 	{"trace", "ID", 1, 1, CONF_NEEDED, cmd_trace, trace_options,
 		"tudo o que aconteceu a um evento", "everything that happened to an event",
-		"ID é o id do evento, seu seq, ou failed/N de uma reação que falhou.\n"
+		"ID é o id do evento, seu seq, failed/N de uma reação que falhou, ou "
+		"TIPO/CHAVE de um registro.\n"
 		"cxd trace 4711\ncxd trace pedido-7 --source /loja/b07",
-		"ID is the event's id, its seq, or failed/N of a failed reaction.\n"
+		"ID is the event's id, its seq, failed/N of a failed reaction, or KIND/KEY of "
+		"a record.\n"
 		"cxd trace 4711\ncxd trace order-7 --source /shop/b07"},
 	{"plugin", "list | enable NAME | disable NAME", 1, 2, CONF_NEEDED, cmd_plugin, none,
 		"plugins: seu estado, ligar e desligar", "plugins: their state, on and off",

@@ -149,6 +149,38 @@ static void choices(const json_t *list)
 	}
 }
 
+static void records(const json_t *list)
+{
+	if (json_array_size(list))
+		title(CX_T("registros", "records"));
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *r = json_array_get(list, i);
+		bool gone = json_is_true(json_object_get(r, "deleted"));
+		printf(CX_T("  %s/%s versão %lld%s, %s, por %s\n",
+			       "  %s/%s version %lld%s, %s, by %s\n"),
+			json_text_of(r, "kind"), json_text_of(r, "key"), number(r, "version"),
+			gone ? CX_T(" (apagado)", " (deleted)") : "", json_text_of(r, "changed"),
+			json_text_of(r, "by"));
+	}
+}
+
+/* Of a record, instead of an event: its versions, oldest first. */
+static void versions(const json_t *list)
+{
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *v = json_array_get(list, i), *data = json_object_get(v, "record");
+		char *text = json_dumps(data, JSON_COMPACT | JSON_ENCODE_ANY | JSON_SORT_KEYS);
+		bool gone = json_is_true(json_object_get(v, "deleted"));
+		printf(CX_T("versão %lld, %s, por %s", "version %lld, %s, by %s"),
+			number(v, "version"), json_text_of(v, "changed"), json_text_of(v, "by"));
+		if (number(v, "seq"))
+			printf(CX_T(" (evento de seq %lld)", " (event of seq %lld)"),
+				number(v, "seq"));
+		printf("\n  %s\n", gone ? CX_T("apagado", "deleted") : text ? text : "");
+		free(text);
+	}
+}
+
 static void tree(const json_t *j)
 {
 	const json_t *by = json_object_get(j, "caused_by"), *list = json_object_get(j, "caused");
@@ -166,6 +198,7 @@ static void tree(const json_t *j)
 		title(CX_T("emitiu", "emitted"));
 	caused(list, 0);
 	failed(json_object_get(j, "failed"));
+	records(json_object_get(j, "records"));
 	measures(json_object_get(j, "measures"));
 	choices(json_object_get(j, "choices"));
 }
@@ -185,6 +218,8 @@ int cmd_trace(struct cli *c)
 	json_t *j = rc == EXIT_DONE && !c->json ? reply_json(&reply) : NULL;
 	if (rc == EXIT_DONE && c->json)
 		printf("%s\n", buf_cstr(&reply.body));
+	else if (json_object_get(j, "versions"))
+		versions(json_object_get(j, "versions"));
 	else if (j)
 		tree(j);
 	else if (rc == EXIT_DONE)

@@ -8,6 +8,7 @@
 #include "engine/answers.h"
 #include "engine/failed.h"
 #include "engine/quarantine.h"
+#include "engine/records.h"
 #include "engine/tracefigures.h"
 
 enum { SOURCE = 1024, FAILED_MOST = 1000, CAUSED_MOST = 500, CAUSED_DEPTH = 16, POSITION_GAP = 16 };
@@ -116,7 +117,7 @@ static int take(struct trace *t, int64_t seq)
 	return 1;
 }
 
-/* A seq, "failed/NUMBER", or an event's id, in this order. */
+/* A seq, "failed/NUMBER", or an event's id, in this order: 1 found. */
 static int find(struct trace *t, const char *id, const char *source)
 {
 	struct search x = {.t = t, .id = {id, (uint32_t)strlen(id)}};
@@ -139,7 +140,7 @@ static int find(struct trace *t, const char *id, const char *source)
 	}
 	buf_free(&x.sources);
 	if (rc != 0)
-		return rc < 0 ? rc : CX_OK;
+		return rc;
 	return cx_fail(t->e, CX_E_NOT_FOUND, "id",
 		CX_T("não há evento com esse id nem esse seq: \"%.200s\"",
 			"there is no event with that id or seq: \"%.200s\""),
@@ -290,6 +291,36 @@ static int failed(struct trace *t)
 	return rc;
 }
 
+static int each_record(void *ctx, struct str kind, const struct record_row *r)
+{
+	struct trace *t = ctx;
+	char when[TZ_TEXT];
+	tz_format(r->changed_ms, when);
+	jw_obj(t->b);
+	jw_key(t->b, "kind");
+	jw_strn(t->b, kind.p, kind.n);
+	jw_key(t->b, "key");
+	jw_strn(t->b, r->key.p, r->key.n);
+	jw_kint(t->b, "version", r->version);
+	jw_kstr(t->b, "changed", when);
+	jw_key(t->b, "by");
+	jw_strn(t->b, r->by.p, r->by.n);
+	jw_kbool(t->b, "deleted", r->deleted);
+	jw_obj_end(t->b);
+	return 0;
+}
+
+/* Whoever is bound to a unit is not told: whose they are is not known from here. */
+static int records(struct trace *t)
+{
+	jw_key(t->b, "records");
+	jw_arr(t->b);
+	int rc =
+		*t->unit ? CX_OK : store_records_of(t->eng->store, t->ev.seq, each_record, t, t->e);
+	jw_arr_end(t->b);
+	return rc;
+}
+
 static int tell(struct trace *t)
 {
 	int rc;
@@ -305,8 +336,31 @@ static int tell(struct trace *t)
 	if (rc >= 0)
 		rc = failed(t);
 	if (rc >= 0)
+		rc = records(t);
+	if (rc >= 0)
 		rc = trace_figures(t->eng, &t->ev, t->b, t->e);
 	jw_obj_end(t->b);
+	return rc;
+}
+
+/* "KIND/KEY": all versions of a record, as they are at its own address. */
+static int record(struct trace *t, const struct frame *f, const char *id)
+{
+	struct buf meta = {0};
+	const char *slash = strchr(id, '/');
+	struct frame at = *f;
+	if (!slash ||
+		!plugin_set_record(&t->eng->set, (struct str){id, (uint32_t)(slash - id)}, NULL))
+		return CX_E_NOT_FOUND;
+	buf_add(&meta, "kind", 5);
+	buf_add(&meta, id, (size_t)(slash - id));
+	buf_add(&meta, "", 1);
+	buf_add(&meta, "key", 4);
+	buf_add(&meta, slash + 1, strlen(slash + 1) + 1);
+	at.meta = meta.p;
+	at.head.meta_len = (uint32_t)meta.len;
+	int rc = answer_record_versions(t->eng, &at, t->b, t->e);
+	buf_free(&meta);
 	return rc;
 }
 
@@ -331,8 +385,14 @@ int answer_trace(struct engine *eng, const struct frame *f, struct buf *b, struc
 		.unit = f->head.caller.unit,
 		.personal = f->head.caller.level >= LEVEL_ADMIN};
 	int rc = find(&t, id ? id : "", source);
-	if (rc >= 0)
+	if (rc == CX_E_NOT_FOUND && !*source) {
+		struct cx_err none = *e;
+		rc = record(&t, f, id ? id : "");
+		if (rc == CX_E_NOT_FOUND)
+			*e = none;
+	} else if (rc >= 0) {
 		rc = tell(&t);
+	}
 	arena_free(&t.a);
 	return rc < 0 ? rc : CX_OK;
 }

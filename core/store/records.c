@@ -94,6 +94,28 @@ int store_record_versions(struct store *s, const char *kind, struct str key, int
 	return rc < 0 ? rc : CX_OK;
 }
 
+int store_records_of(struct store *s, int64_t seq,
+	int (*f)(void *ctx, struct str kind, const struct record_row *r), void *ctx,
+	struct cx_err *e)
+{
+	struct drv_stmt *st;
+	int rc = st_start(s, ST_RECORDS_OF, ARGS(ARG_INT("seq", seq)), &st, e);
+	if (rc != CX_OK)
+		return rc;
+	while ((rc = drv_step(st, e)) == 1) {
+		const struct record_row r = {.key = drv_str(st, 5),
+			.version = drv_int(st, 0),
+			.deleted = drv_int(st, 1) != 0,
+			.changed_ms = drv_int(st, 2),
+			.by = drv_str(st, 3),
+			.seq = seq};
+		if ((rc = f(ctx, drv_str(st, 4), &r)) != 0)
+			break;
+	}
+	drv_end(st);
+	return rc < 0 ? rc : CX_OK;
+}
+
 /* ---- fields as SQL ---- */
 
 static bool filled(const struct field *f)

@@ -164,6 +164,10 @@ int store_records(struct store *s, const char *kind, const struct record_filter 
 	struct str after, store_record_f f, void *ctx, struct cx_err *e);
 int store_record_versions(struct store *s, const char *kind, struct str key, int64_t after,
 	store_record_f f, void *ctx, struct cx_err *e); /* oldest first */
+/* Those that handlers wrote because of this event; of each key, version, deleted, changed_ms, by. */
+int store_records_of(struct store *s, int64_t seq,
+	int (*f)(void *ctx, struct str kind, const struct record_row *r), void *ctx,
+	struct cx_err *e);
 /* Makes (or remakes, where changed) the view rec_<kind> with a column per field, and an index for
  * each of these fields; drops indexes the kind has no more. */
 int store_record_view(struct store *s, const struct event_type *t, const int *index, int nindex,

@@ -20,6 +20,10 @@ cx.on "visit.rated" (function(e, tx)
     tx:emit { type = "voice.heard", data = { n = 2 } }
   end
 end)
+cx.record "guest" { key = "who", fields = { who = cx.text { required = true }, score = cx.integer {} } }
+cx.on "visit.rated" (function(e, tx)
+  if e.score == 9 and e.subject then tx:record("guest"):put { who = e.subject, score = e.score } end
+end)
 cx.on "voice.heard" (function(e, tx) if e.n == 2 then tx:emit { type = "echo.made" } end end)
 '''
 
@@ -98,6 +102,20 @@ def test_which_event_is_meant(traced):
         trace(traced, id, code=404)
     trace(traced, "a", "?source=/t", code=404)
     trace(traced, "a", "?sauce=/t", code=400)
+
+
+def test_records_that_were_written(traced):
+    record, = trace(traced, "b")["records"]
+    assert (record["kind"], record["key"], record["version"], record["deleted"]) == ("guest", "c1", 1, False)
+    assert [r["version"] for r in trace(traced, "c")["records"]] == [2] and trace(traced, "a")["records"] == []
+    versions = trace(traced, "guest/c1")["versions"]
+    assert [(v["version"], v["seq"], v["record"]["score"]) for v in versions] == [(1, trace(traced, "b")["event"]["seq"], 9), (2, trace(traced, "c")["event"]["seq"], 9)]
+    trace(traced, "guest/none", code=404)
+    trace(traced, "ghost/c1", code=404)
+    en, _ = traced.cli("trace", "guest/c1", env={"LANG": "en_US.UTF-8", "LC_ALL": ""})
+    assert "version 2" in en and '"score":9' in en
+    en, _ = traced.cli("trace", "b", env={"LANG": "en_US.UTF-8", "LC_ALL": ""})
+    assert "guest/c1 version 1" in en
 
 
 def test_who_may_see_what(traced):

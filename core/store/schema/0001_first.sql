@@ -215,6 +215,7 @@ CREATE TABLE record_version (
 	seq        INTEGER,          -- the event that a handler reacted to
 	PRIMARY KEY (kind, key, version)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX record_version_seq ON record_version (seq) WHERE seq IS NOT NULL;
 
 -- Plugins: sources by content hash, and which are in force.
 CREATE TABLE plugin_source (
