@@ -98,6 +98,7 @@ int engine_main(int argc, char **argv)
 	isolate_clock_start();
 	int rc = run_role(&eng, argv[0], argc - 2, argv + 2);
 	quarantine_free(&eng);
+	plugin_set_free(&eng.before);
 	plugin_set_free(&eng.set);
 	dictionary_free(eng.dictionary);
 	store_close(eng.store);

@@ -14,6 +14,7 @@ enum { PARAMS = 40, VALUE = 512, EXPLAIN_LIMIT = 100, EXPLAIN_MAX = 1000 };
 struct request {
 	const struct kpi *k;
 	struct plugin *owner;
+	struct kpi_counting counting;
 	struct kpi_param params[PARAMS + 1];
 	int n;
 	char names[PARAMS][32], values[PARAMS][VALUE], unit[VALUE];
@@ -62,10 +63,8 @@ static int read_request(struct engine *eng, const struct frame *f, const char *c
 	const char *query = meta_get(f->meta, f->head.meta_len, "query");
 	const char *id = meta_get(f->meta, f->head.meta_len, "id");
 	*r = (struct request){0};
-	r->k = plugin_set_kpi(&eng->set, id ? id : "", &r->owner);
-	if (!r->k)
-		return engine_no_kpi(id ? id : "", e);
-	if (quarantine_refuse(eng, r->owner, e) < 0)
+	if (engine_kpi_find(eng, id ? id : "", &r->k, &r->owner, &r->counting, e) < 0 ||
+		quarantine_refuse(eng, r->owner, e) < 0)
 		return e->code;
 	for (int i = 0; query_name(query, i, r->names[i], sizeof r->names[i]); i++) {
 		int seen = 0, wrong = 0, mine = -1;
@@ -208,6 +207,7 @@ int answer_explain(struct engine *eng, const struct frame *f, struct buf *b, str
 	struct kpi_meta meta;
 	engine_kpi_host(eng, &host);
 	engine_kpi_meta(eng, r.owner, &meta);
+	meta.counting = r.counting;
 	jw_obj(b);
 	jw_kstr(b, "id", r.k->id);
 	write_definition(b, &r);

@@ -66,20 +66,36 @@ int answer_kpis(struct engine *eng, struct buf *b, struct cx_err *e)
 	return CX_OK;
 }
 
+/* state, and how far its figures are */
+static int write_state(struct engine *eng, const struct plugin *p, struct buf *b, struct cx_err *e)
+{
+	struct kpi_counting c;
+	int rc = engine_progress(eng, p, NULL, &c, e);
+	jw_kstr(b, "state", c.yes ? "rebuilding" : quarantine_state(eng, p));
+	quarantine_json(eng, p, b);
+	if (!c.yes)
+		return rc;
+	jw_key(b, "rebuilding");
+	jw_obj(b);
+	jw_kint(b, "done", c.done);
+	jw_kint(b, "total", c.total);
+	jw_obj_end(b);
+	return rc;
+}
+
 int answer_plugins(struct engine *eng, struct buf *b, struct cx_err *e)
 {
-	(void)e;
+	int rc = CX_OK;
 	jw_obj(b);
 	jw_key(b, "plugins");
 	jw_arr(b);
-	for (int i = 0; i < eng->set.n; i++) {
+	for (int i = 0; i < eng->set.n && rc >= 0; i++) {
 		const struct plugin *p = eng->set.v[i];
 		jw_obj(b);
 		jw_kstr(b, "name", p->name);
 		jw_kstr(b, "version", p->version);
 		jw_kstr(b, "hash", p->hash);
-		jw_kstr(b, "state", quarantine_state(eng, p));
-		quarantine_json(eng, p, b);
+		rc = write_state(eng, p, b, e);
 		jw_key(b, "errors");
 		jw_arr(b);
 		for (int k = 0; k < p->nerrors; k++) {
@@ -101,8 +117,9 @@ int answer_plugins(struct engine *eng, struct buf *b, struct cx_err *e)
 		jw_obj_end(b);
 	}
 	jw_arr_end(b);
+	jw_kint(b, "generation", eng->generation);
 	jw_obj_end(b);
-	return CX_OK;
+	return rc < 0 ? rc : CX_OK;
 }
 
 int answer_imports(struct engine *eng, struct buf *b, struct cx_err *e)

@@ -97,7 +97,7 @@ static int exclude(struct slice *s, const struct measure *m, const char *reason)
 {
 	int64_t at = s->ev.time_ms;
 	tally_instant(m, &s->ev, &at);
-	int rc = store_exclude(s->in->eng->store, m->kpi->plugin, m->kpi->id, m->name, tz_day(at),
+	int rc = store_exclude(s->in->eng->store, m->kpi->cube->id, m->kpi->id, m->name, tz_day(at),
 		s->ev.seq, reason, s->e);
 	return rc < 0 ? ingest_lost(s->in, s->e) : CX_OK;
 }

@@ -15,6 +15,10 @@ struct engine {
 	struct conf *conf;
 	struct store *store;
 	struct plugin_set set;
+	/* While figures are counted (projector.h): the plugins whose figures answer until then. Of
+	 * their cubes those with an id are fed, the others are those of `set`, or of nobody. */
+	struct plugin_set before;
+	int64_t generation; /* of the two, as the store has it: reader_refresh() */
 	struct blame *blame;
 	struct dictionary *dictionary;           /* reader: of its queries; else NULL */
 	int fd;                                  /* to the front or the cli; -1: none */
@@ -32,10 +36,18 @@ struct engine {
  * store (a writer that starts), or the set in force as the store keeps it (everyone else). */
 enum generation { GENERATION_DISK, GENERATION_STORE };
 int engine_load_plugins(struct engine *eng, enum generation from, struct cx_err *e);
-/* Writer, after loading: keeps the sources, makes the views, binds cubes and time slots. */
+/* Writer, after loading: keeps the sources, makes the views, binds cubes, choices and time slots.
+ * What nobody feeds any more goes; when nothing is left to be counted, so do the plugins before. */
 int engine_keep_plugins(struct engine *eng, struct cx_err *e);
-/* Reader: binds cubes and time slots to what the store has. */
+/* In a batch: the figures of the set in force are complete, the plugins before and theirs go. */
+int engine_settle(struct engine *eng, struct cx_err *e);
+void engine_forget_before(struct engine *eng); /* after its COMMIT */
+/* Reader: binds cubes, choices and time slots to what the store has; loads the plugins before. */
 int engine_bind(struct engine *eng, struct cx_err *e);
+bool engine_counting(const struct engine *eng); /* is there anything to be counted? */
+/* How far the counting of a plugin's cubes (NULL: of all, c: of this one) is: 1, 0 nothing is. */
+int engine_progress(const struct engine *eng, const struct plugin *p, const struct cube *c,
+	struct kpi_counting *out, struct cx_err *e);
 void engine_log_plugins(const struct engine *eng);
 
 /* The Lua side of figures: ctx is the struct engine. */
@@ -45,6 +57,9 @@ int engine_where_told(struct engine *eng, const struct measure *m, struct event 
 void engine_kpi_host(struct engine *eng, struct kpi_host *host);
 void engine_kpi_meta(const struct engine *eng, const struct plugin *owner, struct kpi_meta *meta);
 int engine_no_kpi(const char *id, struct cx_err *e); /* 404 */
+/* The definition that answers for a KPI, and whether it is being counted. */
+int engine_kpi_find(const struct engine *eng, const char *id, const struct kpi **k,
+	struct plugin **owner, struct kpi_counting *counting, struct cx_err *e);
 /* A query by name/value pairs, whoever asks; the snapshot is the caller's. */
 int engine_kpi(struct engine *eng, const char *id, const struct kpi_param *params, int n,
 	int64_t now_ms, struct buf *json, struct cx_err *e);

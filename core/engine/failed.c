@@ -206,7 +206,8 @@ static int measures(struct again *x)
 		any = true;
 		if (m->where && engine_where_told(x->in->eng, m, &x->ev, &f, &why) < 0)
 			note_failure(x, &f);
-		else if (store_readmit(x->in->eng->store, m->kpi->id, m->name, x->ev.seq, x->e) < 0)
+		else if (store_readmit(x->in->eng->store, m->kpi->cube->id, m->kpi->id, m->name,
+				 x->ev.seq, x->e) < 0)
 			return x->e->code;
 	}
 	return any ? late_figures(x->in, x->plan, &x->ev, is_plugin, x->plugin) : gone(x);

@@ -22,8 +22,8 @@ int engine_where_told(struct engine *eng, const struct measure *m, struct event 
 	struct lua_fail *f, struct cx_err *e)
 {
 	bool yes = false;
-	struct plugin *p = plugin_set_find(&eng->set, m->kpi->plugin);
-	if (plugin_where(p, m, ev, &yes, f) < 0)
+	(void)eng;
+	if (plugin_where(m->kpi->from, m, ev, &yes, f) < 0)
 		return raise(f, e);
 	return yes;
 }
@@ -37,10 +37,9 @@ int engine_where(void *ctx, const struct measure *m, struct event *ev, struct cx
 static int formula(void *ctx, const struct kpi *k, struct kpi_view *v, double *value, bool *null,
 	struct cx_err *e)
 {
-	struct engine *eng = ctx;
 	struct lua_fail f;
-	struct plugin *p = plugin_set_find(&eng->set, k->plugin);
-	if (plugin_formula(p, k, v, value, null, &f) < 0)
+	(void)ctx;
+	if (plugin_formula(k->from, k, v, value, null, &f) < 0)
 		return raise(&f, e);
 	return CX_OK;
 }
@@ -48,10 +47,9 @@ static int formula(void *ctx, const struct kpi *k, struct kpi_view *v, double *v
 static int interval(void *ctx, const struct kpi *k, struct kpi_view *v, struct kpi_interval *out,
 	struct cx_err *e)
 {
-	struct engine *eng = ctx;
 	struct lua_fail f;
-	struct plugin *p = plugin_set_find(&eng->set, k->plugin);
-	if (plugin_interval(p, k, v, out, &f) < 0)
+	(void)ctx;
+	if (plugin_interval(k->from, k, v, out, &f) < 0)
 		return raise(&f, e);
 	return CX_OK;
 }
@@ -59,10 +57,9 @@ static int interval(void *ctx, const struct kpi *k, struct kpi_view *v, struct k
 static int compare(void *ctx, const struct kpi *k, struct kpi_view *now, struct kpi_view *before,
 	struct kpi_change *out, struct cx_err *e)
 {
-	struct engine *eng = ctx;
 	struct lua_fail f;
-	struct plugin *p = plugin_set_find(&eng->set, k->plugin);
-	if (plugin_compare(p, k, now, before, out, &f) < 0)
+	(void)ctx;
+	if (plugin_compare(k->from, k, now, before, out, &f) < 0)
 		return raise(&f, e);
 	return CX_OK;
 }
@@ -80,8 +77,9 @@ void engine_kpi_host(struct engine *eng, struct kpi_host *host)
 
 void engine_kpi_meta(const struct engine *eng, const struct plugin *owner, struct kpi_meta *meta)
 {
-	*meta = (struct kpi_meta){
-		owner->version, eng->conf->company_currency, eng->conf->kpi_min_n};
+	*meta = (struct kpi_meta){.plugin_version = owner->version,
+		.company_currency = eng->conf->company_currency,
+		.min_n = eng->conf->kpi_min_n};
 }
 
 int engine_no_kpi(const char *id, struct cx_err *e)
@@ -92,22 +90,44 @@ int engine_no_kpi(const char *id, struct cx_err *e)
 		id);
 }
 
+int engine_kpi_find(const struct engine *eng, const char *id, const struct kpi **k,
+	struct plugin **owner, struct kpi_counting *counting, struct cx_err *e)
+{
+	struct plugin *old;
+	*counting = (struct kpi_counting){0};
+	*k = plugin_set_kpi(&eng->set, id, owner);
+	if (!*k)
+		return engine_no_kpi(id, e);
+	if ((*k)->cube && (*k)->cube->upto == STORE_LIVE)
+		return CX_OK;
+	int rc = engine_progress(eng, NULL, (*k)->cube, counting, e);
+	const struct kpi *was = plugin_set_kpi(&eng->before, id, &old);
+	counting->empty = !was || !was->cube || was->cube->id < 0;
+	if (!counting->empty) {
+		*k = was;
+		*owner = old;
+	}
+	return rc < 0 ? rc : CX_OK;
+}
+
 int engine_kpi(struct engine *eng, const char *id, const struct kpi_param *params, int n,
 	int64_t now_ms, struct buf *json, struct cx_err *e)
 {
 	struct plugin *owner;
 	struct kpi_query q;
 	struct kpi_host host;
-	const struct kpi *k = plugin_set_kpi(&eng->set, id, &owner);
-	if (!k)
-		return engine_no_kpi(id, e);
-	int rc = quarantine_refuse(eng, owner, e);
+	struct kpi_meta meta;
+	struct kpi_counting counting;
+	const struct kpi *k;
+	int rc = engine_kpi_find(eng, id, &k, &owner, &counting, e);
+	if (rc >= 0)
+		rc = quarantine_refuse(eng, owner, e);
 	if (rc >= 0)
 		rc = kpi_query_parse(&q, k, params, n, now_ms, e);
 	if (rc < 0)
 		return rc;
 	engine_kpi_host(eng, &host);
-	struct kpi_meta meta;
 	engine_kpi_meta(eng, owner, &meta);
+	meta.counting = counting;
 	return kpi_query_run(eng->store, k, &q, &host, &meta, json, e);
 }

@@ -208,12 +208,13 @@ static bool is_late(void *ctx, const struct plugin *p)
 static int tally(struct ingest *in, const struct type_plan *plan, struct event *ev)
 {
 	struct cx_err e;
+	int n = 0;
 	struct counted *v = arena_alloc(&in->arena, sizeof *v * (size_t)(plan->nmeasures + 1));
 	const struct count_host host = {in, in->eng->conf->company_currency, measure_failed};
-	int n = 0;
 	for (int i = 0; i < plan->nmeasures; i++) {
 		enum part part = ingest_part(in, plan->measures[i].plugin);
-		if (part == PART_RUNS || part == PART_CRASHED)
+		if (plan->measures[i].m->kpi->cube->id >= 0 &&
+			(part == PART_RUNS || part == PART_CRASHED))
 			v[n++] = (struct counted){plan->measures[i].m, part == PART_CRASHED};
 	}
 	in->measure_failed = false;
@@ -225,6 +226,20 @@ static int tally(struct ingest *in, const struct type_plan *plan, struct event *
 	if (rc < 0)
 		return rc;
 	return ingest_say_blind(in, plan, ev);
+}
+
+/* The figures that answer while those of the set in force are counted. */
+static int tally_before(struct ingest *in, const struct event *ev)
+{
+	const struct type_plan *plan = plugin_set_type(&in->eng->before, ev->type_name);
+	struct event old = *ev;
+	bool missing;
+	if (!plan)
+		return CX_OK;
+	old.type = plan->type;
+	event_reload(&old, in->eng->conf->company_currency, &in->arena, &missing);
+	int rc = ingest_place(in, plan, &old);
+	return rc < 0 ? rc : tally(in, plan, &old);
 }
 
 /* Of an unknown type only the family is kept. */
@@ -342,8 +357,10 @@ int ingest_store(struct ingest *in, struct event *ev, enum outcome *out)
 	rc = insert(in, ev, out);
 	if (rc != CX_OK)
 		return rc < 0 ? rc : CX_OK;
-	if (!plan)
-		return join_family(in, ev);
+	if (!plan) {
+		rc = join_family(in, ev);
+		return rc < 0 ? rc : tally_before(in, ev);
+	}
 	for (const struct failure *x = derived.first; x; x = x->next)
 		if (ingest_failed(in, ev, plan->owner->name, x->handler, 0, &x->fail) < 0)
 			return in->errs.v[0].code;
@@ -352,6 +369,8 @@ int ingest_store(struct ingest *in, struct event *ev, enum outcome *out)
 		rc = ingest_place(in, plan, ev);
 	if (rc >= 0)
 		rc = tally(in, plan, ev);
+	if (rc >= 0)
+		rc = tally_before(in, ev);
 	if (rc >= 0 && plan->nons)
 		rc = ingest_react(in, plan, ev);
 	return rc < 0 ? rc : CX_OK;

@@ -103,7 +103,7 @@ static int strike(struct engine *eng, const struct strike *s, struct cx_err *e)
 	struct buf strikes = {0};
 	char why[300];
 	int n = add_strike(r.strikes, s->at_ms, &strikes);
-	int rc = n ? store_plugins(eng->store, find_hash, &h, e) : CX_OK;
+	int rc = n ? store_plugins(eng->store, false, find_hash, &h, e) : CX_OK;
 	if (rc >= 0 && n && h.hash[0]) {
 		r.strikes = buf_cstr(&strikes);
 		bool enough = s->loading || n >= STRIKES;
@@ -207,6 +207,9 @@ static int enable(struct ingest *in, struct plugin *p, struct cx_err *e)
 				"the plugin %s cannot be turned on: %s"),
 			p->name, text);
 	}
+	/* the same definition, unless the configuration changed */
+	if (kpi_cubes_bind(eng->store, p->cubes, p->ncubes, 0, e) < 0)
+		return e->code;
 	log_info("plugin %s is enabled", p->name);
 	r.state = "running";
 	r.reason = "";

@@ -1,5 +1,7 @@
 #include "engine/reader.h"
 
+#include <stdlib.h>
+
 #include "base/log.h"
 #include "base/problem.h"
 #include "engine/access.h"
@@ -51,7 +53,9 @@ static void run(struct engine *eng, const struct frame *f, struct buf *out)
 	if (rc >= 0)
 		rc = quarantine_follow(eng, &e);
 	if (rc >= 0) {
-		rc = answer(eng, f, &headers, &body, &status, &e);
+		rc = reader_refresh(eng, &e);
+		if (rc >= 0)
+			rc = answer(eng, f, &headers, &body, &status, &e);
 		store_rollback(eng->store);
 	}
 	if (rc < 0) {
@@ -92,6 +96,21 @@ static int loop(struct engine *eng)
 	buf_free(&in);
 	buf_free(&out);
 	return stop ? 0 : 1;
+}
+
+int reader_refresh(struct engine *eng, struct cx_err *e)
+{
+	struct buf text = {0};
+	int rc = store_meta_get(eng->store, "generation", &text, e);
+	bool same = rc == 1 && strtoll(buf_cstr(&text), NULL, 10) == eng->generation;
+	buf_free(&text);
+	if (rc <= 0 || same)
+		return rc < 0 ? rc : CX_OK;
+	plugin_set_free(&eng->set);
+	plugin_set_free(&eng->before);
+	eng->generation = 0; /* until all is there */
+	rc = engine_load_plugins(eng, GENERATION_STORE, e);
+	return rc < 0 ? rc : engine_bind(eng, e);
 }
 
 int reader_open(struct engine *eng, struct cx_err *e)

@@ -8,6 +8,8 @@
 #include "engine/engine.h"
 
 int reader_main(struct engine *eng);
+/* In a snapshot: takes what the writer has put in force since. */
+int reader_refresh(struct engine *eng, struct cx_err *e);
 /* Opens the store and the plugins in force, for every role that reads. */
 int reader_open(struct engine *eng, struct cx_err *e);
 

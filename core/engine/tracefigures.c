@@ -106,7 +106,8 @@ static int measure(struct part *x, const struct measure *m)
 		jw_obj_end(x->b);
 		return CX_OK;
 	}
-	int rc = store_crashed(x->eng->store, m->kpi->id, m->name, x->ev->seq, x->e);
+	int rc = store_crashed(
+		x->eng->store, m->kpi->cube->id, m->kpi->id, m->name, x->ev->seq, x->e);
 	if (rc == 1)
 		left_out(x, m, STORE_CRASHED);
 	if (rc != 0)

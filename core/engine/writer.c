@@ -9,8 +9,8 @@
 #include "engine/confine.h"
 #include "engine/example.h"
 #include "engine/feeds.h"
+#include "engine/projector.h"
 #include "engine/quarantine.h"
-#include "engine/rebuild.h"
 
 enum {
 	IDLE_MS = 50,
@@ -21,7 +21,11 @@ enum {
 	FOLD_MOST = 4096,
 	FEEDS_BEHIND = 200000,  /* events: what readers add up themselves at most */
 	MEND_BUSY_US = 1000000, /* while jobs keep coming, a day is counted again so often */
-	MEND_SHARE = 10         /* at most, and for a tenth of the time */
+	MEND_SHARE = 10,        /* at most, and for a tenth of the time */
+	COUNT_US = 8000,        /* a slice of figures that are counted again: what a job may wait */
+	COUNT_SHARE = 4,        /* of which, while jobs keep coming, a fourth of the time is used */
+	COUNT_FIRST_US = 200000, /* before it is ready: a small log needs no more */
+	SWEEP_ROWS = 500
 };
 
 struct writer {
@@ -32,6 +36,8 @@ struct writer {
 	size_t taken;                  /* bytes of input whose frames are in the batch */
 	bool settled;                  /* idle work found nothing more to do */
 	int64_t mend_us, mend_busy_us; /* the next day is counted again no sooner; when busy */
+	int64_t count_us;              /* when busy: the next slice no sooner */
+	bool counting;                 /* figures are being counted */
 	int64_t fed;                   /* the last event whose source was taken in */
 	bool behind;                   /* some plugin has events to catch up with */
 	bool more;                     /* the batch was full before the input was empty */
@@ -64,9 +70,10 @@ static int mend(struct writer *w, struct cx_err *e)
 	int rc = 0;
 	for (int i = 0; i < eng->set.n && rc == 0; i++) {
 		struct plugin *p = eng->set.v[i];
-		if (p->state == PLUGIN_RUNNING)
-			rc = cells_mend(
-				w->in.cells, p->cubes, p->ncubes, eng->conf->company_currency, e);
+		for (int k = 0; k < p->ncubes && rc == 0; k++)
+			if (p->state == PLUGIN_RUNNING && p->cubes[k]->upto == STORE_LIVE)
+				rc = cells_mend(w->in.cells, &p->cubes[k], 1,
+					eng->conf->company_currency, e);
 	}
 	now = clock_mono_us();
 	w->mend_us = rc == 1 ? now + MEND_SHARE * (now - from) : now;
@@ -86,9 +93,10 @@ static int unite(struct writer *w, struct cx_err *e)
 	int rc = 0;
 	for (int i = 0; i < eng->set.n && rc == 0; i++) {
 		struct plugin *p = eng->set.v[i];
-		if (p->state == PLUGIN_RUNNING)
-			rc = cells_unite(w->in.cells, p->cubes, p->ncubes, tz_day(clock_now_ms()),
-				eng->conf->company_currency, e);
+		for (int k = 0; k < p->ncubes && rc == 0; k++)
+			if (p->state == PLUGIN_RUNNING && p->cubes[k]->upto == STORE_LIVE)
+				rc = cells_unite(w->in.cells, &p->cubes[k], 1,
+					tz_day(clock_now_ms()), eng->conf->company_currency, e);
 	}
 	return rc;
 }
@@ -96,6 +104,24 @@ static int unite(struct writer *w, struct cx_err *e)
 static int fold_feeds(struct writer *w, struct cx_err *e)
 {
 	return feeds_fold(w->eng, &w->fed, e);
+}
+
+static int sweep(struct writer *w, struct cx_err *e)
+{
+	return store_sweep(w->eng->store, SWEEP_ROWS, e);
+}
+
+/* A slice of the figures that are to be counted. */
+static void count(struct writer *w, int64_t us)
+{
+	struct cx_err e;
+	int64_t from = clock_mono_us();
+	int rc = projector_step(&w->in, us, PROJECTOR_EVENTS, &e);
+	if (rc < 0)
+		log_warn("counting figures again: %s", e.msg);
+	w->counting = rc != 0;
+	w->count_us = clock_mono_us();
+	w->count_us += rc < 0 ? 1000000 : COUNT_SHARE * (w->count_us - from);
 }
 
 /* 1 it did something. */
@@ -141,6 +167,11 @@ static int catch_up(struct writer *w)
 static void idle_work(struct writer *w)
 {
 	log_plugin_dropped(false);
+	if (w->counting) {
+		count(w, COUNT_US);
+		store_checkpoint(w->eng->store, CHECKPOINT_BYTES, false);
+		return;
+	}
 	if (w->settled)
 		return;
 	if (catch_up(w)) /* and nothing else before that is done */
@@ -151,7 +182,8 @@ static void idle_work(struct writer *w)
 	int mended = later || in_a_batch(w, "counting a day again", mend);
 	int fed = in_a_batch(w, "folding sources", fold_feeds);
 	int united = folded || mended ? 0 : in_a_batch(w, "uniting days of sets", unite);
-	w->settled = !folded && !mended && !fed && !united;
+	int swept = in_a_batch(w, "removing old figures", sweep);
+	w->settled = !folded && !mended && !fed && !united && !swept;
 	store_checkpoint(w->eng->store, 1 << 20, false);
 	blame_phase(w->eng->blame, BLAME_IDLE);
 }
@@ -164,7 +196,10 @@ static void busy_work(struct writer *w)
 		store_checkpoint(s, CHECKPOINT_BYTES, false) < 0)
 		log_warn("checkpoint failed; the log grows until one succeeds");
 	catch_up(w);
-	if (clock_mono_us() < w->mend_busy_us)
+	int64_t now = clock_mono_us();
+	if (w->counting && now >= w->count_us)
+		count(w, COUNT_US);
+	if (now < w->mend_busy_us)
 		return;
 	blame_phase(w->eng->blame, BLAME_CHECKPOINT);
 	in_a_batch(w, "counting a day again", mend);
@@ -175,7 +210,9 @@ static int loop(struct writer *w)
 {
 	while (!w->stop || w->more || !batch_idle(w->batch)) {
 		bool busy = w->more || !batch_idle(w->batch);
-		int wait = busy || w->behind ? 0 : w->settled ? SETTLED_MS : IDLE_MS;
+		w->counting = engine_counting(w->eng);
+		bool more = busy || w->behind || w->counting;
+		int wait = more ? 0 : w->settled ? SETTLED_MS : IDLE_MS;
 		int got = frame_fill(w->eng->fd, &w->input, wait);
 		if (got < 0 || take(w) < 0)
 			return 1; /* the front is gone: what was told is on disk */
@@ -249,8 +286,12 @@ static int open_all(struct writer *w, bool restart, struct cx_err *e)
 	rc = ingest_open(&w->in, e);
 	if (rc >= 0)
 		rc = settle(w, e);
-	if (rc >= 0)
-		rc = rebuild_changed(&w->in, e);
+	int64_t until = clock_mono_us() + COUNT_FIRST_US;
+	w->counting = engine_counting(eng);
+	while (rc >= 0 && !restart && w->counting && clock_mono_us() < until) {
+		rc = projector_step(&w->in, COUNT_FIRST_US / 4, PROJECTOR_EVENTS, e);
+		w->counting = rc != 0;
+	}
 	if (rc >= 0)
 		w->batch = batch_new(&w->in);
 	return rc;

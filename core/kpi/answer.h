@@ -53,7 +53,7 @@ struct answer {
 	const struct kpi_meta *meta;
 	struct cx_err *e;
 	struct pooling *pooling; /* pool.h: groups counted as one; NULL: none */
-	int cube;                /* store_cube_id; -1: nothing was ever counted */
+	int cube;                /* of the store; -1: nothing was ever counted */
 	struct arena arena;      /* lives as long as the answer */
 	struct window w;
 	int *lead; /* by measure: which has its set, as its own or with more levels */

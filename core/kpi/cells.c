@@ -246,7 +246,7 @@ int cells_damaged(struct cells *c, struct cell_at at, struct cx_err *e)
 	log_error(CX_T("%s; os números do plugin são contados de novo no próximo início",
 			  "%s; the plugin's figures are counted again at the next start"),
 		why.msg);
-	return store_figures_spoil(c->s, at.cube, e);
+	return store_cube_spoil(c->s, at.cube, e);
 }
 
 bool cells_change_hist(struct cells *c, struct cell *cell, uint32_t hist, int64_t value, int n)
@@ -265,6 +265,11 @@ int cells_ident(struct cells *c, struct str text, uint32_t *id, struct cx_err *e
 	if (added)
 		cells_note(c, CHANGE_IDENT, NULL);
 	return rc;
+}
+
+void cells_in_turn(struct cells *c, bool yes)
+{
+	c->mending = yes;
 }
 
 size_t cells_mark(const struct cells *c)

@@ -6,7 +6,7 @@
 static int out_of_turn(struct cells *c, const struct measure *m, int32_t day, struct cx_err *e)
 {
 	int64_t n = 0;
-	int rc = store_excluded(c->s, m->kpi->id, day, day, &n, e);
+	int rc = store_excluded(c->s, m->kpi->cube->id, m->kpi->id, day, day, &n, e);
 	return rc >= 0 && n ? cells_spoil(c, m->kpi->cube, day, e) : rc;
 }
 
@@ -120,7 +120,7 @@ static int sink_exclude(void *ctx, const struct measure *m, int32_t day, const s
 		const struct measure *x = cube->measures[i];
 		if (x->slot == m->slot && x->hist == m->hist && x->set == m->set)
 			rc = store_exclude(
-				c->s, x->kpi->plugin, x->kpi->id, x->name, day, ev->seq, reason, e);
+				c->s, cube->id, x->kpi->id, x->name, day, ev->seq, reason, e);
 	}
 	return rc;
 }

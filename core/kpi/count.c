@@ -35,7 +35,7 @@ struct count {
 	struct moved *moved;
 	int nmoved, cap_moved;
 	/* a correction's */
-	struct family before; /* without ev */
+	struct candidate before; /* the newest of the family without ev */
 	struct candidate *members;
 	int nmembers;
 };
@@ -108,7 +108,7 @@ static int comes(struct count *k, const struct counted *x, struct event *ev)
 {
 	const struct measure *m = x->m;
 	if (x->blind && ev == k->ev)
-		return store_exclude(k->c->s, m->kpi->plugin, m->kpi->id, m->name, day_of(m, ev),
+		return store_exclude(k->c->s, m->kpi->cube->id, m->kpi->id, m->name, day_of(m, ev),
 			ev->seq, STORE_CRASHED, k->e);
 	if (x->blind)
 		return unseen(k, m, ev);
@@ -122,7 +122,7 @@ static int comes(struct count *k, const struct counted *x, struct event *ev)
 static int leaves(struct count *k, const struct counted *x, struct event *ev)
 {
 	const struct measure *m = x->m;
-	int rc = store_readmit(k->c->s, m->kpi->id, m->name, ev->seq, k->e);
+	int rc = store_readmit(k->c->s, m->kpi->cube->id, m->kpi->id, m->name, ev->seq, k->e);
 	if (rc == 1)
 		return cells_known(k->c, m, ev, k->known_ms, k->e);
 	if (rc == 0 && !x->blind)
@@ -131,7 +131,7 @@ static int leaves(struct count *k, const struct counted *x, struct event *ev)
 	if (rc < 0 || raised < 0)
 		return rc < 0 ? rc : raised;
 	if (raised) /* it did not when it came: it is out, and not left out */
-		rc = store_readmit(k->c->s, m->kpi->id, m->name, ev->seq, k->e);
+		rc = store_readmit(k->c->s, m->kpi->cube->id, m->kpi->id, m->name, ev->seq, k->e);
 	if (rc >= 0 && (x->blind || raised))
 		rc = unseen(k, m, ev);
 	return rc < 0 ? rc : CX_OK;
@@ -150,7 +150,8 @@ static int apply(struct count *k, const struct measure *like)
 		rc = event_of(k, k->moved[i].seq, &ev);
 		for (int j = 0; j < k->n && rc >= 0; j++) {
 			const struct counted *x = &k->v[j];
-			if (!chosen_alike(x->m, like))
+			/* what is not counted yet will be, as it stands then */
+			if (!chosen_alike(x->m, like) || k->moved[i].seq > x->m->kpi->cube->upto)
 				continue;
 			switch (k->moved[i].move) {
 			case MOVE_LEAVES: rc = leaves(k, x, ev); break;
@@ -187,7 +188,7 @@ static int plain(struct count *k, const struct measure *m)
 	k->known_ms = k->ev->recorded_ms;
 	int rc = m->choose == CHOOSE_ALL ? 0 : key_of(k->c, m, k->ev, &k->a, &ident, &mine, k->e);
 	if (rc == 1)
-		rc = standing_best(k->c->s, m, ident, INT64_MAX, &k->a, &b, k->e);
+		rc = standing_best(k->c->s, m, ident, k->ev->seq, &k->a, &b, k->e);
 	else if (rc == 0)
 		move(k, k->ev->seq, MOVE_COMES);
 	if (rc < 0 || k->nmoved)
@@ -248,8 +249,8 @@ static int64_t who_stands(const struct key *y, const struct measure *m, bool wit
 	const struct candidate *best = NULL;
 	for (int i = 0; i < y->n; i++) {
 		const struct candidate *c = &y->v[i];
-		bool newest = with || root_of(c) != k->ev->root ? y->newest[i]
-								: c->seq == k->before.newest;
+		bool newest =
+			with || root_of(c) != k->ev->root ? y->newest[i] : c->seq == k->before.seq;
 		if (newest && (!best || standing_beats(m->choose, c, best)))
 			best = c;
 	}
@@ -290,20 +291,30 @@ static int note_member(void *ctx, int64_t seq, int64_t recorded_ms)
 	return 0;
 }
 
+static bool newer(const struct candidate *x, const struct candidate *y)
+{
+	return x->recorded_ms != y->recorded_ms ? x->recorded_ms > y->recorded_ms : x->seq > y->seq;
+}
+
 /* Adds ev to its family; then k->members are all of it, k->before what it was. */
 static int join(struct count *k)
 {
 	struct store *s = k->c->s;
 	struct event *root;
-	int rc = store_family(s, k->ev->root, INT64_MAX, &k->before, k->e);
-	if (rc >= 0)
-		rc = store_correction_add(s, k->ev, k->e);
+	int rc = store_correction_add(s, k->ev, k->e);
 	if (rc < 0 || !k->n)
 		return rc;
 	rc = event_of(k, k->ev->root, &root);
 	if (rc >= 0)
 		rc = note_member(k, root->seq, root->recorded_ms);
-	return rc < 0 ? rc : store_members(s, k->ev->root, note_member, k, k->e);
+	if (rc >= 0)
+		rc = store_members(s, k->ev->root, note_member, k, k->e);
+	for (int i = 0; i < k->nmembers; i++) {
+		const struct candidate *m = &k->members[i];
+		if (m->seq != k->ev->seq && newer(m, &k->before))
+			k->before = *m;
+	}
+	return rc;
 }
 
 /* A family's member under a choice: who has its key, or by itself without one. */
@@ -318,7 +329,7 @@ static int survey_member(struct count *k, const struct measure *m, int64_t seq, 
 		return rc;
 	rc = m->choose == CHOOSE_ALL ? 0 : key_of(k->c, m, ev, &k->a, &ident, &mine, k->e);
 	if (rc == 0) {
-		bool was = seq == k->before.newest, is = seq == newest;
+		bool was = seq == k->before.seq, is = seq == newest;
 		change(k, was ? seq : 0, is ? seq : 0);
 		return 0;
 	}
@@ -334,16 +345,16 @@ static int correction(struct count *k, const struct measure *m)
 {
 	struct key *keys = xcalloc((size_t)k->nmembers, sizeof *keys);
 	int nkeys = 0;
-	bool newest = k->ev->recorded_ms >= k->before.newest_ms;
+	bool newest = k->ev->recorded_ms >= k->before.recorded_ms;
 	k->known_ms = k->ev->recorded_ms;
 	for (int i = 0; i < k->nmembers; i++)
 		later(k, k->members[i].recorded_ms);
 	bool disorder = k->known_ms > k->ev->recorded_ms;
 	/* ev first: its candidate must be there when others of its key are looked at */
-	int64_t now = newest ? k->ev->seq : k->before.newest;
+	int64_t now = newest ? k->ev->seq : k->before.seq;
 	int rc = survey_member(k, m, k->ev->seq, keys, &nkeys, now);
 	for (int i = 0; i < k->nmembers && rc >= 0; i++)
-		if (disorder || k->members[i].seq == k->before.newest)
+		if (disorder || k->members[i].seq == k->before.seq)
 			rc = survey_member(k, m, k->members[i].seq, keys, &nkeys, now);
 	if (k->known_ms > k->ev->recorded_ms) {
 		for (int i = 0; i < nkeys; i++)

@@ -67,6 +67,7 @@ static struct cube *cube_for(const struct kpi *k, struct cube ***cubes, int *n)
 	}
 	struct cube *c = xcalloc(1, sizeof *c);
 	c->id = -1;
+	c->upto = STORE_LIVE;
 	c->plugin = xstrdup(k->plugin);
 	c->dims = dims;
 	c->ndims = k->nby;
@@ -143,12 +144,19 @@ void kpi_cubes_build(struct kpi **kpis, int nkpis, struct cube ***cubes, int *nc
 	free(sorted);
 }
 
-int kpi_cubes_bind(struct store *s, struct cube **cubes, int ncubes, struct cx_err *e)
+int kpi_cubes_bind(struct store *s, struct cube **cubes, int ncubes, int64_t upto, struct cx_err *e)
 {
 	for (int i = 0; i < ncubes; i++) {
-		int rc = store_cube_id(s, cubes[i]->plugin, cubes[i]->dims, &cubes[i]->id, e);
+		struct cube *c = cubes[i];
+		struct cube_row r = {.plugin = c->plugin,
+			.dims = c->dims,
+			.identity = c->identity[0] ? c->identity : NULL,
+			.upto = upto};
+		int rc = store_cube(s, &r, e);
 		if (rc < 0)
 			return rc;
+		c->id = r.id;
+		c->upto = r.id < 0 ? 0 : r.upto;
 	}
 	return CX_OK;
 }

@@ -31,6 +31,7 @@ struct measure {
 	char *key_name, *rank_name; /* of these options: { KEY, by = RANK }; NULL with ALL */
 	struct field_ref key, rank; /* rank: an integer, decimal, duration or time, or ATTR_TIME */
 	int choice;                 /* store_choice_rule of (type, key, rank, choose); -1 none */
+	int64_t choice_upto;        /* its candidates are those of the events up to this seq */
 	int where;                  /* handle of the Lua function, 0 = none */
 	struct field_ref dims[KPI_DIMS]; /* as kpi->by */
 	const struct kpi *kpi;
@@ -41,7 +42,9 @@ struct measure {
 	bool shared; /* an equal measure of the cube feeds its slot, histogram or set */
 };
 
+struct plugin;
 struct kpi {
+	struct plugin *from; /* lua/plugin.h: whose functions are called */
 	char *id, *plugin, *file;
 	int line;
 	char *title, *format, *better, *tier, *owner; /* title: JSON text; NULL where not given */
@@ -61,7 +64,10 @@ struct kpi {
 };
 
 struct cube {
-	int id;              /* store_cube_id */
+	int id;              /* store_cube; -1: it has none, so that nothing was ever counted */
+	char identity[65];   /* of all that its cells depend on: lua/identity.h; "": of a plugin
+			      * whose code must not run, so that nobody can tell */
+	int64_t upto;        /* the events up to this seq are in it; STORE_LIVE: all */
 	char *plugin, *dims; /* dims: names joined by ',' */
 	int ndims;
 	struct measure **measures;
@@ -78,10 +84,12 @@ void kpi_free(struct kpi *k);
 int kpi_dim(const struct kpi *k, const char *name); /* index in by, or -1 */
 
 /* Cubes of all the KPIs of one plugin, slots and sets numbered in (id, measure) order so that they
- * are the same in every process. ids are asked from the store by kpi_cubes_bind(). */
+ * are the same in every process. ids are asked from the store by kpi_cubes_bind(); those that the
+ * writer has to make there begin with this upto. */
 void kpi_cubes_build(struct kpi **kpis, int nkpis, struct cube ***cubes, int *ncubes);
 struct store;
-int kpi_cubes_bind(struct store *s, struct cube **cubes, int ncubes, struct cx_err *e);
+int kpi_cubes_bind(
+	struct store *s, struct cube **cubes, int ncubes, int64_t upto, struct cx_err *e);
 void kpi_cubes_free(struct cube **cubes, int ncubes);
 
 /* Group key of an event under a measure's dimensions: a JSON array of the values, e.g.

@@ -195,7 +195,9 @@ static int sink_exclude(void *ctx, const struct measure *m, int32_t day, const s
 static int sound(struct scan *s, const struct measure *m, const struct event *ev)
 {
 	int64_t ms;
-	int rc = s->g->crashes ? store_crashed(s->a->s, s->a->k->id, m->name, ev->seq, s->a->e) : 0;
+	int rc = s->g->crashes ? store_crashed(s->a->s, s->a->cube, s->a->k->id, m->name, ev->seq,
+					 s->a->e)
+			       : 0;
 	if (rc == 1 && tally_instant(m, ev, &ms))
 		answer_left_out(s->a, tz_day(ms));
 	return rc < 0 ? rc : !rc;
@@ -247,7 +249,7 @@ static bool scanned_before(const struct kpi *k, int i)
 
 static int scanning_new(struct answer *a)
 {
-	int rc = store_crashed(a->s, NULL, NULL, 0, a->e);
+	int rc = store_crashed(a->s, -1, NULL, NULL, 0, a->e);
 	a->scanning = xcalloc(1, sizeof *a->scanning);
 	a->scanning->standing = standing_new(a->s, a->q->known_ms);
 	a->scanning->own = a->host->dictionary ? NULL : dictionary_new(a->s);
@@ -301,7 +303,7 @@ static int told_by_sets(struct scan *s, int32_t day)
 			return 0;
 	int rc = store_spoilt_days(a->s, a->cube, day, day, found_day, &spoilt, a->e);
 	if (rc >= 0 && !spoilt)
-		rc = store_excluded(a->s, a->k->id, day, day, &left_out, a->e);
+		rc = store_excluded(a->s, a->cube, a->k->id, day, day, &left_out, a->e);
 	return rc < 0 ? rc : !spoilt && !left_out;
 }
 

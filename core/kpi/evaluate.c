@@ -12,8 +12,10 @@ static int figure(struct evaluation *v, struct answer_group *g, int bucket, stru
 	const struct kpi *k = a->k;
 	struct kpi_view *view = view_open(a, g, bucket);
 	*out = (struct shown){.iv = {.none = true}};
-	int rc = a->host->formula(a->host->ctx, k, view, &out->value, &out->null, a->e);
-	out->null = out->null || !isfinite(out->value);
+	bool empty = a->meta->counting.empty;
+	int rc = empty ? CX_OK
+		       : a->host->formula(a->host->ctx, k, view, &out->value, &out->null, a->e);
+	out->null = empty || out->null || !isfinite(out->value);
 	out->value = out->null ? 0 : out->value + 0.0; /* no -0 */
 	if (rc >= 0 && !out->null && k->interval && a->host->interval) {
 		out->iv.none = false;

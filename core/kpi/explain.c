@@ -117,7 +117,7 @@ static int apply(struct explain *x, const struct measure *m, struct event *ev)
 		.exclude = sink_exclude};
 	size_t before = x->counts.len, excluded = x->excluded.len;
 	buf_clear(&x->reason);
-	int rc = store_reason(x->a.s, m->kpi->id, m->name, ev->seq, &x->reason, x->a.e);
+	int rc = store_reason(x->a.s, x->a.cube, m->kpi->id, m->name, ev->seq, &x->reason, x->a.e);
 	arena_reset(&x->scratch);
 	if (rc == 1)
 		return sink_exclude(x, m, tz_day(ev->time_ms), ev, buf_cstr(&x->reason), x->a.e);

@@ -83,7 +83,7 @@ static int counts(struct mend *d, const struct measure *m, const struct event *e
 		return 0;
 	int rc = standing_event(d->now, m, ev, d->e);
 	if (rc == 1 && d->crashes) {
-		rc = store_crashed(d->c->s, m->kpi->id, m->name, ev->seq, d->e);
+		rc = store_crashed(d->c->s, d->cube->id, m->kpi->id, m->name, ev->seq, d->e);
 		return rc < 0 ? rc : !rc;
 	}
 	return rc;
@@ -120,7 +120,7 @@ static int drop(struct mend *d)
 		while (d->cube->measures[before]->kpi != k)
 			before++;
 		if (before == i)
-			rc = store_exclusions_drop(d->c->s, k->id, d->day, d->e);
+			rc = store_exclusions_drop(d->c->s, d->cube->id, k->id, d->day, d->e);
 	}
 	cells_drop_day(d->c, d->cube->id, d->day);
 	return rc;
@@ -136,15 +136,15 @@ static int mend(struct mend *d)
 	if (rc >= 0)
 		rc = drop(d);
 	if (rc >= 0)
-		rc = store_crashed(d->c->s, NULL, NULL, 0, d->e);
+		rc = store_crashed(d->c->s, -1, NULL, NULL, 0, d->e);
 	d->crashes = rc == 1;
-	d->c->mending = true;
+	cells_in_turn(d->c, true);
 	for (size_t i = 0; i < d->n && rc >= 0; i++) {
 		rc = count_event_again(d, d->seqs[i]);
 		if (rc >= 0 && (i + 1) % FLUSH_EVERY == 0)
 			rc = cells_flush(d->c, d->e);
 	}
-	d->c->mending = false;
+	cells_in_turn(d->c, false);
 	return rc < 0 ? rc : cells_flush(d->c, d->e);
 }
 

@@ -232,8 +232,6 @@ int answer_begin(struct answer *a)
 {
 	int rc = CX_OK;
 	a->cube = a->k->cube->id;
-	if (a->cube < 0)
-		rc = store_cube_id(a->s, a->k->plugin, a->k->cube->dims, &a->cube, a->e);
 	window_of(a->q, &a->w);
 	answer_leads(a);
 	a->total = xcalloc((size_t)a->k->nmeasures, sizeof *a->total);
@@ -282,6 +280,8 @@ void answer_free(struct answer *a)
 
 int answer_read(struct answer *a)
 {
+	if (a->meta->counting.empty)
+		return answer_close(a);
 	int rc = read_days(a);
 	if (rc >= 0)
 		rc = answer_scan(a);
@@ -306,7 +306,7 @@ static int left_out(struct answer *a, int32_t first, int32_t last, bool *yes)
 			upto = (int64_t)w->scanned[i].first - 1;
 		if (from <= upto) {
 			int rc = store_excluded(
-				a->s, a->k->id, (int32_t)from, (int32_t)upto, &n, a->e);
+				a->s, a->cube, a->k->id, (int32_t)from, (int32_t)upto, &n, a->e);
 			if (rc < 0)
 				return rc;
 			*yes = n > 0;

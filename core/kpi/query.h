@@ -90,9 +90,15 @@ struct kpi_host { /* what only Lua can do */
 	 * id. NULL: each query makes its own. */
 	struct dictionary *dictionary;
 };
+struct kpi_counting { /* of a KPI whose figures are being counted from the log */
+	bool yes;
+	bool empty; /* for the first time: there are none yet */
+	int64_t done, total;
+};
 struct kpi_meta { /* what the reply says of the definition, and how numbers are written */
 	const char *plugin_version, *company_currency;
 	int64_t min_n; /* [kpi] min_n */
+	struct kpi_counting counting;
 };
 int kpi_query_run(struct store *s, const struct kpi *k, const struct kpi_query *q,
 	const struct kpi_host *host, const struct kpi_meta *meta, struct buf *json,

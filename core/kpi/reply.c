@@ -99,11 +99,12 @@ static void own_text(const struct writing *w, const char *key, double v, bool nu
 static void write_note(const struct writing *w, const struct shown *f)
 {
 	char n[NUMBER_TEXT], text[NUMBER_TEXT + 40];
-	const char *note = f->hidden    ? "suppressed"
-			   : f->null    ? "no_data"
-			   : f->partial ? "partial"
-			   : f->few     ? "few_answers"
-					: NULL;
+	const char *note = f->hidden                     ? "suppressed"
+			   : w->v->a->meta->counting.yes ? "rebuilding"
+			   : f->null                     ? "no_data"
+			   : f->partial                  ? "partial"
+			   : f->few                      ? "few_answers"
+							 : NULL;
 	jw_kstr(w->b, "note", note);
 	if (!note)
 		return;
@@ -111,6 +112,10 @@ static void write_note(const struct writing *w, const struct shown *f)
 		snprintf(text, sizeof text, CX_T("protegido (n<%lld)", "protected (n<%lld)"),
 			(long long)w->k->suppress);
 		jw_kstr(w->b, "text", text);
+	} else if (w->v->a->meta->counting.yes) {
+		snprintf(text, sizeof text, "%s",
+			CX_T("a definição mudou: sendo contado de novo",
+				"the definition changed: being counted again"));
 	} else if (f->mixed) {
 		snprintf(text, sizeof text, "%s", CX_T("várias moedas", "several currencies"));
 	} else if (f->null) {
@@ -190,7 +195,8 @@ static void write_figure(const struct writing *w, const struct shown *f)
 		number_count_text(text, iv->n);
 		jw_kstr(b, "n_text", text);
 	}
-	write_measures(w, f);
+	if (!w->v->a->meta->counting.empty)
+		write_measures(w, f);
 }
 
 static void write_verdict_text(struct buf *b, const char *verdict)
@@ -203,6 +209,17 @@ static void write_verdict_text(struct buf *b, const char *verdict)
 	for (size_t i = 0; verdict && i < sizeof words / sizeof *words; i++)
 		if (strcmp(verdict, words[i].code) == 0)
 			jw_kstr(b, "verdict_text", CX_T(words[i].pt, words[i].en));
+}
+
+static void write_counting(struct buf *b, const struct kpi_counting *c)
+{
+	if (!c->yes)
+		return;
+	jw_key(b, "rebuilding");
+	jw_obj(b);
+	jw_kint(b, "done", c->done);
+	jw_kint(b, "total", c->total);
+	jw_obj_end(b);
 }
 
 static void write_compared(const struct writing *w, const struct kpi_query *before,
@@ -357,6 +374,7 @@ static void write_all(struct writing *w, const struct kpi_query *before)
 		own_text(w, "target_text", k->target, false);
 	write_figure(w, &w->v->total);
 	write_compared(w, before, &w->v->total, w->v->compared);
+	write_counting(b, &w->v->a->meta->counting);
 	jw_key(b, "definition");
 	jw_obj(b);
 	jw_kstr(b, "plugin", k->plugin);

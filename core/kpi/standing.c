@@ -64,7 +64,7 @@ bool standing_beats(enum choose choose, const struct candidate *x, const struct 
 struct walk {
 	struct store *s;
 	enum choose choose;
-	int64_t known_ms;
+	int64_t known_ms, without;
 	bool corrected;
 	struct arena *a;
 	struct best *b;
@@ -77,6 +77,8 @@ static int consider(void *ctx, const struct candidate *c)
 	struct walk *w = ctx;
 	struct best *b = w->b;
 	struct family f = {c->seq, c->recorded_ms, 0};
+	if (c->seq == w->without)
+		return 0;
 	if (b->c.seq && c->rank != b->c.rank)
 		return 1;
 	if (w->corrected) {
@@ -100,18 +102,19 @@ static int consider(void *ctx, const struct candidate *c)
 }
 
 static int walk(struct store *s, int corrected, const struct measure *m, uint32_t ident,
-	int64_t known_ms, struct arena *a, struct best *b, struct cx_err *e)
+	int64_t known_ms, int64_t without, struct arena *a, struct best *b, struct cx_err *e)
 {
-	struct walk w = {s, m->choose, known_ms, corrected, a, b, e};
+	struct walk w = {s, m->choose, known_ms, without, corrected, a, b, e};
 	*b = (struct best){.known_ms = INT64_MIN};
 	return store_candidates(s, m->choice, ident, m->choose == CHOOSE_LATEST, consider, &w, e);
 }
 
-int standing_best(struct store *s, const struct measure *m, uint32_t ident, int64_t known_ms,
+int standing_best(struct store *s, const struct measure *m, uint32_t ident, int64_t without,
 	struct arena *a, struct best *b, struct cx_err *e)
 {
 	int corrected = store_corrected(s, e);
-	return corrected < 0 ? corrected : walk(s, corrected, m, ident, known_ms, a, b, e);
+	return corrected < 0 ? corrected
+			     : walk(s, corrected, m, ident, INT64_MAX, without, a, b, e);
 }
 
 static int ask_family(struct standing *st, const struct event *ev, struct cx_err *e)
@@ -153,7 +156,7 @@ static int best_of_key(struct standing *st, const struct measure *m, const struc
 		st->dictionary = dictionary_new(st->s);
 	int rc = dictionary_id(st->dictionary, key, false, &ident, &added, e);
 	if (rc == 1)
-		rc = walk(st->s, st->corrected, m, ident, st->known_ms, &st->a, b, e);
+		rc = walk(st->s, st->corrected, m, ident, st->known_ms, 0, &st->a, b, e);
 	else
 		*b = (struct best){0};
 	return rc < 0 ? rc : 1;

@@ -36,8 +36,8 @@ struct best {
 	struct candidate c; /* seq 0: none stands; id and source copied to the arena */
 	int64_t known_ms;   /* when the better ones, which do not stand, last changed */
 };
-/* The one of a key that stands, as known at known_ms. */
-int standing_best(struct store *s, const struct measure *m, uint32_t ident, int64_t known_ms,
+/* The one of a key that stands now, the event of seq `without` left aside. */
+int standing_best(struct store *s, const struct measure *m, uint32_t ident, int64_t without,
 	struct arena *a, struct best *b, struct cx_err *e);
 
 #endif

@@ -126,7 +126,7 @@ int times_make(struct cells *c, const struct measure *m, int32_t day, const char
 {
 	int64_t from = tz_day_start(day), left_out = 0;
 	struct making k = {.c = c, .m = m, .currency = company_currency, .last_ms = from, .e = e};
-	int slot, rc = store_excluded(c->s, m->kpi->id, day, day, &left_out, e);
+	int slot, rc = store_excluded(c->s, m->kpi->cube->id, m->kpi->id, day, day, &left_out, e);
 	bool none = false;
 	k.unfit = left_out > 0;
 	k.now = standing_new(c->s, INT64_MAX);

@@ -197,7 +197,7 @@ static int counts(struct verify *v, const struct measure *m, const struct event 
 		return 0;
 	int rc = standing_event(v->now, m, ev, v->e);
 	if (rc == 1 && v->crashes) { /* it is left out, and would crash again */
-		rc = store_crashed(v->s, m->kpi->id, m->name, ev->seq, v->e);
+		rc = store_crashed(v->s, v->c->id, m->kpi->id, m->name, ev->seq, v->e);
 		return rc < 0 ? rc : !rc;
 	}
 	return rc;
@@ -236,7 +236,7 @@ static int walk_event(void *ctx, struct event *ev)
 
 static int walk_log(struct verify *v)
 {
-	int crashes = store_crashed(v->s, NULL, NULL, 0, v->e);
+	int crashes = store_crashed(v->s, -1, NULL, NULL, 0, v->e);
 	if (crashes < 0)
 		return crashes;
 	v->crashes = crashes;

@@ -267,7 +267,9 @@ static int probe(struct verify *v, const struct measure *m, struct event *ev)
 		.intern = probe_intern,
 		.exclude = probe_exclude};
 	if (v->crashes) { /* what a plugin crashed on was left out, and would crash again */
-		int rc = m->where ? 1 : store_crashed(v->s, m->kpi->id, m->name, ev->seq, v->e);
+		int rc = m->where ? 1
+				  : store_crashed(
+					    v->s, v->c->id, m->kpi->id, m->name, ev->seq, v->e);
 		if (rc != 0)
 			return rc < 0 ? rc : CX_OK;
 	}

@@ -225,7 +225,7 @@ static int check_exclusions(struct verify *v)
 		while (v->c->measures[before]->kpi != k)
 			before++;
 		if (before == i)
-			rc = store_exclusions(v->s, k->id, check_excluded, v, v->e);
+			rc = store_exclusions(v->s, v->c->id, k->id, check_excluded, v, v->e);
 	}
 	for (size_t i = 0; i < v->excluded.cap && rc >= 0; i++) {
 		const struct vexcluded *x = v->excluded.v[i];

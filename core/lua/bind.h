@@ -49,7 +49,7 @@ struct plugin_run {
 	const char **labels; /* of the functions' handles, from 1 */
 	int nlabels;
 	int handles_ref; /* registry: table of functions */
-	char *config;    /* values in force as text: part of the identity */
+	char *config;    /* values in force as text: part of what reads them (identity.h) */
 	struct isolate_file *files;
 	struct arena kept; /* texts of defaults and labels */
 	struct slot slots[RUN_SLOTS];

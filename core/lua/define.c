@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lua/bind.h"
+#include "lua/identity.h"
 #include "lua/inside.h"
 
 static const char run_key;
@@ -221,23 +222,11 @@ static void take_measure(const struct json_doc *d, uint32_t at, struct kpi *k)
 	free(choose);
 }
 
-/* What makes a KPI this one: all it says follows from the plugin's files and its config. */
-static void hash_kpi(struct kpi *k, const struct plugin *p)
-{
-	struct buf b = {0};
-	jw_arr(&b);
-	jw_str(&b, p->hash);
-	jw_str(&b, p->run->config);
-	jw_str(&b, k->id);
-	jw_arr_end(&b);
-	sha256_text(b.p, b.len, k->hash);
-	buf_free(&b);
-}
-
 static void take_kpi(const struct json_doc *d, uint32_t at, struct plugin *p)
 {
 	uint32_t measures, target = json_get(d, at, "target");
 	struct kpi *k = p->kpis[p->nkpis++] = xcalloc(1, sizeof *k);
+	k->from = p;
 	k->id = get_text(d, at, "id");
 	k->plugin = xstrdup(p->name);
 	k->file = get_text(d, at, "file");
@@ -262,7 +251,6 @@ static void take_kpi(const struct json_doc *d, uint32_t at, struct plugin *p)
 	k->suppress = get_int(d, at, "suppress");
 	k->formula = (int)get_int(d, at, "formula");
 	k->interval = (int)get_int(d, at, "interval");
-	hash_kpi(k, p);
 }
 
 static void take_on(const struct json_doc *d, uint32_t at, struct plugin *p)
@@ -519,5 +507,7 @@ int define_load(struct plugin *p, bool again, struct lua_fail *f)
 		buf_cstr(&p->run->declared);
 		declared_take(p);
 	}
+	if (rc == 0 && again && p->nkpis && !p->kpis[0]->hash[0]) /* it was off until now */
+		plugin_identify(p);
 	return rc < 0 || !complete ? -1 : 0;
 }

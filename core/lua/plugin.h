@@ -63,8 +63,6 @@ struct plugin_record {           /* cx.record: a noun of the company's own, kept
 struct plugin {
 	char *name, *version, *title; /* title: JSON text or NULL */
 	char hash[65];                /* of all its sources */
-	char identity[65];            /* of what its figures depend on: hash, its dependencies', its
-				       * config, zone and currency */
 	enum plugin_state state;
 	int64_t pending; /* OFF, BEHIND: seq of the first event it has not dealt with */
 	struct plugin_error *errors;
@@ -110,6 +108,8 @@ struct type_plan {
 			* engine fills them in (-1 until then) */
 	int *at_fields;
 	int nat;
+	int64_t derived_upto; /* the engine's, too: of the events up to this seq all have all
+			       * derived fields */
 };
 
 struct plugin_set {

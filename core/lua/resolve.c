@@ -6,6 +6,7 @@
 
 #include "lua/bind.h"
 #include "lua/hostcall.h"
+#include "lua/identity.h"
 
 enum { RESOLVE_MEMORY = 1 << 30 };
 
@@ -258,24 +259,6 @@ void plans_free(struct plugin_set *set)
 
 /* ---- the whole */
 
-static void identify(struct plugin *p)
-{
-	const struct plugin_set *set = p->run->set;
-	struct buf b = {0};
-	jw_arr(&b);
-	jw_str(&b, p->hash);
-	jw_str(&b, p->run->config);
-	jw_str(&b, set->conf->company_timezone);
-	jw_str(&b, set->conf->company_currency);
-	for (int i = 0; i < p->ndepends; i++) {
-		struct plugin *d = plugin_set_find(set, p->depends[i]);
-		jw_str(&b, d ? d->identity : NULL);
-	}
-	jw_arr_end(&b);
-	sha256_text(b.p, b.len, p->identity);
-	buf_free(&b);
-}
-
 static void sort_errors(struct plugin *p) /* by file and line, else as found */
 {
 	for (int i = 1; i < p->nerrors; i++) {
@@ -302,13 +285,15 @@ static void settle(struct plugin_set *set, struct plugin *p)
 			plugin_mistake(p, p->run->file, p->run->line,
 				"plugin: depends on \"%s\", which has errors of its own", d->name);
 	}
-	identify(p);
 	sort_errors(p);
 	p->state = p->nerrors               ? PLUGIN_FAILED
 		   : p->state == PLUGIN_OFF ? PLUGIN_OFF
 					    : PLUGIN_RUNNING;
-	if (p->state != PLUGIN_FAILED)
-		kpi_cubes_build(p->kpis, p->nkpis, &p->cubes, &p->ncubes);
+	if (p->state == PLUGIN_FAILED)
+		return;
+	kpi_cubes_build(p->kpis, p->nkpis, &p->cubes, &p->ncubes);
+	if (p->state == PLUGIN_RUNNING)
+		plugin_identify(p);
 }
 
 void resolve_set(struct plugin_set *set)

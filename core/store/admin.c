@@ -43,11 +43,11 @@ int store_plugin_remove(struct store *s, const char *plugin, struct cx_err *e)
 	return st_run(s, ST_PLUGIN_REMOVE, ARGS(ARG_TEXT("plugin", plugin)), e);
 }
 
-int store_plugins(struct store *s, int (*f)(void *ctx, const char *plugin, const char *hash),
-	void *ctx, struct cx_err *e)
+int store_plugins(struct store *s, bool before,
+	int (*f)(void *ctx, const char *plugin, const char *hash), void *ctx, struct cx_err *e)
 {
 	struct drv_stmt *st;
-	int rc = st_start(s, ST_PLUGINS, NULL, 0, &st, e);
+	int rc = st_start(s, before ? ST_BEFORE : ST_PLUGINS, NULL, 0, &st, e);
 	if (rc != CX_OK)
 		return rc;
 	while ((rc = drv_step(st, e)) == 1)
@@ -57,39 +57,16 @@ int store_plugins(struct store *s, int (*f)(void *ctx, const char *plugin, const
 	return rc < 0 ? rc : CX_OK;
 }
 
-int store_figures_get(struct store *s, const char *plugin, struct buf *identity, struct cx_err *e)
+int store_before_keep(struct store *s, struct cx_err *e)
 {
-	return st_bytes(s, ST_FIGURES_GET, ARGS(ARG_TEXT("plugin", plugin)), identity, e);
+	int64_t n;
+	int rc = st_int(s, ST_BEFORE_ANY, NULL, 0, &n, e);
+	return rc == 0 ? st_run(s, ST_BEFORE_KEEP, NULL, 0, e) : rc < 0 ? rc : CX_OK;
 }
 
-int store_figures_set(struct store *s, const char *plugin, const char *identity, struct cx_err *e)
+int store_before_forget(struct store *s, struct cx_err *e)
 {
-	return st_run(s, ST_FIGURES_SET,
-		ARGS(ARG_TEXT("plugin", plugin), ARG_TEXT("identity", identity)), e);
-}
-
-int store_figures_spoil(struct store *s, int cube, struct cx_err *e)
-{
-	return st_run(s, ST_FIGURES_SPOIL, ARGS(ARG_INT("cube", cube)), e);
-}
-
-int store_figures_remove(struct store *s, const char *plugin, struct cx_err *e)
-{
-	return st_run(s, ST_FIGURES_REMOVE, ARGS(ARG_TEXT("plugin", plugin)), e);
-}
-
-int store_figures(
-	struct store *s, int (*f)(void *ctx, const char *plugin), void *ctx, struct cx_err *e)
-{
-	struct drv_stmt *st;
-	int rc = st_start(s, ST_FIGURES, NULL, 0, &st, e);
-	if (rc != CX_OK)
-		return rc;
-	while ((rc = drv_step(st, e)) == 1)
-		if ((rc = f(ctx, drv_str(st, 0).p)) != 0)
-			break;
-	drv_end(st);
-	return rc < 0 ? rc : CX_OK;
+	return st_run(s, ST_BEFORE_FORGET, NULL, 0, e);
 }
 
 /* ---- tokens ---- */

@@ -71,22 +71,47 @@ int store_members(struct store *s, int64_t root, store_member_f f, void *ctx, st
 
 /* ---- latest/first ---- */
 
-int store_choice_rule(struct store *s, const char *type, const char *key, const char *rank,
-	bool latest, int *rule, struct cx_err *e)
+int store_choice_rule(struct store *s, struct choice_rule *r, struct cx_err *e)
 {
-	int64_t found = -1;
-	int rc = st_int(s, ST_RULE_FIND,
-		ARGS(ARG_TEXT("type", type), ARG_TEXT("key", key), ARG_TEXT("rank", rank),
-			ARG_INT("latest", latest)),
-		&found, e);
-	if (rc == 0 && s->mode == STORE_WRITE) {
-		rc = st_run(s, ST_RULE_ADD,
-			ARGS(ARG_TEXT("type", type), ARG_TEXT("key", key), ARG_TEXT("rank", rank),
-				ARG_INT("latest", latest)),
-			e);
-		found = drv_made(s->d);
+	struct drv_stmt *st;
+	int rc = st_start(s, ST_RULE_FIND,
+		ARGS(ARG_TEXT("type", r->type), ARG_TEXT("key", r->key), ARG_TEXT("rank", r->rank),
+			ARG_INT("latest", r->latest), ARG_TEXT("identity", r->identity)),
+		&st, e);
+	if (rc != CX_OK)
+		return rc;
+	r->rule = -1;
+	if ((rc = drv_step(st, e)) == 1) {
+		r->rule = (int)drv_int(st, 0);
+		r->upto = drv_int(st, 1);
 	}
-	*rule = (int)found;
+	drv_end(st);
+	if (rc == 0 && s->mode == STORE_WRITE && r->upto != STORE_GONE) {
+		rc = st_run(s, ST_RULE_ADD,
+			ARGS(ARG_TEXT("type", r->type), ARG_TEXT("key", r->key),
+				ARG_TEXT("rank", r->rank), ARG_INT("latest", r->latest),
+				ARG_TEXT("identity", r->identity), ARG_INT("upto", r->upto)),
+			e);
+		r->rule = (int)drv_made(s->d);
+	}
+	return rc < 0 ? rc : CX_OK;
+}
+
+int store_rule_upto(struct store *s, int rule, int64_t upto, struct cx_err *e)
+{
+	return st_run(s, ST_RULE_UPTO, ARGS(ARG_INT("rule", rule), ARG_INT("upto", upto)), e);
+}
+
+int store_rules(struct store *s, int (*f)(void *ctx, int rule), void *ctx, struct cx_err *e)
+{
+	struct drv_stmt *st;
+	int rc = st_start(s, ST_RULES, NULL, 0, &st, e);
+	if (rc != CX_OK)
+		return rc;
+	while ((rc = drv_step(st, e)) == 1)
+		if ((rc = f(ctx, (int)drv_int(st, 0))) != 0)
+			break;
+	drv_end(st);
 	return rc < 0 ? rc : CX_OK;
 }
 
@@ -144,9 +169,4 @@ int store_rule_candidates(struct store *s, int rule, store_rule_f f, void *ctx, 
 	}
 	drv_end(st);
 	return rc < 0 ? rc : CX_OK;
-}
-
-int store_candidates_drop(struct store *s, int rule, struct cx_err *e)
-{
-	return st_run(s, ST_CANDIDATES_DROP, ARGS(ARG_INT("rule", rule)), e);
 }

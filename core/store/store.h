@@ -96,10 +96,18 @@ int store_family(
 typedef int (*store_member_f)(void *ctx, int64_t seq, int64_t recorded_ms); /* 0, 1, <0 as above */
 int store_members(struct store *s, int64_t root, store_member_f f, void *ctx, struct cx_err *e);
 
-/* latest/first: the number of (type, key, rank, latest), made on first use by the writer; -1 when a
- * reader finds none. */
-int store_choice_rule(struct store *s, const char *type, const char *key, const char *rank,
-	bool latest, int *rule, struct cx_err *e);
+/* latest/first. A rule's candidates are those of the events up to `upto` (STORE_LIVE: all). Made on
+ * first use by the writer, with the upto that r has, unless that is STORE_GONE; rule -1 when there
+ * is none. */
+struct choice_rule {
+	const char *type, *key, *rank, *identity;
+	bool latest;
+	int rule;
+	int64_t upto;
+};
+int store_choice_rule(struct store *s, struct choice_rule *r, struct cx_err *e);
+int store_rule_upto(struct store *s, int rule, int64_t upto, struct cx_err *e); /* or STORE_GONE */
+int store_rules(struct store *s, int (*f)(void *ctx, int rule), void *ctx, struct cx_err *e);
 struct candidate {
 	int64_t rank, seq, recorded_ms;
 	int64_t root; /* 0: the event corrects none */
@@ -116,7 +124,6 @@ int store_candidates(struct store *s, int rule, uint32_t ident, bool latest, sto
 /* All of a rule, by ident, rank and seq. */
 typedef int (*store_rule_f)(void *ctx, uint32_t ident, int64_t rank, int64_t seq);
 int store_rule_candidates(struct store *s, int rule, store_rule_f f, void *ctx, struct cx_err *e);
-int store_candidates_drop(struct store *s, int rule, struct cx_err *e); /* all of a rule */
 
 /* What each CloudEvents source has sent (engine/feeds.h). */
 typedef int (*store_sequence_f)(
@@ -177,10 +184,24 @@ int store_record_views_keep(
 	struct store *s, const struct event_type *const *kinds, int n, struct cx_err *e);
 
 /* ---- figures (see kpi/) ---- */
-int store_cube_id(struct store *s, const char *plugin, const char *dims, int *id,
-	struct cx_err *e); /* made on first use; reader: -1 when there is none */
-/* Forgets all cubes of a plugin with their cells, sets and exclusions. */
-int store_cubes_drop(struct store *s, const char *plugin, struct cx_err *e);
+enum { STORE_GONE = -1 };
+#define STORE_LIVE INT64_MAX /* an upto: all of the log is in it, and what comes is added to it */
+struct cube_row {
+	int id;
+	const char *plugin, *dims, *identity;
+	int64_t upto; /* the events up to this seq are in it */
+};
+/* The cube of this (plugin, dims, identity; identity NULL: the newest): r->id, r->upto. Made on
+ * first use, with the upto that r has, unless that is STORE_GONE; id -1 when there is none. */
+int store_cube(struct store *s, struct cube_row *r, struct cx_err *e);
+int store_cube_upto(struct store *s, int cube, int64_t upto,
+	struct cx_err *e); /* STORE_GONE: it is nothing now */
+int store_cube_spoil(struct store *s, int cube, struct cx_err *e); /* of no identity from now on */
+int store_cubes(struct store *s, int (*f)(void *ctx, const struct cube_row *r), void *ctx,
+	struct cx_err *e); /* those that are not gone */
+/* Removes some rows, at most so many per table, of a cube or rule that is gone. 1 it did something,
+ * 0 there is none. */
+int store_sweep(struct store *s, int rows, struct cx_err *e);
 
 /* 1 found (value copied to out), 0 not. */
 int store_cell_get(struct store *s, int cube, int32_t day, struct str group, struct buf *out,
@@ -243,8 +264,8 @@ int store_span_put(struct store *s, int cube, int set, bool days, int32_t first,
  * cannot be. store_times_get: 1 found (added to out), 0 there is none, or some entries wait. */
 int store_times_due(
 	struct store *s, int cube, int set, int32_t before, int32_t *day, struct cx_err *e);
-int store_times_put(struct store *s, int cube, int set, int32_t day, const void *p, size_t n,
-	struct cx_err *e);
+int store_times_put(
+	struct store *s, int cube, int set, int32_t day, const void *p, size_t n, struct cx_err *e);
 int store_times_get(
 	struct store *s, int cube, int set, int32_t day, struct buf *out, struct cx_err *e);
 /* Folding goes on place by place: store_set_due() says what is to go into which blob,
@@ -270,31 +291,32 @@ int store_ident_find(struct store *s, const uint8_t hash[16], uint32_t *id,
 int store_ident_add(struct store *s, const uint8_t hash[16], uint32_t *id, struct cx_err *e);
 
 /* An event that a measure had to leave out, and why. */
-int store_exclude(struct store *s, const char *plugin, const char *kpi, const char *measure,
-	int32_t day, int64_t seq, const char *reason, struct cx_err *e);
+int store_exclude(struct store *s, int cube, const char *kpi, const char *measure, int32_t day,
+	int64_t seq, const char *reason, struct cx_err *e);
 /* Takes one back: 1 it was there, 0 not. */
-int store_readmit(
-	struct store *s, const char *kpi, const char *measure, int64_t seq, struct cx_err *e);
+int store_readmit(struct store *s, int cube, const char *kpi, const char *measure, int64_t seq,
+	struct cx_err *e);
 /* The reason of those left out because the plugin's code killed the engine. Only these have to be
  * looked up when figures are counted again: a measure that raises does so again. measure NULL: is
  * there any at all? 1 yes, 0 no. */
 #define STORE_CRASHED "the plugin crashed on this event"
-int store_crashed(
-	struct store *s, const char *kpi, const char *measure, int64_t seq, struct cx_err *e);
+int store_crashed(struct store *s, int cube, const char *kpi, const char *measure, int64_t seq,
+	struct cx_err *e);
 /* With store_day_drop(), for each KPI of the cube: takes back all of the day but STORE_CRASHED. */
-int store_exclusions_drop(struct store *s, const char *kpi, int32_t day, struct cx_err *e);
+int store_exclusions_drop(
+	struct store *s, int cube, const char *kpi, int32_t day, struct cx_err *e);
 /* 1 the measure left the event out, why in out (not ended by NUL); 0 not. */
-int store_reason(struct store *s, const char *kpi, const char *measure, int64_t seq,
+int store_reason(struct store *s, int cube, const char *kpi, const char *measure, int64_t seq,
 	struct buf *out, struct cx_err *e);
 struct excluded {
 	const char *kpi, *measure, *reason;
 	int32_t day;
 	int64_t seq;
 };
-int store_exclusions(struct store *s, const char *kpi,
+int store_exclusions(struct store *s, int cube, const char *kpi,
 	int (*f)(void *ctx, const struct excluded *x), void *ctx, struct cx_err *e);
-int store_excluded(struct store *s, const char *kpi, int32_t first, int32_t last, int64_t *n,
-	struct cx_err *e);
+int store_excluded(struct store *s, int cube, const char *kpi, int32_t first, int32_t last,
+	int64_t *n, struct cx_err *e);
 
 /* ---- plugins ---- */
 struct source_file {
@@ -305,20 +327,15 @@ int store_source_put(struct store *s, const char *hash, const char *path, const 
 	size_t n, struct cx_err *e);
 int store_source_get(
 	struct store *s, const char *hash, struct source_file **files, int *n, struct cx_err *e);
-/* The set in force: plugin → hash of its sources, and the identity its figures were built with. */
+/* The set in force: plugin → hash of its sources; and while figures are being counted, the one
+ * whose figures answer until then ("before"; none: those of the set in force do). */
 int store_plugin_put(struct store *s, const char *plugin, const char *hash, struct cx_err *e);
 int store_plugin_remove(struct store *s, const char *plugin, struct cx_err *e);
-int store_plugins(struct store *s, int (*f)(void *ctx, const char *plugin, const char *hash),
-	void *ctx, struct cx_err *e);
-int store_figures_get(
-	struct store *s, const char *plugin, struct buf *identity, struct cx_err *e); /* 1 found */
-int store_figures_set(struct store *s, const char *plugin, const char *identity, struct cx_err *e);
-/* The figures of the plugin that has this cube are counted again at the next start. */
-int store_figures_spoil(struct store *s, int cube, struct cx_err *e);
-int store_figures_remove(struct store *s, const char *plugin, struct cx_err *e);
-/* The plugins that have figures; f may remove theirs. */
-int store_figures(
-	struct store *s, int (*f)(void *ctx, const char *plugin), void *ctx, struct cx_err *e);
+int store_plugins(struct store *s, bool before,
+	int (*f)(void *ctx, const char *plugin, const char *hash), void *ctx, struct cx_err *e);
+int store_before_keep(
+	struct store *s, struct cx_err *e); /* that in force now, where none is kept */
+int store_before_forget(struct store *s, struct cx_err *e);
 
 struct failed_row {
 	int64_t id, seq, at_ms;

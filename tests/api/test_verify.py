@@ -181,8 +181,8 @@ def test_every_change_is_found_and_counted_again(shop, change, expect):
     for d in checked(shop, expect):
         assert d["plugin"] == "shop" and d["by"] in ("unit", "")
     with database(shop) as c:
-        c.execute("update figures set identity = ''")
-        c.execute("delete from meta where key = 'choices'")
+        c.execute("update cube set identity = ''")
+        c.execute("update choice_rule set identity = ''")
     shop.start()
     assert shop.stop() == 0
     checked(shop, [])
@@ -214,7 +214,7 @@ def test_both_languages_say_the_same(shop):
     assert "pelos eventos" in texts[0] and "from the events" in texts[1]
     assert [w for w in texts[0].split() if w.rstrip(",").isdigit()] == [w for w in texts[1].split() if w.rstrip(",").isdigit()]
     with database(shop) as c:
-        c.execute("update figures set identity = ''")
+        c.execute("update cube set identity = ''")
     shop.start()
     shop.stop()
     checked(shop, [])

@@ -14,6 +14,7 @@
 #include "json/scan.h"
 #include "kpi/count.h"
 #include "kpi/query.h"
+#include "store_rows.h"
 
 enum { KPIS = 3, FIELDS = 5, CURRENT = 0, AGAIN = 1 }; /* plugins: as written, counted again */
 static const char *const field_names[FIELDS] = {"amount", "answered", "bought", "channel", "order"};
@@ -149,12 +150,12 @@ static void free_side(struct side *s)
 /* Numbers that the store gives to cubes, places and choices. */
 static void bind_side(struct side *s)
 {
-	ok(kpi_cubes_bind(store, s->cubes, s->ncubes, &err));
+	ok(kpi_cubes_bind(store, s->cubes, s->ncubes, STORE_LIVE, &err));
 	for (int k = 0; k < KPIS; k++)
 		for (int i = 0; i < s->kpis[k]->nmeasures; i++) {
 			struct measure *m = &s->kpis[k]->measures[i];
 			if (m->choose != CHOOSE_ALL)
-				ok(store_choice_rule(store, m->type_name, m->key_name, m->rank_name,
+				ok(rule_of(store, m->type_name, m->key_name, m->rank_name,
 					m->choose == CHOOSE_LATEST, &m->choice, &err));
 			if (m->at >= 0)
 				ok(store_place_slot(
@@ -301,7 +302,8 @@ static int formula(void *ctx, const struct kpi *k, struct kpi_view *view, double
 }
 
 static const struct kpi_host host = {.where = where, .formula = formula, .company_currency = "BRL"};
-static const struct kpi_meta meta = {"1.0.0", "BRL", 10};
+static const struct kpi_meta meta = {
+	.plugin_version = "1.0.0", .company_currency = "BRL", .min_n = 10};
 static const struct count_host counting = {.company_currency = "BRL"};
 
 /* ---- the store ---- */

@@ -17,6 +17,7 @@
 #include "json/scan.h"
 #include "kpi/count.h"
 #include "kpi/query.h"
+#include "store_rows.h"
 
 enum { PEOPLE = 12, UNITS = 3, CHANNELS = 2, NONE = -1, DAYS = 70, NM = 15 };
 
@@ -167,7 +168,8 @@ static int formula(void *ctx, const struct kpi *k, struct kpi_view *view, double
 }
 
 static const struct kpi_host host = {.where = where, .formula = formula};
-static const struct kpi_meta meta = {"1.0.0", "BRL", 10};
+static const struct kpi_meta meta = {
+	.plugin_version = "1.0.0", .company_currency = "BRL", .min_n = 10};
 
 static void open_store(int64_t max_groups)
 {
@@ -179,14 +181,14 @@ static void open_store(int64_t max_groups)
 	ok(store_begin(store, &err));
 	ok(store_place_slot(store, "t.x", "bought", &slot, &err));
 	choices[CHOOSE_ALL] = -1;
-	ok(store_choice_rule(store, "t.x", "order", "time", true, &choices[CHOOSE_LATEST], &err));
-	ok(store_choice_rule(store, "t.x", "order", "amount", false, &choices[CHOOSE_FIRST], &err));
+	ok(rule_of(store, "t.x", "order", "time", true, &choices[CHOOSE_LATEST], &err));
+	ok(rule_of(store, "t.x", "order", "amount", false, &choices[CHOOSE_FIRST], &err));
 	kpis[0] = make_kpi("one", by, 2, 0, NM);
 	kpis[1] = make_kpi("three", by, 2, 8, 1); /* shares a cube with the first */
 	kpis[2] = make_kpi("two", by, 0, 0, NM);
 	kpi_cubes_build(kpis, 3, &cubes, &ncubes);
 	assert_int_equal(ncubes, 2);
-	ok(kpi_cubes_bind(store, cubes, ncubes, &err));
+	ok(kpi_cubes_bind(store, cubes, ncubes, STORE_LIVE, &err));
 	ok(store_commit(store, &err));
 	ncounted[0] = ncounted[1] = 0;
 	for (int c = 0; c < ncubes; c++)

@@ -100,7 +100,7 @@ static void open_again(int64_t max_groups)
 {
 	ok(store_open(&store, url, dir, STORE_WRITE, &err));
 	ok(store_begin(store, &err));
-	ok(kpi_cubes_bind(store, cubes, ncubes, &err));
+	ok(kpi_cubes_bind(store, cubes, ncubes, STORE_LIVE, &err));
 	ok(store_commit(store, &err));
 	open_cells(max_groups);
 }
@@ -499,8 +499,8 @@ static void mending_is_all_or_nothing(void **unused)
 	assert_memory_equal(was.p, is.p, was.len);
 	same_as_the_log();
 	assert_int_equal(mend_all(), 1);
-	assert_int_equal(store_crashed(store, "k", "xbig", 52, &err), 1);
-	ok(store_excluded(store, "k", INT32_MIN, INT32_MAX, &n, &err));
+	assert_int_equal(store_crashed(store, cubes[0]->id, "k", "xbig", 52, &err), 1);
+	ok(store_excluded(store, cubes[0]->id, "k", INT32_MIN, INT32_MAX, &n, &err));
 	assert_int_equal(n, 1); /* what raised then does not raise now */
 	same_as_the_log();
 	assert_int_equal(mend_all(), 0);
@@ -529,7 +529,7 @@ static void too_many_values(void **unused)
 			ok(cells_flush(cells, &err));
 	}
 	commit();
-	ok(store_excluded(store, "k", INT32_MIN, INT32_MAX, &n, &err));
+	ok(store_excluded(store, cubes[0]->id, "k", INT32_MIN, INT32_MAX, &n, &err));
 	assert_int_equal(n, 1);
 	assert_int_equal(totals().spread, HIST_VALUES_MAX);
 	assert_int_equal(spoilt(), 0);

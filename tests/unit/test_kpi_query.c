@@ -268,7 +268,7 @@ static void sums_do_not_wrap(void **unused)
 	ok(tally_amount(5));
 	ok(tally_amount(-10));
 	ok(cells_flush(cells, &err));
-	ok(store_excluded(store, "one", INT32_MIN, INT32_MAX, &n, &err));
+	ok(store_excluded(store, kpis[0]->cube->id, "one", INT32_MIN, INT32_MAX, &n, &err));
 	assert_int_equal(n, 1);
 	ok(store_commit(store, &err));
 	ok(ask(kpis[0], NULL, 0));

@@ -128,7 +128,7 @@ static void test_definitions(void **state)
 		measure(k, "answers")->dims[1].field, event_type_field(t->type, "channel", 7));
 	assert_string_equal(kpi("acme-revenue")->currency, "BRL");
 	assert_int_equal(strlen(k->hash), 64);
-	assert_int_equal(strlen(p->identity), 64);
+	assert_int_equal(strlen(k->cube->identity), 64);
 	assert_null(plugin_set_type(&fx.set, STR("visit.rate")));
 }
 

@@ -14,6 +14,7 @@
 #include "base/tz.h"
 #include "kpi/cellvalue.h"
 #include "kpi/count.h"
+#include "store_rows.h"
 
 enum { ROWS = 40, ROUNDS = 60, DAYS = 4, NONE = -1, MEASURES = 7, RAISES = 3, HOUR = 3600000 };
 
@@ -162,12 +163,12 @@ static void make_kpi(void)
 		m->key = (struct field_ref){ATTR_FIELD, 1};
 		m->rank = (struct field_ref){ATTR_FIELD, 2};
 		if (m->choose)
-			ok(store_choice_rule(store, "t.x", "order", "rank",
-				m->choose == CHOOSE_LATEST, &m->choice, &err));
+			ok(rule_of(store, "t.x", "order", "rank", m->choose == CHOOSE_LATEST,
+				&m->choice, &err));
 	}
 	kpi_cubes_build(&kpi, 1, &cubes, &ncubes);
 	assert_int_equal(ncubes, 1);
-	ok(kpi_cubes_bind(store, cubes, ncubes, &err));
+	ok(kpi_cubes_bind(store, cubes, ncubes, STORE_LIVE, &err));
 }
 
 static int64_t day_start(int day)
@@ -271,7 +272,7 @@ struct sums {
  * at. Only what its own plugin did not bear is left out, never what came back with it. */
 static bool counts(int i, int m)
 {
-	int crashed = store_crashed(store, "k", kpi->measures[m].name, i + 1, &err);
+	int crashed = store_crashed(store, cubes[0]->id, "k", kpi->measures[m].name, i + 1, &err);
 	ok(crashed);
 	assert_true(!crashed || rows[i].blind);
 	return !crashed && (!plan[m].where || rows[i].amount > RAISES);
@@ -369,7 +370,7 @@ static void check_standing(int64_t known)
 static void check_excluded(void)
 {
 	int64_t n, want = 0;
-	ok(store_excluded(store, "k", 20000, 20000 + DAYS, &n, &err));
+	ok(store_excluded(store, cubes[0]->id, "k", 20000, 20000 + DAYS, &n, &err));
 	for (int i = 0; i < nrows; i++)
 		for (int m = 0; m < MEASURES; m++)
 			want += stands(i, plan[m].choose, INT64_MAX) && plan[m].where &&
@@ -383,12 +384,12 @@ static void rebuild(void)
 	struct counted v[MEASURES];
 	struct event ev;
 	int n = counted(v, false);
-	ok(store_cubes_drop(store, "p", &err));
-	ok(kpi_cubes_bind(store, cubes, ncubes, &err));
+	ok(drop_cubes(store, &err));
+	ok(kpi_cubes_bind(store, cubes, ncubes, STORE_LIVE, &err));
 	cells_forget(cells);
 	for (int m = 0; m < MEASURES; m++)
 		if (plan[m].choose)
-			ok(store_candidates_drop(store, kpi->measures[m].choice, &err));
+			ok(drop_rule(store, kpi->measures[m].choice, &err));
 	for (int i = 0; i < nrows; i++) {
 		event_of(i, &ev);
 		ok(count_candidates(cells, v, n, &ev, &err));

@@ -1,4 +1,5 @@
 #include "store_fixture.h"
+#include "store_rows.h"
 
 static void an_event_is_stored_once(void **state)
 {
@@ -167,8 +168,8 @@ static void cells_are_kept(void **state)
 	int32_t first, last;
 	int64_t n;
 	(void)state;
-	OK(store_cube_id(s, "acme", "[\"unit\"]", &cube, &e));
-	OK(store_cube_id(s, "acme", "[]", &other, &e));
+	OK(cube_of(s, "acme", "[\"unit\"]", &cube, &e));
+	OK(cube_of(s, "acme", "[]", &other, &e));
 	assert_int_not_equal(cube, other);
 	assert_int_equal(store_cell_days(s, cube, &first, &last, &e), 0);
 	OK(store_cell_put(s, cube, 3, STR("[\"b\"]"), "x", 1, &e));
@@ -186,15 +187,15 @@ static void cells_are_kept(void **state)
 	assert_int_equal(n, 2);
 	assert_int_equal(store_cell_days(s, cube, &first, &last, &e), 1);
 	assert_true(first == -2 && last == 3);
-	OK(store_exclude(s, "acme", "nps", "promoters", 3, 7, "overflow", &e));
-	OK(store_exclude(s, "acme", "nps", "promoters", 3, 7, "overflow", &e));
-	OK(store_excluded(s, "nps", 3, 3, &n, &e));
+	OK(store_exclude(s, cube, "nps", "promoters", 3, 7, "overflow", &e));
+	OK(store_exclude(s, cube, "nps", "promoters", 3, 7, "overflow", &e));
+	OK(store_excluded(s, cube, "nps", 3, 3, &n, &e));
 	assert_int_equal(n, 1);
-	OK(store_cubes_drop(s, "acme", &e));
-	OK(store_excluded(s, "nps", 3, 3, &n, &e));
+	OK(drop_cubes(s, &e));
+	OK(store_excluded(s, cube, "nps", 3, 3, &n, &e));
 	assert_int_equal(n, 0);
 	assert_int_equal(store_cell_days(s, cube, &first, &last, &e), 0);
-	OK(store_cube_id(s, "acme", "[]", &other, &e));
+	OK(cube_of(s, "acme", "[]", &other, &e));
 	assert_true(other > cube); /* numbers are not given twice */
 	buf_free(&b);
 }
@@ -240,7 +241,7 @@ static void sets_fold(void **state)
 	int c;
 	(void)state;
 	OK(store_begin(s, &e));
-	OK(store_cube_id(s, "sets", "", &c, &e));
+	OK(cube_of(s, "sets", "", &c, &e));
 	struct set_seen first[] = {{c, 0, 5, STR("g"), 9, 1}, {c, 0, 5, STR("g"), 4000000000u, 1},
 		{c, 1, 5, STR("g"), 8, 1}, {c, 0, 5, STR("f"), 1, 1}, {c, 0, -7, STR("g"), 8, 1}},
 			later[] = {{c, 0, 5, STR("g"), 9, 2}, {c, 0, 6, STR("a"), 3, 1},
@@ -314,13 +315,16 @@ static void plugins_are_kept(void **state)
 	OK(store_plugin_put(s, "a", "h2", &e));
 	OK(store_plugin_put(s, "c", "h2", &e));
 	OK(store_plugin_remove(s, "c", &e));
-	OK(store_plugins(s, show_plugin, &b, &e));
+	OK(store_plugins(s, false, show_plugin, &b, &e));
 	assert_string_equal(buf_cstr(&b), "a:h2 b:h1 ");
-	assert_int_equal(store_figures_get(s, "a", &b, &e), 0);
-	OK(store_figures_set(s, "a", "i1", &e));
-	OK(store_figures_set(s, "a", "i2", &e));
-	assert_int_equal(store_figures_get(s, "a", &b, &e), 1);
-	assert_string_equal(buf_cstr(&b), "i2");
+	buf_clear(&b);
+	OK(store_before_keep(s, &e));
+	OK(store_plugin_put(s, "a", "h3", &e));
+	OK(store_before_keep(s, &e)); /* the first is kept */
+	OK(store_plugins(s, true, show_plugin, &b, &e));
+	OK(store_before_forget(s, &e));
+	OK(store_plugins(s, true, show_plugin, &b, &e));
+	assert_string_equal(buf_cstr(&b), "a:h2 b:h1 ");
 	struct failed_row row = {
 		.seq = 3, .plugin = "a", .handler = "on", .message = "boom", .line = 4};
 	OK(store_failed_add(s, &row, &e));
@@ -407,7 +411,7 @@ static void a_reader_sees_one_state(void **state)
 	OK(store_commit(r, &e));
 	OK(store_last_seq(r, &seq, &e));
 	assert_int_equal(seq, 2);
-	OK(store_cube_id(r, "a", "b", &id, &e));
+	OK(cube_of(r, "a", "b", &id, &e));
 	assert_int_equal(id, -1);
 	assert_int_equal(store_meta_set(r, "k", "v", 1, &e), CX_E_STORE_FAILED);
 	store_close(r);

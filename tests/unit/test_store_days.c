@@ -1,5 +1,6 @@
 /* Families of corrections, candidates of latest and first, marked days. */
 #include "store_fixture.h"
+#include "store_rows.h"
 
 static void correction(int64_t seq, const char *id, int64_t root, int64_t recorded_ms)
 {
@@ -63,12 +64,12 @@ static void candidates_come_best_first(void **state)
 	char list[200] = "";
 	int latest, first, again;
 	(void)state;
-	OK(store_choice_rule(s, "t", "order", "time", true, &latest, &e));
-	OK(store_choice_rule(s, "t", "order", "time", false, &first, &e));
-	OK(store_choice_rule(s, "t", "order", "time", true, &again, &e));
+	OK(rule_of(s, "t", "order", "time", true, &latest, &e));
+	OK(rule_of(s, "t", "order", "time", false, &first, &e));
+	OK(rule_of(s, "t", "order", "time", true, &again, &e));
 	assert_true(latest == again && latest != first);
 	OK(store_open(&r, "sqlite:", dir, STORE_READ, &e));
-	OK(store_choice_rule(r, "t", "other", "time", true, &again, &e));
+	OK(rule_of(r, "t", "other", "time", true, &again, &e));
 	assert_int_equal(again, -1);
 	store_close(r);
 	add(1, 3);
@@ -84,7 +85,7 @@ static void candidates_come_best_first(void **state)
 	*list = 0;
 	OK(store_candidates(s, latest, 5, false, list_candidate, list, &e));
 	assert_string_equal(list, "-9:2:e2:0 "); /* where it was stopped */
-	OK(store_candidates_drop(s, latest, &e));
+	OK(drop_rule(s, latest, &e));
 	*list = 0;
 	OK(store_candidates(s, latest, 5, true, list_candidate, list, &e));
 	OK(store_candidates(s, latest, 6, true, list_candidate, list, &e));
@@ -105,8 +106,8 @@ static void days_are_marked(void **state)
 	int32_t day;
 	int64_t n;
 	(void)state;
-	OK(store_cube_id(s, "acme", "unit", &cube, &e));
-	OK(store_cube_id(s, "acme", "", &other, &e));
+	OK(cube_of(s, "acme", "unit", &cube, &e));
+	OK(cube_of(s, "acme", "", &other, &e));
 	OK(store_known_put(s, cube, 30, 500, &e));
 	OK(store_known_put(s, cube, 10, 300, &e));
 	OK(store_known_put(s, cube, 10, 200, &e)); /* the greatest stays */
@@ -127,17 +128,17 @@ static void days_are_marked(void **state)
 	OK(store_spoilt_days(s, -1, 21, 99, list_day, list, &e));
 	assert_string_equal(list, "20 40 20 40 ");
 	OK(store_cell_put(s, cube, 20, STR("[]"), "x", 1, &e));
-	OK(store_exclude(s, "acme", "k", "m", 20, 1, "it raised", &e));
-	OK(store_exclude(s, "acme", "k", "m", 20, 2, STORE_CRASHED, &e));
+	OK(store_exclude(s, cube, "k", "m", 20, 1, "it raised", &e));
+	OK(store_exclude(s, cube, "k", "m", 20, 2, STORE_CRASHED, &e));
 	OK(store_day_drop(s, cube, 20, &e));
-	OK(store_exclusions_drop(s, "k", 20, &e));
+	OK(store_exclusions_drop(s, cube, "k", 20, &e));
 	OK(store_cell_count(s, cube, 20, &n, &e));
 	assert_int_equal(n, 0);
-	assert_int_equal(store_readmit(s, "k", "m", 1, &e), 0);
-	assert_int_equal(store_readmit(s, "k", "m", 2, &e), 1);
+	assert_int_equal(store_readmit(s, cube, "k", "m", 1, &e), 0);
+	assert_int_equal(store_readmit(s, cube, "k", "m", 2, &e), 1);
 	assert_int_equal(store_spoilt_any(s, &id, &day, &e), 1);
 	assert_true(id == cube && day == 40);
-	OK(store_cubes_drop(s, "acme", &e));
+	OK(drop_cubes(s, &e));
 	assert_int_equal(store_spoilt_any(s, &id, &day, &e), 0);
 	*list = 0;
 	OK(store_known_days(s, cube, 0, 99, 0, list_day, list, &e));

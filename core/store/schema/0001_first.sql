@@ -44,7 +44,8 @@ CREATE TABLE choice_rule (
 	key    TEXT NOT NULL,
 	rank   TEXT NOT NULL,
 	latest INTEGER NOT NULL,
-	UNIQUE (type, key, rank, latest)
+	identity TEXT NOT NULL, -- of what is declared of key and rank
+	upto   INTEGER          -- the log is gathered up to this seq; NULL: all of it; -1: gone
 ) STRICT;
 CREATE TABLE candidate (
 	rule  INTEGER NOT NULL,
@@ -69,11 +70,14 @@ CREATE TABLE event_at (
 ) STRICT, WITHOUT ROWID;
 
 -- Figures: a cube is all measures with the same dimensions; a cell is a cube, a day and a group.
+-- Of one (plugin, dims) there may be several: that which answers, one that is being counted, and
+-- such as are gone (upto -1), whose rows are removed little by little.
 CREATE TABLE cube (
-	id     INTEGER PRIMARY KEY AUTOINCREMENT,
-	plugin TEXT NOT NULL,
-	dims   TEXT NOT NULL,
-	UNIQUE (plugin, dims)
+	id       INTEGER PRIMARY KEY AUTOINCREMENT,
+	plugin   TEXT NOT NULL,
+	dims     TEXT NOT NULL,
+	identity TEXT NOT NULL, -- of the definitions its cells are made with
+	upto     INTEGER        -- the log is counted up to this seq; NULL: all of it
 ) STRICT;
 CREATE TABLE cell (
 	cube  INTEGER NOT NULL,
@@ -169,13 +173,13 @@ CREATE TABLE ident_new (
 ) STRICT;
 -- Events a measure had to leave out.
 CREATE TABLE exclusion (
+	cube    INTEGER NOT NULL,
 	kpi     TEXT NOT NULL,
 	day     INTEGER NOT NULL,
 	measure TEXT NOT NULL,
 	seq     INTEGER NOT NULL,
-	plugin  TEXT NOT NULL,
 	reason  TEXT NOT NULL,
-	PRIMARY KEY (kpi, day, measure, seq)
+	PRIMARY KEY (cube, kpi, day, measure, seq)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX exclusion_seq ON exclusion (seq);
 
@@ -228,9 +232,10 @@ CREATE TABLE plugin_current (
 	plugin TEXT PRIMARY KEY,
 	hash   TEXT NOT NULL
 ) STRICT;
-CREATE TABLE figures (
-	plugin   TEXT PRIMARY KEY,
-	identity TEXT NOT NULL -- of the definitions the plugin's cells were made with
+-- While figures are being counted: the plugins whose figures answer until then.
+CREATE TABLE plugin_before (
+	plugin TEXT PRIMARY KEY,
+	hash   TEXT NOT NULL
 ) STRICT;
 CREATE TABLE failed (
 	id        INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -1,0 +1,129 @@
+"""Definitions that change: what is counted again and what is not, and what answers until then."""
+import json
+import os
+import random
+import signal
+import time
+
+import pytest
+from host import NDJSON, Host
+
+SHOP = """
+cx.plugin { name = "shop", version = "1.0.0", api = 1, config = { least = cx.integer { default = 5 } } }
+cx.event "sale.made" { fields = { amount = cx.integer { required = true }, order = cx.text {}, step = cx.integer {} } }
+cx.kpi "sales" { by = { "unit" }, measures = {
+  n = cx.count("sale.made", { where = function(e) return e.amount >= 3 end }),
+  paid = cx.sum("sale.made", "amount"),
+  last = cx.sum("sale.made", "amount", { latest = { "order", by = "step" } }) },
+  formula = function(m) return m.n end }
+cx.kpi "all" { measures = { n = cx.count "sale.made" }, formula = function(m) return m.n end }
+"""
+CHANGED = SHOP.replace(">= 3", ">= 7")
+MANY = int(os.environ.get("CXD_RELOAD_EVENTS", "60000"))
+
+
+def sale(i, amount=None):
+    return {"type": "sale.made", "id": f"s{i}", "source": "till", "unit": f"u{i % 5}", "subject": f"c{i % 50}",
+            "time": f"2026-03-{1 + i % 20:02d}T12:00:00Z",
+            "data": {"amount": i % 10 if amount is None else amount, "order": f"o{i % 1000}", "step": i % 7}}
+
+
+def many(host, n, first=0):
+    for at in range(first, first + n, 5000):
+        lines = "\n".join(json.dumps(sale(i)) for i in range(at, min(at + 5000, first + n)))
+        status, reply, _ = host.request("POST", "/v1/events", lines, {"Content-Type": NDJSON})
+        assert status == 200 and not reply["rejected"], reply
+
+
+def state(host, name="shop"):
+    reply = host.get("/v1/plugins")[1]
+    return next(p for p in reply["plugins"] if p["name"] == name), reply["generation"]
+
+
+def settled(host, seconds=60):
+    end = time.monotonic() + seconds
+    while any(p["state"] == "rebuilding" for p in host.get("/v1/plugins")[1]["plugins"]):
+        assert time.monotonic() < end, host.log_text()
+        time.sleep(0.02)
+
+
+def no_difference(host):
+    found = json.loads(host.cli("verify", "--json")[0])
+    assert found["differences"] == [], found
+    return found["checked"]
+
+
+def test_a_restart_counts_only_what_changed_and_the_old_figures_answer_until_then(tmp_path):
+    with Host(tmp_path, plugins={"shop": SHOP}) as host:
+        many(host, MANY)
+        hashes = {k: host.kpi(k)["definition"]["hash"] for k in ("sales", "all")}
+        host.stop()
+        host.write_plugin("shop", "-- a comment\n" + SHOP)
+        host.start()
+        assert state(host)[0]["state"] == "running"
+        assert hashes == {k: host.kpi(k)["definition"]["hash"] for k in ("sales", "all")}
+        host.stop()
+        host.write_plugin("shop", CHANGED)
+        host.start()
+        reply = host.kpi("sales")
+        assert reply["note"] == "rebuilding" and reply["value"] == MANY * 7 // 10, reply
+        assert 0 <= reply["rebuilding"]["done"] < reply["rebuilding"]["total"] == MANY
+        assert reply["definition"]["hash"] == hashes["sales"]
+        assert host.kpi("all")["value"] == MANY and host.kpi("all")["note"] is None
+        plugin = state(host)[0]
+        assert plugin["state"] == "rebuilding" and plugin["rebuilding"]["total"] == MANY
+        # what comes now is in the old figures at once, and in the new ones when they answer
+        assert host.post(sale(MANY + 5, amount=5))[0] == 201
+        assert host.post(dict(sale(MANY + 9, amount=9), corrects="s8"))[0] == 201  # 8 becomes 9
+        assert host.post(dict(sale(MANY + 1, amount=1), corrects="s9"))[0] == 201  # 9 becomes 1
+        reply = host.kpi("sales")
+        assert reply["note"] == "rebuilding" and reply["value"] == MANY * 7 // 10, reply
+        assert reply["measures"]["paid"] == MANY * 45 // 10 + 5 + 1 - 8
+        settled(host)
+        reply = host.kpi("sales")
+        assert reply["note"] is None and "rebuilding" not in reply and reply["value"] == MANY * 3 // 10 - 1, reply
+        assert reply["measures"]["paid"] == MANY * 45 // 10 + 5 + 1 - 8
+        assert host.kpi("all")["value"] == MANY + 1
+        no_difference(host)
+
+
+def test_killed_while_it_counts_it_goes_on_where_it_was(tmp_path):
+    with Host(tmp_path, plugins={"shop": SHOP}) as host:
+        many(host, MANY)
+        host.stop()
+        host.write_plugin("shop", CHANGED + 'cx.kpi "more" { by = { "step" }, measures = { n = cx.count "sale.made" },'
+                          " formula = function(m) return m.n end }\n")
+        host.start()
+        done = []
+        for i in range(4):
+            reply = host.kpi("more")
+            if "rebuilding" not in reply:
+                break
+            assert reply["value"] is None and reply["note"] == "rebuilding" and "measures" not in reply
+            done.append(reply["rebuilding"]["done"])
+            os.kill(host.pids("writer")[0], signal.SIGKILL)
+            assert host.post(sale(MANY + i, amount=8))[0] == 201
+        else:
+            i += 1
+        assert done and done == sorted(done) and done[-1] > 0
+        settled(host)
+        assert host.kpi("more")["value"] == MANY + i
+        assert host.kpi("sales")["value"] == MANY * 3 // 10 + i
+        no_difference(host)
+
+
+def test_a_set_that_came_back_is_counted_again(tmp_path):
+    with Host(tmp_path, plugins={"shop": SHOP}, conf={"events.unknown": "store"}) as host:
+        many(host, 100)
+        host.stop()
+        plugin = host.folder / "plugins" / "shop" / "plugin.lua"
+        plugin.rename(host.folder / "away.lua")
+        host.start()
+        assert host.get("/v1/kpis/all")[0] == 404
+        assert host.post(sale(1000))[0] == 201
+        host.stop()
+        (host.folder / "away.lua").rename(plugin)
+        host.start()
+        settled(host)
+        assert host.kpi("all")["value"] == 101
+        no_difference(host)
