@@ -9,6 +9,7 @@
 struct memo { /* what a group of cells means to this query */
 	struct str key;
 	bool counted;
+	bool rest; /* not counted for being "…": what is in there may well pass the filters */
 	struct answer_group *group; /* NULL: no groups asked for */
 };
 
@@ -84,7 +85,7 @@ static int memo_for(struct answer *a, struct str group, struct memo **out)
 	if (*out)
 		return CX_OK;
 	struct memo *m = arena_alloc(&a->arena, sizeof *m);
-	*m = (struct memo){arena_str(&a->arena, group.p, group.n), true, NULL};
+	*m = (struct memo){arena_str(&a->arena, group.p, group.n), true, false, NULL};
 	if (group_split(m->key, el) != a->k->nby)
 		return cx_fail(a->e, CX_E_STORE_FAILED, NULL,
 			CX_T("chave de grupo danificada: %.*s", "damaged group key: %.*s"),
@@ -94,6 +95,7 @@ static int memo_for(struct answer *a, struct str group, struct memo **out)
 		bool null = str_same(x, STR("null"));
 		m->counted = null == q->where[i].null && str_same(x, a->where[i][x.p[0] == '"']);
 	}
+	m->rest = !m->counted && group_is_rest(el, a->k->nby);
 	if (m->counted && q->nby) {
 		int rc = group_for(a, el, &m->group);
 		if (rc < 0)
@@ -127,6 +129,10 @@ int answer_targets(struct answer *a, int32_t day, struct str group, struct targe
 	a->seen = true;
 	if (a->q->nwhere || a->q->nby) {
 		int rc = memo_for(a, group, &m);
+		if (rc >= 0 && m->rest && a->sees_rest)
+			window_scan(&a->rest, day, day);
+		else if (rc >= 0 && m->rest)
+			answer_left_out(a, day);
 		if (rc < 0 || !m->counted)
 			return rc;
 	}

@@ -66,6 +66,8 @@ struct answer {
 	struct str where[16][2]; /* a filter's text as bare and as quoted JSON */
 	bool seen;               /* something was counted, also outside the filters: from … to */
 	int32_t seen_first, seen_last;
+	bool sees_rest; /* filters are held against the events, also of those counted in "…" */
+	struct window rest;        /* whole days that cells answer but for these */
 	bool partial, *partial_in; /* an event of a scanned piece was excluded; by buckets */
 	struct scanning *scanning; /* edges.c: what scans share, also those of moved windows */
 	struct moved **moved; /* lens.c: answers over moved windows; lenses: the ways to them */
@@ -148,6 +150,7 @@ void running_free(struct answer *a);
 
 /* edges.c: the pieces of a->w that no cell answers. */
 int answer_scan(struct answer *a);
+int answer_scan_rest(struct answer *a); /* of the days of a->rest what cells count in "…" */
 void scanning_free(struct scanning *g);
 /* Widens d to all days of some scanned ones that have events. */
 int answer_reach(struct answer *a, const struct days *scanned, struct days *d);

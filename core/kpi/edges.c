@@ -23,6 +23,7 @@ struct scan { /* of the events of one type, placed by one time */
 	struct scanning *g;
 	const struct measure *first; /* the first measure of this type and placement */
 	bool outlined;
+	bool rest_only; /* what the cells have a row for was read there */
 	struct arena event, scratch;
 	/* Where the cells of day dayno have a group "…", what they have no row for is counted in it
 	 * here too. */
@@ -122,8 +123,12 @@ static int row_of(struct scan *s, int32_t day, struct str *group)
 
 static int targets(struct scan *s, int32_t day, struct str group, struct targets *t)
 {
-	int rc = row_of(s, day, &group);
-	return rc < 0 ? rc : answer_targets(s->a, day, group, t);
+	struct str row = group;
+	int rc = s->a->sees_rest && !s->rest_only ? CX_OK : row_of(s, day, &row);
+	*t = (struct targets){0};
+	if (rc < 0 || (s->rest_only && str_same(row, group)))
+		return rc;
+	return answer_targets(s->a, day, s->a->sees_rest ? group : row, t);
 }
 
 static int sink_add(void *ctx, const struct measure *m, int32_t day, struct str group,
@@ -296,7 +301,7 @@ static int told_by_sets(struct scan *s, int32_t day)
 	struct answer *a = s->a;
 	bool spoilt = false;
 	int64_t left_out = 0;
-	if (a->cube < 0 || a->q->known_ms != INT64_MAX)
+	if (a->cube < 0 || a->q->known_ms != INT64_MAX || s->rest_only)
 		return 0;
 	for (const struct measure *m = s->first; m < a->k->measures + a->k->nmeasures; m++)
 		if (tally_together(m, s->first) && m->kind != MEASURE_DISTINCT)
@@ -349,12 +354,12 @@ static int scan_piece(struct scan *s, int slot, int64_t from_ms, int64_t to_ms)
 		a->s, s->first->type_name, slot, from_ms, to_ms, scan_event, s, a->e);
 }
 
-int answer_scan(struct answer *a)
+static int scan_pieces(struct answer *a, const struct window *w, bool rest_only)
 {
-	if (!a->w.npieces)
+	if (!w->npieces)
 		return CX_OK;
 	int rc = a->scanning ? CX_OK : scanning_new(a);
-	struct scan s = {.a = a, .g = a->scanning};
+	struct scan s = {.a = a, .g = a->scanning, .rest_only = rest_only};
 	for (int i = 0; i < a->k->nmeasures && rc >= 0; i++) {
 		int slot;
 		bool none;
@@ -363,8 +368,8 @@ int answer_scan(struct answer *a)
 			continue;
 		s.outlined = outlined(a, s.first);
 		rc = tally_slot(a->s, s.first, &slot, &none, a->e);
-		for (int j = 0; j < a->w.npieces && rc >= 0 && !none; j++)
-			rc = scan_piece(&s, slot, a->w.pieces[j].from_ms, a->w.pieces[j].to_ms);
+		for (int j = 0; j < w->npieces && rc >= 0 && !none; j++)
+			rc = scan_piece(&s, slot, w->pieces[j].from_ms, w->pieces[j].to_ms);
 	}
 	pmap_free(&s.rows);
 	buf_free(&s.value);
@@ -372,6 +377,17 @@ int answer_scan(struct answer *a)
 	arena_free(&s.event);
 	arena_free(&s.scratch);
 	return rc;
+}
+
+int answer_scan(struct answer *a)
+{
+	return scan_pieces(a, &a->w, false);
+}
+
+int answer_scan_rest(struct answer *a)
+{
+	window_settle(&a->rest);
+	return scan_pieces(a, &a->rest, true);
 }
 
 struct reach { /* how far the events of a piece lie beyond some days */

@@ -82,6 +82,14 @@ struct str group_rest(int ndims, struct arena *a)
 	return s;
 }
 
+bool group_is_rest(const struct str *el, int n)
+{
+	int i = 0;
+	while (i < n && str_same(el[i], STR("\"…\"")))
+		i++;
+	return n > 0 && i == n;
+}
+
 int group_split(struct str key, struct str el[KPI_DIMS])
 {
 	if (key.n < 2 || key.p[0] != '[' || key.p[key.n - 1] != ']')

@@ -14,6 +14,7 @@ struct str group_quote(struct str text, struct arena *a);
 int group_split(struct str key, struct str el[KPI_DIMS]);
 /* ["…","…"]: where values beyond [kpi] groups are counted. */
 struct str group_rest(int ndims, struct arena *a);
+bool group_is_rest(const struct str *el, int n);
 int group_compare(const struct str *a, const struct str *b, int n); /* order of groups; null last */
 static inline bool str_same(struct str a, struct str b)
 {

@@ -228,11 +228,24 @@ static int begin_series(struct answer *a)
 	return CX_OK;
 }
 
+/* May filters be held against the events of "…"? Not where small groups are protected, as those in
+ * there are not weighed; nor with sets by days, of which each day is fed at one time. */
+static bool sees_rest(const struct answer *a)
+{
+	bool yes = a->q->nwhere && !a->k->suppress;
+	for (int i = 0; i < a->q->nwhere; i++)
+		yes = yes && strcmp(a->q->where[i].text, "…") != 0;
+	for (int i = 0; i < a->k->nmeasures; i++)
+		yes = yes && !measure_by_days(&a->k->measures[i]);
+	return yes;
+}
+
 int answer_begin(struct answer *a)
 {
 	int rc = CX_OK;
 	a->cube = a->k->cube->id;
 	window_of(a->q, &a->w);
+	a->sees_rest = sees_rest(a);
 	answer_leads(a);
 	a->total = xcalloc((size_t)a->k->nmeasures, sizeof *a->total);
 	if (rc >= 0)
@@ -270,6 +283,7 @@ void answer_free(struct answer *a)
 	lenses_free(a);
 	scanning_free(a->scanning);
 	window_free(&a->w);
+	window_free(&a->rest);
 	free(a->groups);
 	free(a->buckets);
 	free(a->partial_in);
@@ -285,6 +299,8 @@ int answer_read(struct answer *a)
 	int rc = read_days(a);
 	if (rc >= 0)
 		rc = answer_scan(a);
+	if (rc >= 0)
+		rc = answer_scan_rest(a);
 	return rc < 0 ? rc : answer_close(a);
 }
 

@@ -302,6 +302,8 @@ static void write_pooled(const struct writing *w, const struct answer_group *g)
 {
 	const struct pooling *p = w->v->a->pooling;
 	struct str el[KPI_DIMS];
+	if (!p && group_is_rest(g->el, w->v->a->q->nby)) /* more than [kpi] groups */
+		jw_kbool(w->b, "overflow", true);
 	if (!p || !str_same(g->key, p->rest))
 		return;
 	jw_key(w->b, "pooled");
