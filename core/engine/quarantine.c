@@ -56,7 +56,7 @@ static bool own_off(const struct engine *eng, const char *name, const char *hash
 	if (!o)
 		return false;
 	return strcmp(o->state, "disabled") == 0 ||
-	       (strcmp(o->state, "quarantined") == 0 && strcmp(o->hash, hash) == 0);
+	       (strcmp(o->state, "quarantined") == 0 && (!*o->hash || strcmp(o->hash, hash) == 0));
 }
 
 /* ---- the set ---- */

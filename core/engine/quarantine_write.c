@@ -104,7 +104,7 @@ static int strike(struct engine *eng, const struct strike *s, struct cx_err *e)
 	char why[300];
 	int n = add_strike(r.strikes, s->at_ms, &strikes);
 	int rc = n ? store_plugins(eng->store, false, find_hash, &h, e) : CX_OK;
-	if (rc >= 0 && n && h.hash[0]) {
+	if (rc >= 0 && n && (h.hash[0] || s->loading)) {
 		r.strikes = buf_cstr(&strikes);
 		bool enough = s->loading || n >= STRIKES;
 		if (enough && strcmp(r.state, "running") == 0) {
@@ -119,8 +119,8 @@ static int strike(struct engine *eng, const struct strike *s, struct cx_err *e)
 			log_error("plugin %s is quarantined: %s; cxd plugin enable %s", s->plugin,
 				why, s->plugin);
 		}
-		if (strcmp(r.state, "disabled") != 0)
-			r.hash = h.hash;
+		if (strcmp(r.state, "disabled") != 0) /* which sources were loaded is not known */
+			r.hash = s->loading ? "" : h.hash;
 		rc = note_event(eng, &r, s, e);
 		if (rc >= 0)
 			rc = put(eng, &r, e);
@@ -152,12 +152,16 @@ int quarantine_settle(struct engine *eng, int64_t next_seq, struct cx_err *e)
 	for (int i = 0; i < eng->set.n && rc >= 0; i++) {
 		const struct plugin *p = eng->set.v[i];
 		struct state_row r = row_of(eng, p->name);
-		bool renewed = strcmp(r.state, "quarantined") == 0 && strcmp(r.hash, p->hash) != 0;
+		bool quarantined = strcmp(r.state, "quarantined") == 0;
+		bool these = quarantined && !*r.hash;
+		bool renewed = quarantined && *r.hash && strcmp(r.hash, p->hash) != 0;
 		bool went = p->state == PLUGIN_OFF && !r.pending;
-		if (p->state == PLUGIN_FAILED || (!renewed && !went))
+		if (!these && !renewed && !went)
 			continue;
 		if (went)
 			r.pending = next_seq;
+		if (these)
+			r.hash = p->hash;
 		if (renewed) {
 			log_info(
 				"plugin %s is no longer quarantined: it is a new version", p->name);
@@ -193,6 +197,12 @@ static int enable(struct ingest *in, struct plugin *p, struct cx_err *e)
 	struct state_row r = row_of(eng, p->name);
 	struct lua_fail f;
 	char text[400];
+	bool failed = p->state == PLUGIN_FAILED;
+	if (failed && strcmp(r.state, "running") == 0)
+		return cx_fail(e, CX_E_CONFLICT, NULL,
+			CX_T("o plugin %s tem erros: cxd plugin list os mostra",
+				"the plugin %s has mistakes: cxd plugin list shows them"),
+			p->name);
 	if (strcmp(r.state, "running") == 0)
 		return CX_OK;
 	if (ingest_left_out(in, p->name))
@@ -200,7 +210,7 @@ static int enable(struct ingest *in, struct plugin *p, struct cx_err *e)
 			CX_T("o plugin %s derrubou o motor ao ser carregado",
 				"the plugin %s ended the engine while it was loaded"),
 			p->name);
-	if (!eng->safe && plugin_wake(p, &f) < 0) {
+	if (!eng->safe && !failed && plugin_wake(p, &f) < 0) { /* failed: at the next load */
 		engine_fail_text(&f, text, sizeof text);
 		return cx_fail(e, CX_E_CONFLICT, NULL,
 			CX_T("o plugin %s não pode ser ligado: %s",
@@ -246,11 +256,6 @@ static int by_word(struct ingest *in, const struct frame *f, struct buf *reply, 
 		return cx_fail(e, CX_E_NOT_FOUND, "name",
 			CX_T("não existe o plugin \"%.80s\"", "there is no plugin \"%.80s\""),
 			name ? name : "");
-	if (p->state == PLUGIN_FAILED && on)
-		return cx_fail(e, CX_E_CONFLICT, NULL,
-			CX_T("o plugin %s tem erros: cxd plugin list os mostra",
-				"the plugin %s has mistakes: cxd plugin list shows them"),
-			p->name);
 	int rc = on ? enable(in, p, e) : disable(in, p, e);
 	if (rc >= 0)
 		rc = quarantine_settle(in->eng, in->next_seq, e);

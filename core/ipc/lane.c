@@ -71,7 +71,7 @@ void lane_start(struct lane *l)
 	const char *args[LANE_STRUCK_MAX + 3];
 	struct cx_err e;
 	int n = 0;
-	if (l->started_before && !l->is_query)
+	if (l->ever_ready && !l->is_query) /* what it had in force, not what lies there now */
 		args[n++] = "--restart";
 	if (l->told->safe)
 		args[n++] = "--safe";

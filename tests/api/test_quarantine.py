@@ -1,7 +1,9 @@
 """Plugins that end engines are turned off, their events wait, and nothing shows afterwards."""
 import json
+import os
 import random
 import re
+import signal
 import time
 
 import pytest
@@ -177,6 +179,53 @@ def test_an_event_it_crashes_on_while_catching_up(tmp_path):
         assert {r["handler"] for r in host.get("/v1/failed")[1]["failed"]} == {"derive", "measures", "on visit.rated"}
         assert host.kpi("visit-nps")["measures"]["answers"] == 2
         host.cli("verify")
+
+
+def writer_while_loading(host):
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        try:
+            pid = host.get("/healthz")[1]["writer"]["pid"]
+            if pid:
+                return pid
+        except OSError:
+            pass
+        time.sleep(0.01)
+    raise AssertionError("no writer")
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_code_that_ends_the_engine_while_it_is_loaded(tmp_path, known):
+    """It is left out, also where another version of it was in force; the others run."""
+    bad = "while true do end\n" + ACME
+    host = Host(tmp_path, plugins={"acme": ACME if known else bad, "canary": CANARY}, conf={"lua.load": "5s"})
+    if known:
+        host.start()
+        host.post(rated(id="a", score=9))
+        host.stop()
+        host.write_plugin("acme", bad)
+    host.start(ready=False)
+    pid = writer_while_loading(host)
+    time.sleep(0.4)
+    os.kill(pid, signal.SIGABRT)
+    host.wait_ready()
+    row = host.plugin("acme")
+    assert row["state"] == "failed" and "ended the engine" in row["errors"][0]["message"], row
+    assert host.plugin("canary")["state"] == "running"
+    host.post({"type": "bird.sung"})
+    assert host.kpi("songs")["value"] == 1
+    # Still so after a restart, without another try; a mended version is loaded.
+    host.stop()
+    host.start()
+    assert host.plugin("acme")["state"] == "failed"
+    host.stop()
+    host.write_plugin("acme", ACME + "-- mended\n")
+    host.start()
+    host.wait_plugin("acme")
+    assert host.post(rated(id="b", score=9))[0] == 201
+    assert host.kpi("visit-nps")["measures"]["answers"] == 1 + known
+    host.cli("verify")
+    host.__exit__(None, None, None)
 
 
 def test_a_reader_counts_too(tmp_path):
