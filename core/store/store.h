@@ -171,7 +171,8 @@ int store_records(struct store *s, const char *kind, const struct record_filter 
 	struct str after, store_record_f f, void *ctx, struct cx_err *e);
 int store_record_versions(struct store *s, const char *kind, struct str key, int64_t after,
 	store_record_f f, void *ctx, struct cx_err *e); /* oldest first */
-/* Those that handlers wrote because of this event; of each key, version, deleted, changed_ms, by. */
+/* Those that handlers wrote because of this event; of each key, version, deleted, changed_ms, by.
+ */
 int store_records_of(struct store *s, int64_t seq,
 	int (*f)(void *ctx, struct str kind, const struct record_row *r), void *ctx,
 	struct cx_err *e);
