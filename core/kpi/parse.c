@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -106,6 +107,61 @@ static int parse_by(struct kpi_query *q, const struct kpi *k, const char *value,
 	}
 }
 
+/* A field by which some measure is kept; NULL: an attribute, or not declared. */
+static const struct field *field_of(const struct measure *m, int dim)
+{
+	struct field_ref ref = m->dims[dim];
+	return m->type && ref.attr == ATTR_FIELD ? &m->type->fields[ref.field] : NULL;
+}
+
+static int never_has(const struct field *f, const char *value, struct cx_err *e)
+{
+	struct buf list = {0};
+	for (int i = 0; i < f->nchoices; i++)
+		buf_printf(&list, "%s%s", i ? ", " : "", f->choices[i]);
+	if (f->kind == FIELD_BOOLEAN)
+		buf_puts(&list, "true, false");
+	if (list.len)
+		cx_fail(e, CX_E_BAD_QUERY, "where",
+			CX_T("%s nunca é \"%.60s\"; pode ser: %.400s",
+				"%s is never \"%.60s\"; it may be: %.400s"),
+			f->name, value, buf_cstr(&list));
+	else
+		cx_fail(e, CX_E_BAD_QUERY, "where",
+			CX_T("%s nunca é \"%.60s\": é do tipo %s",
+				"%s is never \"%.60s\": its kind is %s"),
+			f->name, value, field_kind_name(f->kind));
+	buf_free(&list);
+	return CX_E_BAD_QUERY;
+}
+
+/* What no field of the dimension can be is a slip of the pen; what one can be is written as groups
+ * write it: 1.5 of a decimal with scale 2 is 1.50. */
+static int settle_value(const struct kpi *k, int dim, char *text, size_t cap, struct cx_err *e)
+{
+	const struct field *wrong = NULL;
+	struct arena a = {0};
+	bool fits = strcmp(text, "…") == 0; /* what [kpi] groups had no room for */
+	for (int i = 0; i < k->nmeasures && !fits; i++) {
+		const struct field *f = field_of(&k->measures[i], dim);
+		struct value v;
+		struct str given = {text, (uint32_t)strlen(text)};
+		if (!f || f->kind == FIELD_TEXT || f->kind == FIELD_MONEY) {
+			fits = true;
+		} else if (!value_from_text(f, "XXX", given, &v, &a)) {
+			wrong = f;
+		} else {
+			struct str shown = value_text(v, f->kind, f->scale, &a);
+			fits = true;
+			if (shown.n < cap)
+				snprintf(text, cap, "%.*s", (int)shown.n, shown.p);
+		}
+	}
+	int rc = fits || !wrong ? CX_OK : never_has(wrong, text, e);
+	arena_free(&a);
+	return rc;
+}
+
 static int parse_where(
 	struct kpi_query *q, const struct kpi *k, const char *value, struct cx_err *e)
 {
@@ -126,8 +182,12 @@ static int parse_where(
 		return cx_fail(
 			e, CX_E_BAD_QUERY, "where", CX_T("valor longo demais", "value too long"));
 	memcpy(q->where[q->nwhere].text, colon + 1, n + 1);
-	q->where[q->nwhere++].null = n == 0;
-	return CX_OK;
+	q->where[q->nwhere].null = n == 0;
+	rc = n == 0 ? CX_OK
+		    : settle_value(k, q->where[q->nwhere].dim, q->where[q->nwhere].text,
+			      sizeof q->where->text, e);
+	q->nwhere++;
+	return rc;
 }
 
 static int parse_compare(struct kpi_query *q, const char *value, struct cx_err *e)

@@ -222,6 +222,9 @@ static void take_interval(lua_State *L, struct call *c)
 	bool few = low == LUA_TNIL && high == LUA_TNIL && i->has_n;
 	if (!few && (low != LUA_TNUMBER || high != LUA_TNUMBER))
 		luaL_error(L, "interval must return low and high as numbers");
+	if (!few && i->low > i->high)
+		luaL_error(L, "interval must return low and high in this order, not %f and %f",
+			i->low, i->high);
 	if (lua_getfield(L, -4, "method") == LUA_TSTRING)
 		snprintf(i->method, sizeof i->method, "%s", lua_tostring(L, -1));
 	if (few || !isfinite(i->low) || !isfinite(i->high))

@@ -215,6 +215,13 @@ static void test_interval(void **state)
 	i = interval_of("return cx.stats.percent(cx.stats.wilson(2, m.n))", 5);
 	assert_string_equal(i.method, "wilson");
 	assert_float_equal(i.n, 5, 0);
+	struct figures x;
+	struct lua_fail f = {0};
+	write_kpi("return 1", "return { low = 5, high = 1 }");
+	assert_int_equal(plugin_interval(running("f"), kpi(), figures(&x, SCORES, 5), &i, &f), -1);
+	measured_free(&x);
+	assert_string_equal(
+		f.msg, "interval must return low and high in this order, not 5.0 and 1.0");
 }
 
 /* The same interval over 5 and over `before` of SCORES. */

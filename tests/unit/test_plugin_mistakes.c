@@ -115,8 +115,14 @@ static void test_kpi_mistakes(void **state)
 			  "cx.kpi 'k' { measures = { n = cx.sum('v.rated') } }\n"
 			  "cx.kpi 'l' { measures = { n = cx.distinct('v.rated', 'unit', { times = "
 			  "99, day = true }) }, formula = f }\n"
-			  "cx.kpi 'm' { measures = { shift = one, n = 5 }, formula = f }\n");
+			  "cx.kpi 'm' { measures = { shift = one, n = 5 }, formula = f }\n"
+			  "cx.kpi 'n' { by = { 'unt', 'note', 'score' }, measures = { n = "
+			  "cx.count 'v.ratd' }, formula = f }\n");
 	load();
+	has_error("k", 21, "kpi \"n\": by: no event has a field \"unt\", did you mean \"unit\"?");
+	has_error("k", 21,
+		"kpi \"n\": by: may not use the personal field \"note\"; derive what it needs "
+		"in the event");
 	has_error("k", 6, "kpi \"Big\": the id must be lower-kebab as \"visit-nps\"");
 	has_error("k", 7,
 		"kpi \"a\": format must be points, %, money, number, integer, duration or a unit, "
@@ -206,7 +212,8 @@ static void test_histogram_mistakes(void **state)
 		"kpi \"c\": measure \"n\": bucket must be a number with at most as many digits "
 		"as its scale");
 	has_error("k", 6,
-		"kpi \"d\": measure \"n\": bucket must be integer ms or a duration as \"3d\"");
+		"kpi \"d\": measure \"n\": bucket \"1mo\": months and years have no "
+		"fixed width; use d, w, h, min, s or ms");
 	has_error("k", 6, "kpi \"e\": measure \"n\": unknown option \"bucket\"");
 	has_error("k", 6,
 		"kpi \"f\": measure \"n\": latest: event \"v.rated\" has no field \"oder\", did "

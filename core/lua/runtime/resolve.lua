@@ -5,7 +5,7 @@
 --         units, and every mistake it found.
 -- Errors: none raised; a mistake belongs to a plugin, file and line.
 local plugins, host, satisfies = ...
-local ipairs, format = ipairs, string.format
+local ipairs, pairs, format, find, sort = ipairs, pairs, string.format, string.find, table.sort
 local mistakes, order, buckets, by_name = {}, {}, {}, {}
 local ATTRIBUTES = { id = true, source = true, type = true, time = true, subject = true, unit = true, actor = true }
 local KEYS = { subject = true, unit = true, actor = true, source = true }
@@ -152,7 +152,9 @@ end
 local function check_bucket(m, f, wrong)
   local n, why = 1, nil
   if m.bucket then n, why = host.amount(f.kind, m.bucket, f.scale, f.currency or host.currency, true) end
-  if not n then
+  if not n and f.kind == "duration" and (find(m.bucket, "^%d+mo$") or find(m.bucket, "^%d+y$")) then
+    return wrong('bucket "%s": months and years have no fixed width; use d, w, h, min, s or ms', m.bucket)
+  elseif not n then
     return wrong("bucket %s", why)
   elseif n < 1 then
     return wrong("bucket must be above 0")
@@ -203,6 +205,32 @@ local function check_choice(m, t, wrong)
   end
 end
 
+-- Where no measure says what events there are, any that the plugin may count has to have the dimension.
+local function check_by(p, k)
+  local names, personal = {}, {}
+  for name in pairs(ATTRIBUTES) do
+    if not NOT_DIMENSIONS[name] then names[#names + 1], names[name] = name, true end
+  end
+  for _, q in ipairs(plugins) do
+    for _, t in ipairs((q == p or p.needs[q.name]) and q.d.events or {}) do
+      for _, f in ipairs(t.fields) do
+        if f.personal then
+          personal[f.name] = true
+        elseif not names[f.name] then
+          names[#names + 1], names[f.name] = f.name, true
+        end
+      end
+    end
+  end
+  sort(names)
+  for _, name in ipairs(k.by) do
+    if not names[name] and not NOT_DIMENSIONS[name] then
+      report(p, k, 'kpi "%s": by: ' .. (personal[name] and PERSONAL or 'no event has a field "%s"%s'), k.id, name,
+        suggest(name, names))
+    end
+  end
+end
+
 local function check_measure(p, k, m)
   local function wrong(fmt, ...)
     report(p, k, 'kpi "%s": measure "%s": %s', k.id, m.name, format(fmt, ...))
@@ -213,6 +241,7 @@ local function check_measure(p, k, m)
   elseif not t then
     return wrong('no such event type "%s"%s', m.type, suggest(m.type, all_types))
   end
+  k.known = true
   if m.field then check_field(k, m, t, wrong) end
   if m.choose then check_choice(m, t, wrong) end
   if m.at and m.at ~= "time" then
@@ -245,6 +274,7 @@ local function check_kpi(p, k, at_kpi)
     m.at_plugin, m.at_kpi, m.at_measure = p.at, at_kpi, i
     check_measure(p, k, m)
   end
+  if not k.known then check_by(p, k) end
 end
 
 for _, p in ipairs(plugins) do

@@ -1,4 +1,4 @@
-"""More groups in a day than [kpi] groups: the rest is counted as "…", and filters see into it all the same."""
+"""More groups in a day than [kpi] groups: the rest is counted as "…", and filters see into it all the same. What filters may say."""
 import json
 import random
 
@@ -76,3 +76,23 @@ def test_where_it_cannot_be_told_the_note_says_so(tags):
         assert notes == {"partial"}
         assert tags.kpi(kpi, "where=unit:u0&from=2026-03-06")["note"] != "partial"
         assert tags.kpi(kpi, "by=unit")["note"] is None
+
+
+KINDS = """
+cx.plugin { name = "kinds", version = "1.0.0", api = 1 }
+cx.event "thing.made" { fields = { new = cx.boolean {}, n = cx.integer {}, w = cx.decimal { scale = 2 }, doctor = cx.choice { "ana", "rui" },
+  took = cx.duration {}, tag = cx.text {} } }
+cx.kpi "things" { by = { "new", "n", "w", "doctor", "took", "tag", "unit" }, measures = { k = cx.count "thing.made" }, formula = function(m) return m.k end }
+"""
+
+
+def test_a_filter_that_nothing_can_pass_is_a_mistake(tmp_path):
+    with Host(tmp_path, plugins={"kinds": KINDS}) as host:
+        assert host.post({"type": "thing.made", "id": "1", "unit": "u", "data": {"new": True, "n": 5, "w": 1.5, "doctor": "ana", "took": "2h", "tag": ""}})[0] == 201
+        for where in ("new:true", "new:1", "n:5", "w:1.5", "w:1.50", "doctor:ana", "took:7200000", "took:2h"):
+            assert host.kpi("things", f"where={where}")["value"] == 1, where
+        for where in ("new:false", "n:-6", "w:2", "doctor:rui", "took:1", "tag:zzz", "unit:zzz", "new:", "n:%E2%80%A6"):
+            assert host.kpi("things", f"where={where}")["value"] == 0, where
+        for where, may in (("new:maybe", "true, false"), ("n:x", "integer"), ("n:1.5", "integer"), ("w:1.234", "decimal"), ("doctor:zzz", "ana, rui"), ("took:soon", "duration")):
+            status, problem = host.get(f"/v1/kpis/things?where={where}")
+            assert (status, problem["code"], problem["field"]) == (400, "bad_query", "where") and may in problem["detail"], problem
