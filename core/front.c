@@ -255,12 +255,17 @@ static void frame(struct lane *l, const struct frame *fr)
 	union {
 		struct ready ready;
 		struct batch_done batch;
+		struct progress progress;
 	} u = {0}; /* bodies are not aligned */
 	memcpy(&u, fr->body, n < sizeof u ? n : sizeof u);
 	switch (fr->head.kind) {
 	case FRAME_READY: ready(f, l, &u.ready); break;
 	case FRAME_BATCH: batch(f, &u.batch); break;
-	case FRAME_PROGRESS: progress_show(fr, true); break;
+	case FRAME_PROGRESS:
+		progress_show(fr, true);
+		if (u.progress.done >= u.progress.total)
+			progress_end();
+		break;
 	case FRAME_TOKENS:
 		auth_tokens(&f->http.auth, fr->body, (uint32_t)(n / sizeof(struct token_row)));
 		break;

@@ -231,7 +231,8 @@ static int tally(struct ingest *in, const struct type_plan *plan, struct event *
 /* The figures that answer while those of the set in force are counted. */
 static int tally_before(struct ingest *in, const struct event *ev)
 {
-	const struct type_plan *plan = plugin_set_type(&in->eng->before, ev->type_name);
+	const struct plugin_set *set = &in->eng->before;
+	const struct type_plan *plan = set->nplans ? plugin_set_type(set, ev->type_name) : NULL;
 	struct event old = *ev;
 	bool missing;
 	if (!plan)

@@ -10,7 +10,7 @@
 #include "kpi/count.h"
 
 enum { LOOK = 32 }; /* at the clock, each so many events */
-static const int64_t log_every_us = 5000000;
+static const int64_t tell_every_us = 200000;
 
 struct late { /* derived fields to add to an old event, once the reading cursor is closed */
 	int64_t seq;
@@ -227,20 +227,18 @@ static void tell(const struct step *s, bool over)
 	struct engine *eng = s->eng;
 	int64_t now = clock_mono_us(), total = s->in->next_seq - 1;
 	struct progress p = {.what = "rebuild",
-		.done = (uint64_t)(over ? total : s->last),
+		.done = (uint64_t)(over         ? total
+				   : s->choices ? 0
+						: s->last),
 		.total = (uint64_t)total};
 	struct job_head h = {.kind = FRAME_PROGRESS, .body_len = sizeof p};
 	struct buf out = {0};
 	if (!began_us)
-		began_us = told_us = now;
+		began_us = now;
 	if (over)
 		log_info("figures counted again from %lld events in %lld ms", (long long)total,
 			(long long)(now - began_us) / 1000);
-	else if (now - told_us > log_every_us)
-		log_info("counting figures again: %s%lld of %lld events",
-			s->choices ? "latest and first: " : "", (long long)s->last,
-			(long long)total);
-	else if (now - told_us < log_every_us / 10 && now != began_us)
+	else if (now - told_us < tell_every_us)
 		return;
 	told_us = now;
 	if (over)

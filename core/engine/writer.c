@@ -120,6 +120,7 @@ static void count(struct writer *w, int64_t us)
 	if (rc < 0)
 		log_warn("counting figures again: %s", e.msg);
 	w->counting = rc != 0;
+	w->settled = false; /* what was before goes */
 	w->count_us = clock_mono_us();
 	w->count_us += rc < 0 ? 1000000 : COUNT_SHARE * (w->count_us - from);
 }

@@ -4,6 +4,7 @@
  * then is too. */
 #include "plugin_fixture.h"
 
+#include "base/log.h"
 #include "engine/projector.h"
 #include "kpi/verify.h"
 
@@ -219,5 +220,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(any_order_gives_the_same, setup, teardown),
 	};
 	isolate_clock_start();
+	log_setup("test", LOG_ERROR, "text");
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
