@@ -51,57 +51,74 @@ void log_at(enum log_level level, const char *fmt, ...)
 	buf_free(&b);
 }
 
-enum { PLUGINS = 64, LINES_A_SECOND = 100, SECOND_US = 1000000 };
+enum { KEYS = 64, LINES_A_SECOND = 100, SECOND_US = 1000000 };
 
-static struct allowance {
-	char plugin[64];
+struct allowance {
+	char key[256];
 	int64_t since_us;
 	int lines;
 	uint64_t dropped;
-} allowances[PLUGINS]; /* the last one is shared by all that come too late */
+};
+/* By plugin, and by what is said again and again; the last ones are shared by all too late. */
+static struct allowance plugins[KEYS], places[KEYS];
 
 static void tell_dropped(struct allowance *a)
 {
-	if (a->dropped)
-		log_warn("plugin %s: %" PRIu64 " log lines dropped, over %d a second", a->plugin,
+	bool place = a >= places && a < places + KEYS;
+	if (a->dropped && place)
+		log_warn("%s: %" PRIu64 " more times", a->key, a->dropped);
+	else if (a->dropped)
+		log_warn("plugin %s: %" PRIu64 " log lines dropped, over %d a second", a->key,
 			a->dropped, LINES_A_SECOND);
 	a->dropped = 0;
 }
 
-static struct allowance *allowance_of(const char *plugin)
+static struct allowance *allowance_of(struct allowance *v, const char *key)
 {
 	int i = 0;
-	while (i < PLUGINS - 1 && allowances[i].plugin[0] &&
-		strcmp(allowances[i].plugin, plugin) != 0)
+	while (i < KEYS - 1 && v[i].key[0] && strcmp(v[i].key, key) != 0)
 		i++;
-	if (!allowances[i].plugin[0])
-		snprintf(allowances[i].plugin, sizeof allowances[i].plugin, "%s", plugin);
-	return &allowances[i];
+	if (!v[i].key[0])
+		snprintf(v[i].key, sizeof v[i].key, "%s", key);
+	return &v[i];
 }
 
-void log_plugin(enum log_level level, const char *plugin, const char *text)
+/* May one more be said, where at most so many are in a second? If not it is counted. */
+static bool allowed(struct allowance *a, int most)
 {
-	struct allowance *a = allowance_of(plugin);
 	int64_t now = clock_mono_us();
-	if (level > least)
-		return;
 	if (!a->lines || now - a->since_us >= SECOND_US) {
 		tell_dropped(a);
 		a->since_us = now;
 		a->lines = 0;
 	}
-	if (a->lines < LINES_A_SECOND) {
-		a->lines++;
+	if (a->lines < most)
+		return ++a->lines;
+	a->dropped++;
+	return false;
+}
+
+void log_plugin(enum log_level level, const char *plugin, const char *text)
+{
+	if (level <= least && allowed(allowance_of(plugins, plugin), LINES_A_SECOND))
 		log_at(level, "plugin %s: %s", plugin, text);
-	} else {
-		a->dropped++;
-	}
+}
+
+void log_plugin_place(enum log_level level, const char *plugin, const char *place, const char *text)
+{
+	char key[sizeof places->key];
+	snprintf(key, sizeof key, "plugin %s: %s", plugin, place);
+	if (level <= least && allowed(allowance_of(places, key), 1))
+		log_at(level, "%s (%s)", key, text);
 }
 
 void log_plugin_dropped(bool all)
 {
 	int64_t now = clock_mono_us();
-	for (int i = 0; i < PLUGINS; i++)
-		if (all || now - allowances[i].since_us >= SECOND_US)
-			tell_dropped(&allowances[i]);
+	for (int i = 0; i < KEYS; i++) {
+		if (all || now - plugins[i].since_us >= SECOND_US)
+			tell_dropped(&plugins[i]);
+		if (all || now - places[i].since_us >= SECOND_US)
+			tell_dropped(&places[i]);
+	}
 }

@@ -20,6 +20,10 @@ void log_at(enum log_level level, const char *fmt, ...) __attribute__((format(pr
 
 /* A line that a plugin caused: at most 100 a second for each, what is over that is counted. */
 void log_plugin(enum log_level level, const char *plugin, const char *text);
+/* The same of what goes wrong at one place of it, perhaps for every event: "place (text)" at most
+ * once a second, how often else is counted. */
+void log_plugin_place(
+	enum log_level level, const char *plugin, const char *place, const char *text);
 /* Tells how many were dropped in seconds that are over, or in all of them. */
 void log_plugin_dropped(bool all);
 

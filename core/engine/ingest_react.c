@@ -22,10 +22,11 @@ int ingest_failed(struct ingest *in, const struct event *ev, const char *plugin,
 	in->counts.reactions_failed++;
 	if (store_failed_add(in->eng->store, &row, &e) < 0)
 		return ingest_lost(in, &e);
-	char said[600]; /* where, not what: a message can quote the event */
-	snprintf(said, sizeof said, "event %lld: %s failed at %s:%d (failed reaction %lld)",
-		(long long)ev->seq, handler, f->file, f->line, (long long)row.id);
-	log_plugin(LOG_WARN, plugin, said);
+	char place[600], said[100]; /* where, not what: a message can quote the event */
+	snprintf(place, sizeof place, "%s failed at %s:%d", handler, f->file, f->line);
+	snprintf(said, sizeof said, "event %lld, failed reaction %lld", (long long)ev->seq,
+		(long long)row.id);
+	log_plugin_place(LOG_WARN, plugin, place, said);
 	struct buf *b = &in->warnings;
 	jw_obj(b);
 	jw_kstr(b, "plugin", plugin);
