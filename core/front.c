@@ -13,10 +13,18 @@
 #include "base/log.h"
 #include "base/tz.h"
 #include "http/status.h"
+#include "ipc/checker.h"
 #include "ipc/lane.h"
 #include "ipc/progress.h"
 
-enum { LOCK_WAIT_MS = 5000, TICK_MS = 100, LANES_MAX = 17, FIRST_STARTS = 5, WRITER = 0 };
+enum {
+	LOCK_WAIT_MS = 5000,
+	TICK_MS = 100,
+	LANES_MAX = 17,
+	FIRST_STARTS = 5,
+	WRITER = 0,
+	RELOADS_MAX = 32
+};
 static const int64_t exit_within_us = 10000000; /* an engine after FRAME_STOP */
 
 struct front {
@@ -40,6 +48,7 @@ struct front {
 	struct ready ready;
 	struct buf plugins; /* the body of FRAME_PLUGINS */
 	struct status status;
+	struct checker checker;
 };
 
 /* ---- jobs ---- */
@@ -73,6 +82,22 @@ static int choose(const struct front *f, enum who who)
 	return best;
 }
 
+static void refuse(void *ctx, void *owner, int code);
+
+/* The folders were looked at: what was found goes to the writer with the job. */
+static void looked(void *ctx, struct job_head *h, void *owner, const struct buf *json)
+{
+	struct front *f = ctx;
+	h->job = ++f->last_job; /* the ring is in their order */
+	if (owner)
+		((struct request *)owner)->job = h->job;
+	h->meta_len = 0;
+	h->body_len = (uint32_t)json->len;
+	int rc = lane_add(&f->lanes[WRITER], h, NULL, json->p, owner);
+	if (rc != CX_OK && owner)
+		refuse(f, owner, rc);
+}
+
 static int submit(void *ctx, struct request *r, struct job_head *h, const char *meta,
 	const char *body, struct cx_err *e)
 {
@@ -84,7 +109,8 @@ static int submit(void *ctx, struct request *r, struct job_head *h, const char *
 	h->now_ms = clock_now_ms();
 	ulid_make(h->now_ms, h->ulid);
 	r->lane = choose(f, routes[r->route].who);
-	int rc = lane_add(&f->lanes[r->lane], h, meta, body, r);
+	int rc = r->route == ROUTE_PLUGINS_RELOAD ? checker_add(&f->checker, h, r)
+						  : lane_add(&f->lanes[r->lane], h, meta, body, r);
 	if (rc == CX_OK)
 		return CX_OK;
 	if (rc == CX_E_STOPPING)
@@ -98,6 +124,7 @@ static int submit(void *ctx, struct request *r, struct job_head *h, const char *
 static void forget(void *ctx, struct request *r)
 {
 	struct front *f = ctx;
+	checker_forget(&f->checker, r);
 	lane_forget(&f->lanes[r->lane], r->job);
 }
 
@@ -339,6 +366,9 @@ static void stop(struct front *f)
 static void close_all(struct front *f)
 {
 	f->phase = ENDED;
+	if (checker_busy(&f->checker))
+		kill(f->checker.proc.pid, SIGKILL);
+	checker_stop(&f->checker);
 	http_close(&f->http);
 	for (int i = 0; i < f->nlanes; i++)
 		lane_free(&f->lanes[i]);
@@ -393,16 +423,32 @@ static void on_tick(uv_timer_t *t)
 	int64_t now = clock_mono_us();
 	for (int i = 0; i < f->nlanes; i++)
 		lane_tick(&f->lanes[i], now);
+	checker_tick(&f->checker, now);
 	http_tick(&f->http);
 	if (f->phase == DRAINING || f->phase == ENDING)
 		drain(f, now);
+}
+
+static void reload_by_signal(struct front *f)
+{
+	struct job_head h = {.kind = FRAME_JOB,
+		.route = ROUTE_PLUGINS_RELOAD,
+		.job = ++f->last_job,
+		.key = dice(f) >> 1,
+		.seed = dice(f),
+		.now_ms = clock_now_ms(),
+		.caller = {.level = LEVEL_ADMIN, .uid = getuid()}};
+	log_info("the plugins are loaded again");
+	if (checker_add(&f->checker, &h, NULL) != CX_OK)
+		log_warn("too many reloads wait");
 }
 
 static void on_signal(uv_signal_t *s, int number)
 {
 	struct front *f = s->data;
 	if (number == SIGHUP) { /* also of a terminal that closes */
-		log_warn("reload is not in this version; stop and start to load changed plugins");
+		if (f->phase == SERVING)
+			reload_by_signal(f);
 		return;
 	}
 	if (number == SIGINT && f->phase != SERVING) {
@@ -418,6 +464,7 @@ static void on_child(uv_signal_t *s, int number)
 	(void)number;
 	for (int i = 0; i < f->nlanes; i++)
 		lane_child(&f->lanes[i]);
+	checker_child(&f->checker);
 }
 
 static void handles_start(struct front *f)
@@ -509,6 +556,8 @@ int front_main(struct conf *c, const char *conf_file, int quiet, int safe)
 	if (http_open(&f->http, &f->loop, c, host, &e) != CX_OK)
 		cx_die("%s", e.msg);
 	lanes_init(f, conf_file);
+	f->checker = (struct checker){
+		.loop = &f->loop, .conf_file = conf_file, .done = looked, .ctx = f};
 	handles_start(f);
 	lane_start(&f->lanes[WRITER]);
 	uv_run(&f->loop, UV_RUN_DEFAULT);

@@ -128,11 +128,12 @@ const struct cli_command cli_commands[] = {
 		"ID is the event's id, its seq, failed/N of a failed reaction, or KIND/KEY of "
 		"a record.\n"
 		"cxd trace 4711\ncxd trace order-7 --source /shop/b07"},
-	{"plugin", "list | enable NAME | disable NAME", 1, 2, CONF_NEEDED, cmd_plugin, none,
-		"plugins: seu estado, ligar e desligar", "plugins: their state, on and off",
-		"cxd plugin list\ncxd plugin enable acme\n"
+	{"plugin", "list | reload | enable NAME | disable NAME", 1, 2, CONF_NEEDED, cmd_plugin,
+		none, "plugins: seu estado, recarregar, ligar e desligar",
+		"plugins: their state, reload, on and off",
+		"cxd plugin list\ncxd plugin reload\ncxd plugin enable acme\n"
 		"Um plugin ligado de novo põe em dia, em ordem, os eventos que perdeu.",
-		"cxd plugin list\ncxd plugin enable acme\n"
+		"cxd plugin list\ncxd plugin reload\ncxd plugin enable acme\n"
 		"A plugin turned on again deals, in order, with the events it missed."},
 	{"retry", "[ID]", 0, 1, CONF_NEEDED, cmd_retry, retry_options,
 		"roda de novo uma reação que falhou", "runs a failed reaction again",

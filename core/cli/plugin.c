@@ -82,11 +82,40 @@ static int turn(struct cli *c, const char *name, const char *how)
 	return rc;
 }
 
+static int reload(struct cli *c)
+{
+	struct reply reply = {0};
+	int rc = cli_request(
+		c, &(struct request){.method = "POST", .path = "/v1/plugins/reload"}, &reply);
+	json_t *j = rc == EXIT_DONE ? reply_json(&reply) : NULL;
+	const json_t *errors = json_object_get(j, "plugin_errors");
+	for (size_t i = 0; i < json_array_size(errors) && !c->json; i++) {
+		const json_t *x = json_array_get(errors, i);
+		fprintf(stderr, "%s:%lld: %s\n", json_text_of(x, "file"),
+			(long long)json_integer_value(json_object_get(x, "line")),
+			json_text_of(x, "message"));
+	}
+	if (rc == EXIT_DONE)
+		rc = reply_refused(&reply);
+	const json_t *changed = json_object_get(j, "changed");
+	if (rc == EXIT_DONE && c->json)
+		printf("%s\n", buf_cstr(&reply.body));
+	else if (rc == EXIT_DONE && !json_array_size(changed))
+		fprintf(stderr, "%s\n", CX_T("nada mudou", "nothing has changed"));
+	for (size_t i = 0; rc == EXIT_DONE && !c->json && i < json_array_size(changed); i++)
+		fprintf(stderr, "%s\n", json_string_value(json_array_get(changed, i)));
+	json_decref(j);
+	reply_free(&reply);
+	return rc;
+}
+
 int cmd_plugin(struct cli *c)
 {
 	const char *verb = c->args[0];
 	if (strcmp(verb, "list") == 0 && c->nargs == 1)
 		return list(c);
+	if (strcmp(verb, "reload") == 0 && c->nargs == 1)
+		return reload(c);
 	if ((strcmp(verb, "enable") == 0 || strcmp(verb, "disable") == 0) && c->nargs == 2)
 		return turn(c, c->args[1], verb);
 	return cli_usage_fail(

@@ -95,12 +95,40 @@ static void all_good(int plugins, int types, int kpis, int scripts)
 		CX_N(scripts, CX_T("roteiro", "script"), CX_T("roteiros", "scripts")));
 }
 
+/* For the front: the mistakes of the plugins and the hashes of what was looked at, as a frame. */
+static int check_reload(struct engine *eng, struct findings *l)
+{
+	struct buf b = {0}, out = {0};
+	l->as_json = true;
+	check_plugins(eng, l);
+	jw_obj(&b);
+	jw_key(&b, "errors");
+	jw_arr(&b);
+	buf_add(&b, l->json.p ? l->json.p : "", l->json.len);
+	jw_arr_end(&b);
+	jw_key(&b, "plugins");
+	jw_obj(&b);
+	for (int i = 0; i < eng->set.n; i++)
+		jw_kstr(&b, eng->set.v[i]->name, eng->set.v[i]->hash);
+	jw_obj_end(&b);
+	jw_obj_end(&b);
+	struct job_head h = {.kind = FRAME_RESULT, .body_len = (uint32_t)b.len};
+	frame_add(&out, &h, NULL, b.p);
+	int rc = frame_flush(eng->fd, &out);
+	buf_free(&b);
+	buf_free(&out);
+	buf_free(&l->json);
+	return rc < 0;
+}
+
 int check_main(struct engine *eng, int argc, char **argv)
 {
 	struct findings l = {
 		.conf = eng->conf, .as_json = argc > 0 && strcmp(argv[0], "--json") == 0};
 	char **scripts;
 	int kpis = 0, types = 0;
+	if (argc > 0 && strcmp(argv[0], "--reload") == 0)
+		return check_reload(eng, &l);
 	jw_obj(&l.json);
 	jw_key(&l.json, "errors");
 	jw_arr(&l.json);

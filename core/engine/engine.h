@@ -36,6 +36,8 @@ struct engine {
  * store (a writer that starts), or the set in force as the store keeps it (everyone else). */
 enum generation { GENERATION_DISK, GENERATION_STORE };
 int engine_load_plugins(struct engine *eng, enum generation from, struct cx_err *e);
+int engine_sources(struct engine *eng, struct plugin_sources **v, int *n,
+	struct cx_err *e); /* of the set in force in the store */
 /* Writer, after loading: keeps the sources, makes the views, binds cubes, choices and time slots.
  * What nobody feeds any more goes; when nothing is left to be counted, so do the plugins before. */
 int engine_keep_plugins(struct engine *eng, struct cx_err *e);

@@ -40,6 +40,13 @@ static int sources_from_store(
 	return CX_OK;
 }
 
+int engine_sources(struct engine *eng, struct plugin_sources **v, int *n, struct cx_err *e)
+{
+	*v = NULL;
+	*n = 0;
+	return sources_from_store(eng->store, false, v, n, e);
+}
+
 int engine_load_plugins(struct engine *eng, enum generation from, struct cx_err *e)
 {
 	struct plugin_sources *v = NULL;

@@ -12,6 +12,7 @@
 #include "engine/quarantine.h"
 #include "kpi/dictionary.h"
 #include "engine/records.h"
+#include "engine/reload.h"
 
 static int answer(struct engine *eng, const struct frame *f, struct buf *headers, struct buf *b,
 	int *status, struct cx_err *e)
@@ -106,11 +107,17 @@ int reader_refresh(struct engine *eng, struct cx_err *e)
 	buf_free(&text);
 	if (rc <= 0 || same)
 		return rc < 0 ? rc : CX_OK;
-	plugin_set_free(&eng->set);
-	plugin_set_free(&eng->before);
+	struct plugin_sources *v;
+	struct plugin_set old;
+	int n;
 	eng->generation = 0; /* until all is there */
-	rc = engine_load_plugins(eng, GENERATION_STORE, e);
-	return rc < 0 ? rc : engine_bind(eng, e);
+	rc = engine_sources(eng, &v, &n, e);
+	if (rc >= 0)
+		rc = reload_load(eng, v, n, &old, e);
+	if (rc < 0)
+		return rc;
+	plugin_set_leave(&old, &eng->set);
+	return engine_bind(eng, e);
 }
 
 int reader_open(struct engine *eng, struct cx_err *e)

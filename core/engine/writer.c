@@ -11,6 +11,7 @@
 #include "engine/feeds.h"
 #include "engine/projector.h"
 #include "engine/quarantine.h"
+#include "engine/reload.h"
 
 enum {
 	IDLE_MS = 50,
@@ -41,6 +42,7 @@ struct writer {
 	int64_t fed;                   /* the last event whose source was taken in */
 	bool behind;                   /* some plugin has events to catch up with */
 	bool more;                     /* the batch was full before the input was empty */
+	struct buf reload;             /* a job frame that waits for the batch before it to end */
 	bool stop;
 };
 
@@ -50,15 +52,18 @@ static int take(struct writer *w)
 	struct frame f;
 	size_t size, at = 0;
 	int rc = 0;
-	while (!batch_full(w->batch) && (rc = frame_parse(&w->input, at, &f, &size)) == 1) {
+	while (!w->reload.len && !batch_full(w->batch) &&
+		(rc = frame_parse(&w->input, at, &f, &size)) == 1) {
 		at += size;
-		if (f.head.kind == FRAME_JOB)
+		if (f.head.kind == FRAME_JOB && f.head.route == ROUTE_PLUGINS_RELOAD)
+			buf_add(&w->reload, w->input.p + at - size, size);
+		else if (f.head.kind == FRAME_JOB)
 			batch_take(w->batch, &f, &w->output);
 		else if (f.head.kind == FRAME_STOP)
 			w->stop = true;
 	}
 	w->taken = at;
-	w->more = batch_full(w->batch);
+	w->more = batch_full(w->batch) || w->reload.len;
 	return rc;
 }
 
@@ -207,6 +212,23 @@ static void busy_work(struct writer *w)
 	blame_phase(w->eng->blame, BLAME_IDLE);
 }
 
+static void run_reload(struct writer *w)
+{
+	struct frame f;
+	struct buf reply = {0};
+	size_t size;
+	int status = 200;
+	if (frame_parse(&w->reload, 0, &f, &size) == 1) {
+		reload_run(&w->in, &f, &reply, &status);
+		quarantine_push(w->eng, &w->output);
+		batch_answer(&w->output, &f.head, status, NULL, &reply);
+	}
+	buf_free(&reply);
+	buf_clear(&w->reload);
+	w->settled = false;
+	blame_phase(w->eng->blame, BLAME_IDLE);
+}
+
 static int loop(struct writer *w)
 {
 	while (!w->stop || w->more || !batch_idle(w->batch)) {
@@ -223,6 +245,10 @@ static int loop(struct writer *w)
 			w->settled = false;
 			if (w->in.next_seq - w->fed > FEEDS_BEHIND)
 				in_a_batch(w, "folding sources", fold_feeds);
+		}
+		if (w->reload.len) {
+			run_reload(w);
+			w->more = true; /* what came after it */
 		}
 		buf_drop(&w->input, w->taken); /* the batch's frames pointed into it until now */
 		if (frame_flush(w->eng->fd, &w->output) < 0)
@@ -317,6 +343,7 @@ int writer_main(struct engine *eng, bool restart)
 	if (w.in.eng)
 		ingest_free(&w.in);
 	buf_free(&w.input);
+	buf_free(&w.reload);
 	buf_free(&w.output);
 	return rc;
 }

@@ -45,6 +45,7 @@ struct plugin_run {
 	struct plugin_set *set;
 	char *file; /* of cx.plugin */
 	int line;
+	bool stays;          /* while a set is renewed: it is as it was */
 	struct buf declared; /* what plugin.lua declared, as JSON (finish() of declare.lua) */
 	const char **labels; /* of the functions' handles, from 1 */
 	int nlabels;

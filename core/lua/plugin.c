@@ -67,12 +67,93 @@ static int by_name(const void *a, const void *b)
 	return strcmp((*(struct plugin *const *)a)->name, (*(struct plugin *const *)b)->name);
 }
 
+static void sources_drop(struct plugin_sources *s)
+{
+	for (int k = 0; k < s->nfiles; k++) {
+		free(s->files[k].path);
+		free(s->files[k].text);
+	}
+	free(s->files);
+	free(s->declared);
+	free(s->name);
+}
+
+/* The plugin of these sources in the other set, unless it has to be loaded anew. */
+static struct plugin *same_as(const struct plugin_set *old, const struct plugin_sources *s)
+{
+	struct plugin *p = old ? plugin_set_find(old, s->name) : NULL;
+	bool same = p && p->state != PLUGIN_FAILED && strcmp(p->hash, s->hash) == 0;
+	return same && (p->state == PLUGIN_OFF) == s->off ? p : NULL;
+}
+
+/* Which plugins of the other set stay: those that are as they were, and so is all that they depend
+ * on. */
+static struct plugin **find_kept(
+	const struct plugin_set *old, const struct plugin_sources *v, int n)
+{
+	struct plugin **kept = xcalloc((size_t)n + 1, sizeof(struct plugin *));
+	for (int i = 0; i < n; i++)
+		kept[i] = same_as(old, &v[i]);
+	for (bool more = true; more;) {
+		more = false;
+		for (int i = 0; i < n; i++)
+			for (int d = 0; kept[i] && d < kept[i]->ndepends; d++) {
+				int k = 0;
+				while (k < n && strcmp(v[k].name, kept[i]->depends[d]) != 0)
+					k++;
+				if (k < n && kept[k])
+					continue;
+				kept[i] = NULL;
+				more = true;
+				break;
+			}
+	}
+	return kept;
+}
+
 int plugin_set_load(struct plugin_set *set, const struct conf *c, struct plugin_sources *v, int n,
 	const char *const *off, int noff, struct blame *blame)
 {
+	return plugin_set_renew(set, NULL, c, v, n, off, noff, blame);
+}
+
+void plugin_set_leave(struct plugin_set *set, const struct plugin_set *old)
+{
+	for (int i = 0; i < set->n; i++) {
+		bool kept = false;
+		for (int k = 0; k < old->n; k++)
+			kept = kept || old->v[k] == set->v[i];
+		if (!kept)
+			plugin_free(set->v[i]);
+	}
+	plans_free(set);
+	free(set->v);
+	arena_free(&set->texts);
+	*set = (struct plugin_set){0};
+}
+
+void plugin_set_take(struct plugin_set *set, struct plugin_set *from)
+{
+	plugin_set_leave(set, from);
+	*set = *from;
+	*from = (struct plugin_set){0};
+	for (int i = 0; i < set->n; i++)
+		set->v[i]->run->set = set;
+}
+
+int plugin_set_renew(struct plugin_set *set, const struct plugin_set *old, const struct conf *c,
+	struct plugin_sources *v, int n, const char *const *off, int noff, struct blame *blame)
+{
+	struct plugin **kept = find_kept(old, v, n);
 	*set = (struct plugin_set){.conf = c, .blame = blame, .n = n};
 	set->v = xcalloc((size_t)n + 1, sizeof(struct plugin *));
 	for (int i = 0; i < n; i++) {
+		if (kept[i]) {
+			set->v[i] = kept[i];
+			kept[i]->run->stays = true;
+			sources_drop(&v[i]);
+			continue;
+		}
 		struct plugin *p = set->v[i] = plugin_new(set, &v[i]);
 		struct lua_fail f;
 		bool left_out = v[i].off;
@@ -93,8 +174,11 @@ int plugin_set_load(struct plugin_set *set, const struct conf *c, struct plugin_
 		free(v[i].declared);
 	}
 	free(v);
+	free(kept);
 	qsort(set->v, (size_t)n, sizeof(struct plugin *), by_name);
 	resolve_set(set);
+	for (int i = 0; i < n; i++)
+		set->v[i]->run->stays = false;
 	return CX_OK;
 }
 

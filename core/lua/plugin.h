@@ -138,6 +138,13 @@ void plugin_sources_hash(struct plugin_sources *s);
 /* Takes the sources over. off: names of plugins not to run (reason shown), may be NULL. */
 int plugin_set_load(struct plugin_set *set, const struct conf *c, struct plugin_sources *v, int n,
 	const char *const *off, int noff, struct blame *blame);
+/* The same beside another set: plugins whose sources are those of `old`, and so all they depend on,
+ * are taken over as they are, and are in both until one of them is left or taken. */
+int plugin_set_renew(struct plugin_set *set, const struct plugin_set *old, const struct conf *c,
+	struct plugin_sources *v, int n, const char *const *off, int noff, struct blame *blame);
+void plugin_set_take(struct plugin_set *set, struct plugin_set *from); /* set becomes from */
+void plugin_set_leave(
+	struct plugin_set *set, const struct plugin_set *old); /* only what is old's stays */
 void plugin_set_free(struct plugin_set *set);
 /* What the plugin declares, as JSON text for struct plugin_sources. */
 struct str plugin_declared(const struct plugin *p);

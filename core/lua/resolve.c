@@ -66,6 +66,8 @@ static void take_mistakes(struct plugin_set *set, const struct json_doc *d)
 		json_int64(d, json_get(d, i, "line"), &line);
 		struct str file = json_text(d, json_get(d, i, "file"), &a);
 		struct str what = json_text(d, json_get(d, i, "message"), &a);
+		if (set->v[at - 1]->run->stays)
+			continue;
 		plugin_mistake(set->v[at - 1], arena_str(&a, file.p, file.n).p, (int)line, "%.*s",
 			(int)what.n, what.p);
 	}
@@ -301,7 +303,8 @@ void resolve_set(struct plugin_set *set)
 	struct plugin **order = xcalloc((size_t)set->n + 1, sizeof(struct plugin *));
 	resolve_names(set, order);
 	for (int i = 0; i < set->n; i++)
-		settle(set, order[i]);
+		if (!order[i]->run->stays)
+			settle(set, order[i]);
 	for (int i = 0; i < set->n; i++)
 		if (set->v[i]->state == PLUGIN_FAILED) {
 			declared_drop(set->v[i]);

@@ -127,3 +127,111 @@ def test_a_set_that_came_back_is_counted_again(tmp_path):
         settled(host)
         assert host.kpi("all")["value"] == 101
         no_difference(host)
+
+
+def reload(host, code=200):
+    status, reply, _ = host.request("POST", "/v1/plugins/reload")
+    assert status == code, reply
+    return reply
+
+
+OTHER = """
+cx.plugin { name = "other", version = "1.0.0", api = 1, depends = { shop = "*" } }
+cx.kpi "twice" { measures = { n = cx.count "sale.made" }, formula = function(m) return 2 * m.n end }
+"""
+
+
+def test_a_reload_changes_what_changed(tmp_path):
+    with Host(tmp_path, plugins={"shop": SHOP}) as host:
+        many(host, 1000)
+        hashes = {k: host.kpi(k)["definition"]["hash"] for k in ("sales", "all")}
+        before = state(host)[1]
+        reply = reload(host)
+        assert reply["changed"] == [] and reply["generation"] == before
+        host.write_plugin("shop", "-- nothing\n" + SHOP)
+        reply = reload(host)
+        assert reply["changed"] == ["shop"] and reply["generation"] > before
+        assert reply["plugins"][0]["state"] == "running"
+        assert hashes == {k: host.kpi(k)["definition"]["hash"] for k in ("sales", "all")}
+        host.write_plugin("shop", SHOP.replace("return m.n end }\ncx.kpi", "return m.n * 10 end }\ncx.kpi"))
+        reply = reload(host)
+        assert reply["plugins"][0]["state"] == "running"
+        assert host.kpi("sales")["value"] == 7000 and host.kpi("all")["definition"]["hash"] == hashes["all"]
+        host.write_plugin("other", OTHER)
+        assert reload(host)["changed"] == ["other"]
+        settled(host)
+        assert host.kpi("twice")["value"] == 2000
+        host.write_plugin("shop", CHANGED)
+        reload(host)
+        settled(host)
+        assert host.kpi("sales")["value"] == 300 and host.kpi("twice")["value"] == 2000
+        (host.folder / "plugins" / "other" / "plugin.lua").unlink()
+        assert reload(host)["changed"] == ["other"]
+        assert host.get("/v1/kpis/twice")[0] == 404
+        assert host.post(sale(2000))[0] == 201
+        no_difference(host)
+
+
+def test_a_mistake_refuses_the_whole(tmp_path):
+    with Host(tmp_path, plugins={"shop": SHOP}, conf={"lua.load": "200ms"}) as host:
+        many(host, 100)
+        before = state(host)
+        host.write_plugin("other", OTHER.replace("2 * m.n", "m.n"))
+        for bad, line, says in ((SHOP.replace('"amount")', '"amuont")'), 7, "amuont"), ("while true do end", 1, ""),
+                                (SHOP + "local x = = 1", 13, "")):
+            host.write_plugin("shop", bad)
+            reply = reload(host, 422)
+            assert reply["code"] == "reload_refused"
+            mine = [e for e in reply["plugin_errors"] if e["plugin"] == "shop"]
+            assert mine and any(says in e["message"] for e in mine), reply
+            assert host.kpi("all")["value"] == 100 and host.get("/v1/kpis/twice")[0] == 404
+            plugin, generation = state(host)
+            assert (plugin["hash"], plugin["state"], generation) == (before[0]["hash"], "running", before[1])
+        told = host.log_text().count("reload refused")
+        host.process.send_signal(signal.SIGHUP)
+        end = time.monotonic() + 20
+        while host.log_text().count("reload refused") == told:
+            assert time.monotonic() < end, host.log_text()
+            time.sleep(0.05)
+        host.write_plugin("shop", SHOP)
+        assert reload(host)["changed"] == ["other"]
+
+
+def test_reloads_under_load_lose_nothing(tmp_path):
+    import threading
+    rounds = int(os.environ.get("CXD_RELOADS", "60"))
+    sent, wrong, stop = [], [], threading.Event()
+    with Host(tmp_path, plugins={"shop": SHOP}) as host:
+        many(host, 3000)
+
+        def send(k):
+            i = 0
+            while not stop.is_set():
+                e = sale(100000 + k * 1000000 + i)
+                status, reply = host.post(e)[:2]
+                (sent if status == 201 else wrong).append((e["id"], reply))
+                i += 1
+                time.sleep(0.002)
+        threads = [threading.Thread(target=send, args=(k,)) for k in range(2)]
+        for t in threads:
+            t.start()
+        for i in range(rounds):
+            if i % 10 == 9:
+                host.write_plugin("shop", SHOP + "\nerror('no')")
+                reload(host, 422)
+                continue
+            host.write_plugin("shop", random.choice([SHOP, CHANGED, "-- a\n" + SHOP, SHOP.replace("return m.n", "return m.n + 0")]))
+            reload(host)
+            if i % 20 == 4:
+                os.kill(host.pids("writer")[0], signal.SIGKILL)
+            if i % 20 == 14:
+                os.kill(host.pids("reader")[0], signal.SIGKILL)
+        host.write_plugin("shop", SHOP)
+        reload(host)
+        stop.set()
+        for t in threads:
+            t.join()
+        settled(host)
+        assert not wrong, wrong[:3]
+        assert host.kpi("all")["value"] == 3000 + len(sent) and host.kpi("all")["note"] is None
+        no_difference(host)
