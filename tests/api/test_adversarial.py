@@ -1,12 +1,13 @@
 """Hostile Lua as plugin code, when it is loaded and inside a reaction: each ends in time with a clear error, nobody else notices."""
 import hashlib
 import os
+import pathlib
 import re
 import threading
 import time
 
 import pytest
-from host import SHARED, Host
+from host import BIN, SHARED, Host
 
 FOLDER = SHARED / "oracles" / "adversarial"
 FILES = sorted(FOLDER.glob("*.lua")) if FOLDER.is_dir() else []
@@ -140,7 +141,8 @@ def test_inside_a_reaction(besieged):
     assert outside(host) == before
     time.sleep(0.5)
     now = memory(host.pids("writer")[0])
-    assert now < used + (48 << 20), f"{used >> 20} MiB before, {now >> 20} MiB after"
+    if b"__asan_init" not in pathlib.Path(BIN).read_bytes():  # which keeps what is freed for a while
+        assert now < used + (48 << 20), f"{used >> 20} MiB before, {now >> 20} MiB after"
     host.cli("verify")
 
 
