@@ -153,12 +153,22 @@ static int finish(struct batch *b)
 	return rc < 0 ? ingest_lost(in, &e) : CX_OK;
 }
 
-/* told: the answers of earlier transactions are out, so that none is needed for a replay. */
-static int begin(struct batch *b, bool told)
+/* Is no answer of an earlier transaction needed any more? What this writer answered is out; what
+ * one before it kept may still be asked for until a job comes that was never sent before: those
+ * that were all come first. */
+static bool told(const struct batch *b)
+{
+	for (int i = 0; i < b->njobs; i++)
+		if (b->jobs[i].f.head.flags & JOB_REPLAY)
+			return false;
+	return b->njobs > 0;
+}
+
+static int begin(struct batch *b, bool clear)
 {
 	struct cx_err e;
 	int rc = store_begin(b->in->eng->store, &e);
-	if (rc >= 0 && told)
+	if (rc >= 0 && clear)
 		rc = store_jobs_clear(b->in->eng->store, &e);
 	return rc < 0 ? ingest_lost(b->in, &e) : CX_OK;
 }
@@ -175,7 +185,7 @@ static void roll_back(struct batch *b, struct ingest_mark mark)
 
 static int run_together(struct batch *b)
 {
-	int rc = begin(b, true);
+	int rc = begin(b, told(b));
 	for (int i = 0; i < b->njobs && rc >= 0; i++)
 		rc = run_job(b, &b->jobs[i]);
 	for (int i = 0; i < b->nbulks && rc >= 0; i++)
