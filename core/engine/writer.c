@@ -113,7 +113,10 @@ static int fold_feeds(struct writer *w, struct cx_err *e)
 
 static int sweep(struct writer *w, struct cx_err *e)
 {
-	return store_sweep(w->eng->store, SWEEP_ROWS, e);
+	int rc = store_sweep(w->eng->store, SWEEP_ROWS, e);
+	if (rc != 0) /* the number of a rule that is gone may be given again */
+		cells_rechosen(w->in.cells);
+	return rc;
 }
 
 /* A slice of the figures that are to be counted. */

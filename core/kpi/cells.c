@@ -19,6 +19,7 @@ struct cells *cells_new(struct store *s, int64_t max_groups,
 	c->where = where;
 	c->where_ctx = ctx;
 	c->dictionary = dictionary_new(s);
+	c->chosen = chosen_new();
 	return c;
 }
 
@@ -56,6 +57,7 @@ void cells_free(struct cells *c)
 		return;
 	drop_cache(c);
 	dictionary_free(c->dictionary);
+	chosen_free(c->chosen);
 	arena_free(&c->scratch);
 	buf_free(&c->value);
 	free(c->changes);
@@ -68,6 +70,7 @@ void cells_forget(struct cells *c)
 {
 	drop_cache(c);
 	dictionary_forget(c->dictionary);
+	chosen_forget(c->chosen);
 }
 
 struct change *cells_note(struct cells *c, enum change_kind kind, struct cell *cell)
@@ -267,6 +270,11 @@ int cells_ident(struct cells *c, struct str text, uint32_t *id, struct cx_err *e
 	return rc;
 }
 
+void cells_rechosen(struct cells *c)
+{
+	chosen_forget(c->chosen);
+}
+
 void cells_in_turn(struct cells *c, bool yes)
 {
 	c->mending = yes;
@@ -279,6 +287,7 @@ size_t cells_mark(const struct cells *c)
 
 void cells_rewind(struct cells *c, size_t mark)
 {
+	chosen_forget(c->chosen);
 	while (c->nchanges > mark) {
 		struct change *ch = &c->changes[--c->nchanges];
 		struct cell *cell = ch->cell;

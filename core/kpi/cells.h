@@ -32,6 +32,8 @@ int cells_spoil(struct cells *c, const struct cube *cube, int32_t day, struct cx
 /* Counts one spoilt day of these cubes again, in a batch of its own. 1 did one, 0 there is none. */
 int cells_mend(struct cells *c, struct cube *const *cubes, int ncubes, const char *company_currency,
 	struct cx_err *e);
+/* Candidates changed in another way than by count_event(). */
+void cells_rechosen(struct cells *c);
 /* Yes: what is tallied from now on comes in order of the log by itself, behind what is live. */
 void cells_in_turn(struct cells *c, bool yes);
 size_t cells_mark(const struct cells *c);        /* how far the batch has come */

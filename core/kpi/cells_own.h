@@ -7,6 +7,7 @@
 
 #include "kpi/cells.h"
 #include "kpi/cellvalue.h"
+#include "kpi/chosen.h"
 #include "kpi/dictionary.h"
 #include "kpi/group.h"
 
@@ -67,6 +68,7 @@ struct cells {
 	int (*where)(void *ctx, const struct measure *m, struct event *ev, struct cx_err *e);
 	void *where_ctx;
 	struct dictionary *dictionary;
+	struct chosen *chosen;
 	struct pmap map;   /* of struct cell */
 	struct pmap days;  /* of struct day_groups */
 	struct cell *last; /* measures of one event mostly meet in one cell */

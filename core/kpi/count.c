@@ -180,6 +180,15 @@ static int key_of(struct cells *c, const struct measure *m, const struct event *
 	return cells_ident(c, key, ident, e);
 }
 
+/* Who stands of the key without ev. Of equal ranks the ids decide, which only the store knows. */
+static int rival(struct count *k, const struct measure *m, uint32_t ident,
+	const struct candidate *mine, struct best *b)
+{
+	if (chosen_get(k->c->chosen, m->choice, ident, &b->c) && b->c.rank != mine->rank)
+		return CX_OK;
+	return standing_best(k->c->s, m, ident, k->ev->seq, &k->a, b, k->e);
+}
+
 static int plain(struct count *k, const struct measure *m)
 {
 	struct candidate mine;
@@ -188,13 +197,14 @@ static int plain(struct count *k, const struct measure *m)
 	k->known_ms = k->ev->recorded_ms;
 	int rc = m->choose == CHOOSE_ALL ? 0 : key_of(k->c, m, k->ev, &k->a, &ident, &mine, k->e);
 	if (rc == 1)
-		rc = standing_best(k->c->s, m, ident, k->ev->seq, &k->a, &b, k->e);
+		rc = rival(k, m, ident, &mine, &b);
 	else if (rc == 0)
 		move(k, k->ev->seq, MOVE_COMES);
 	if (rc < 0 || k->nmoved)
 		return rc;
 	later(k, b.known_ms);
-	if (b.c.seq && !standing_beats(m->choose, &mine, &b.c)) {
+	bool loses = b.c.seq && !standing_beats(m->choose, &mine, &b.c);
+	if (loses) {
 		later(k, b.c.recorded_ms);
 		move(k, k->ev->seq, MOVE_STAYS);
 	} else {
@@ -202,6 +212,8 @@ static int plain(struct count *k, const struct measure *m)
 			move(k, b.c.seq, MOVE_LEAVES);
 		move(k, k->ev->seq, MOVE_COMES);
 	}
+	if (b.known_ms == INT64_MIN)
+		chosen_put(k->c->chosen, m->choice, ident, loses ? &b.c : &mine);
 	return store_candidate_add(k->c->s, m->choice, ident, mine.rank, k->ev->seq, k->e);
 }
 
@@ -383,6 +395,8 @@ int count_event(struct cells *c, const struct counted *v, int n, struct event *e
 	const struct count_host *host, struct cx_err *e)
 {
 	struct count k = {.c = c, .v = v, .n = n, .ev = ev, .host = host, .e = e};
+	if (ev->root) /* who stood before may not any more */
+		chosen_forget(c->chosen);
 	int rc = ev->root ? join(&k) : CX_OK;
 	for (int i = 0; i < n && rc >= 0; i++) {
 		if (done_before(v, i))
@@ -404,6 +418,7 @@ int count_candidates(
 {
 	struct arena a = {0};
 	int rc = CX_OK;
+	chosen_forget(c->chosen);
 	for (int i = 0; i < n && rc >= 0; i++) {
 		struct candidate mine;
 		uint32_t ident;

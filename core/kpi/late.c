@@ -130,6 +130,7 @@ static int run(const struct late *l, struct event *ev, bool coming, struct cx_er
 {
 	struct walk w = {.l = l, .ev = ev, .e = e, .coming = coming};
 	struct event out, *member;
+	cells_rechosen(l->c);
 	int rc = l->n ? find_family(&w) : CX_OK;
 	for (int i = 0; i < w.family.n && rc >= 0; i++) {
 		rc = event_of(&w, w.family.v[i], &out, &member);
