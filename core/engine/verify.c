@@ -138,6 +138,8 @@ int verify_main(struct engine *eng, int argc, char **argv)
 	if (rc >= 0)
 		rc = compare(eng, &eng->before, &v, &e);
 	if (rc >= 0)
+		rc = kpi_verify_strays(eng->store, differs, &v, &e);
+	if (rc >= 0)
 		rc = feeds_verify(eng, feed_differs, &v, &e);
 	if (rc >= 0)
 		rc = store_last_seq(eng->store, &last, &e);

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/log.h"
 #include "kpi/answer.h"
 #include "kpi/standing.h"
 #include "kpi/times.h"
@@ -282,9 +283,10 @@ struct replay { /* of the times of a day */
 	int32_t day;
 };
 
-static int see_again(void *ctx, struct str group, uint32_t id)
+static int see_again(void *ctx, int64_t ms, struct str group, uint32_t id)
 {
 	struct replay *r = ctx;
+	(void)ms;
 	return sink_see(r->s, r->m, r->day, group, id, r->s->a->e);
 }
 
@@ -312,6 +314,22 @@ static int told_by_sets(struct scan *s, int32_t day)
 	return rc < 0 ? rc : !spoilt && !left_out;
 }
 
+/* 1 found. A damaged one is told of, and as good as none. */
+static int times_get(const struct answer *a, struct times_place at, struct buf *out)
+{
+	char day[16];
+	int rc = store_times_get(a->s, at.cube, at.set, at.day, out, a->e);
+	if (rc != 1 || !out->len || times_sound(out->p, out->len, at))
+		return rc == 1 ? out->len > 0 : rc;
+	tz_day_text(at.day, day);
+	log_warn(CX_T("%s, %s: um registro danificado de quem foi visto quando (set_times); os "
+		      "eventos são lidos",
+			 "%s, %s: a damaged row of who was seen when (set_times); the events are "
+			 "read"),
+		a->k->id, day);
+	return 0;
+}
+
 /* Part of a day, out of what is kept of it: 1; 0 its events have to be scanned. */
 static int replay_piece(struct scan *s, int64_t from_ms, int64_t to_ms)
 {
@@ -325,14 +343,11 @@ static int replay_piece(struct scan *s, int64_t from_ms, int64_t to_ms)
 		for (int i = 0; i < nm && rc == 1; i++) {
 			const struct buf *b = &times[i];
 			r.m = &a->k->measures[i];
+			struct times_place at = {a->cube, r.m->set, r.day};
 			if (!tally_together(r.m, s->first) || !leads(a, r.m))
 				continue;
-			if (!fed)
-				rc = store_times_get(
-					a->s, a->cube, r.m->set, r.day, &times[i], a->e);
-			if (rc == 1)
-				rc = times_read(b->p, b->len, fed ? from_ms : INT64_MAX, to_ms,
-					see_again, &r);
+			rc = fed ? times_read(b->p, b->len, at, from_ms, to_ms, see_again, &r)
+				 : times_get(a, at, &times[i]);
 		}
 	}
 	for (int i = 0; i < nm; i++)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/tz.h"
 #include "kpi/answer.h"
 #include "kpi/cellvalue.h"
@@ -59,6 +60,15 @@ static int read_cell(void *ctx, int32_t day, struct str group, const void *p, si
 	return CX_OK;
 }
 
+static void tell_span(const struct answer *a, int32_t first)
+{
+	char day[16];
+	tz_day_text(first, day);
+	log_warn(CX_T("%s, %s: um conjunto de %d dias danificado (set_span); os dias são lidos",
+			 "%s, %s: a damaged set of %d days (set_span); the days are read"),
+		a->k->id, day, SET_SPAN);
+}
+
 static int read_set(void *ctx, int32_t day, struct str group, const void *blob, size_t n,
 	uint32_t id, uint32_t count)
 {
@@ -78,8 +88,11 @@ static int read_set(void *ctx, int32_t day, struct str group, const void *blob, 
 	if (r->skip || !r->t.all)
 		return CX_OK;
 	struct kset *set = blob ? kset_read(blob, n) : NULL;
-	if (!set && !group.p)
+	if (!set && !group.p) {
+		if (n)
+			tell_span(a, day);
 		return 1; /* its days are asked for instead */
+	}
 	if (blob && !set)
 		return cell_damaged(a->k->cube, (struct cell_at){a->cube, day, group}, a->e);
 	for (int i = 0; i < a->k->nmeasures; i++) {

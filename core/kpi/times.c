@@ -9,7 +9,7 @@
 #include "kpi/standing.h"
 #include "kpi/tally.h"
 
-enum { MAGIC = 0xB3, VERSION = 1, HEAD = 2, CRC = 4 };
+enum { MAGIC = 0xB3, VERSION = 2, HEAD = 2, CRC = 4 };
 
 struct making {
 	struct cells *c;
@@ -27,6 +27,12 @@ struct group {
 	struct str key;
 	uint64_t number;
 };
+
+static uint32_t checksum(struct times_place at, const void *p, size_t n)
+{
+	int32_t place[] = {at.cube, at.set, at.day};
+	return (uint32_t)crc32_z(crc32(0, (const uint8_t *)place, sizeof place), p, n);
+}
 
 static void put(struct buf *b, uint64_t v)
 {
@@ -109,15 +115,16 @@ static int make_event(void *ctx, struct event *ev)
 	return rc < 0 ? rc : 0;
 }
 
-static void write_times(const struct making *k, int64_t from_ms, struct buf *out)
+static void write_times(const struct making *k, int32_t day, struct buf *out)
 {
+	struct times_place at = {k->m->kpi->cube->id, k->m->set, day};
 	size_t start = out->len;
 	buf_add(out, (const char[]){(char)MAGIC, VERSION}, HEAD);
-	put(out, zigzag(from_ms));
+	put(out, zigzag(tz_day_start(day)));
 	put(out, k->map.n);
 	buf_add(out, k->groups.p, k->groups.len);
 	buf_add(out, k->entries.p, k->entries.len);
-	uint32_t crc = (uint32_t)crc32_z(0, (const uint8_t *)out->p + start, out->len - start);
+	uint32_t crc = checksum(at, out->p + start, out->len - start);
 	buf_add(out, &crc, CRC);
 }
 
@@ -136,7 +143,7 @@ int times_make(struct cells *c, const struct measure *m, int32_t day, const char
 		rc = store_events_placed(
 			c->s, m->type_name, slot, from, tz_day_start(day + 1), make_event, &k, e);
 	if (rc >= 0 && !k.unfit)
-		write_times(&k, from, out);
+		write_times(&k, day, out);
 	standing_free(k.now);
 	pmap_free(&k.map);
 	arena_free(&k.event);
@@ -147,61 +154,89 @@ int times_make(struct cells *c, const struct measure *m, int32_t day, const char
 	return rc < 0 ? rc : CX_OK;
 }
 
-static bool get(const uint8_t **p, const uint8_t *end, uint64_t *v)
+/* ---- reading */
+
+struct reading {
+	const uint8_t *p, *end;
+	int64_t ms, end_ms;
+	struct str *group, *at; /* by number; of the entry read last */
+	uint64_t ngroups;
+	uint32_t id;
+};
+
+static bool get(struct reading *r, uint64_t *v)
 {
-	size_t used = varint_get(*p, end, v);
-	*p += used;
+	size_t used = varint_get(r->p, r->end, v);
+	r->p += used;
 	return used > 0;
 }
 
-/* The groups by number; *p comes to lie behind them. NULL: not sound. */
-static struct str *read_groups(const uint8_t **p, const uint8_t *end, uint64_t *n)
+static bool read_groups(struct reading *r)
 {
-	uint64_t len;
-	if (!get(p, end, n) || *n > (uint64_t)(end - *p))
-		return NULL;
-	struct str *v = xcalloc((size_t)*n + 1, sizeof *v);
-	for (uint64_t i = 0; i < *n; i++) {
-		if (!get(p, end, &len) || len > (uint64_t)(end - *p)) {
-			free(v);
-			return NULL;
-		}
-		v[i] = (struct str){(const char *)*p, (uint32_t)len};
-		*p += len;
+	uint64_t n;
+	if (!get(r, &r->ngroups) || r->ngroups > (uint64_t)(r->end - r->p))
+		return false;
+	r->group = xcalloc((size_t)r->ngroups + 1, sizeof *r->group);
+	for (uint64_t i = 0; i < r->ngroups; i++) {
+		if (!get(r, &n) || n > (uint64_t)(r->end - r->p))
+			return false;
+		r->group[i] = (struct str){(const char *)r->p, (uint32_t)n};
+		r->p += n;
 	}
-	return v;
+	return true;
 }
 
-int times_read(const void *data, size_t n, int64_t from_ms, int64_t to_ms,
-	int (*f)(void *ctx, struct str group, uint32_t id), void *ctx)
+static bool open_times(struct reading *r, const void *data, size_t n, struct times_place at)
 {
-	const uint8_t *p = data, *end;
-	uint64_t v[3], ngroups;
-	uint32_t crc;
-	int rc = 1;
+	const uint8_t *p = data;
+	uint64_t from;
 	if (n < HEAD + CRC || p[0] != MAGIC || p[1] != VERSION)
+		return false;
+	*r = (struct reading){.p = p + HEAD, .end = p + n - CRC};
+	if (!get(r, &from))
+		return false;
+	r->ms = unzigzag(from);
+	r->end_ms = tz_day_start(at.day + 1);
+	return r->ms == tz_day_start(at.day) && read_groups(r);
+}
+
+/* 1 one more, 0 there is none, -1 the bytes are not sound. */
+static int next_entry(struct reading *r)
+{
+	uint64_t later, group, id;
+	if (r->p == r->end)
 		return 0;
-	end = p + n - CRC;
-	memcpy(&crc, end, CRC);
-	if (crc != (uint32_t)crc32_z(0, p, n - CRC))
-		return 0;
-	p += HEAD;
-	if (!get(&p, end, v))
-		return 0;
-	int64_t ms = unzigzag(v[0]);
-	struct str *group = read_groups(&p, end, &ngroups);
-	if (!group)
-		return 0;
-	while (p < end && rc == 1) {
-		if (!get(&p, end, &v[0]) || !get(&p, end, &v[1]) || !get(&p, end, &v[2]) ||
-			v[1] >= ngroups)
-			break; /* of no use after a sum that is right */
-		ms += (int64_t)v[0];
-		if (ms >= to_ms)
-			break;
-		int did = ms < from_ms ? 0 : f(ctx, group[v[1]], (uint32_t)v[2]);
-		rc = did < 0 ? did : 1;
-	}
-	free(group);
-	return rc;
+	if (!get(r, &later) || !get(r, &group) || !get(r, &id) || id > UINT32_MAX ||
+		later >= (uint64_t)(r->end_ms - r->ms) || group >= r->ngroups)
+		return -1;
+	r->ms += (int64_t)later;
+	r->at = &r->group[group];
+	r->id = (uint32_t)id;
+	return 1;
+}
+
+bool times_sound(const void *data, size_t n, struct times_place at)
+{
+	struct reading r = {0};
+	uint32_t crc;
+	if (n < CRC)
+		return false;
+	memcpy(&crc, (const uint8_t *)data + n - CRC, CRC);
+	int rc = crc == checksum(at, data, n - CRC) && open_times(&r, data, n, at) ? 1 : -1;
+	while (rc == 1)
+		rc = next_entry(&r);
+	free(r.group);
+	return rc == 0;
+}
+
+int times_read(const void *data, size_t n, struct times_place at, int64_t from_ms, int64_t to_ms,
+	times_f f, void *ctx)
+{
+	struct reading r = {0};
+	int rc = 0;
+	if (open_times(&r, data, n, at))
+		while (rc >= 0 && next_entry(&r) == 1 && r.ms < to_ms)
+			rc = r.ms < from_ms ? 0 : f(ctx, r.ms, *r.at, r.id);
+	free(r.group);
+	return rc < 0 ? rc : 1;
 }

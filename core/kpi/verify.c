@@ -149,6 +149,7 @@ static int sink_see(void *ctx, const struct measure *m, int32_t day, struct str 
 	v->counted = true;
 	if (verify_is_spoilt(v, day))
 		return CX_OK;
+	verify_saw(v, m, day, group, id);
 	int rc = cell_of(v, day, group, &c);
 	if (rc < 0)
 		return rc;
@@ -224,6 +225,8 @@ static int walk_event(void *ctx, struct event *ev)
 		bool stands = rc == 1;
 		arena_reset(&v->scratch);
 		v->counted = false;
+		if (stands && m->set >= 0)
+			tally_instant(m, ev, &v->at_ms);
 		if (stands)
 			rc = tally_measure(m, ev, 1, &sink, &v->scratch, v->e);
 		if (rc >= 0 && m->type == v->type && !m->shared)
@@ -278,6 +281,7 @@ static void free_all(struct verify *v)
 	pmap_free(&v->excluded);
 	free(v->spoilt);
 	verify_known_free(v);
+	verify_sets_free(v);
 	buf_free(&v->group);
 	arena_free(&v->arena);
 	arena_free(&v->event);
@@ -297,9 +301,13 @@ int kpi_verify(struct store *s, const struct cube *c, const struct kpi_host *hos
 	if (rc >= 0)
 		rc = verify_known_open(&v);
 	if (rc >= 0)
+		rc = verify_sets_open(&v);
+	if (rc >= 0)
 		rc = walk_log(&v);
 	if (rc >= 0)
 		rc = verify_compare(&v);
+	if (rc >= 0)
+		rc = verify_sets_close(&v);
 	if (rc >= 0)
 		rc = verify_known_close(&v);
 	free_all(&v);

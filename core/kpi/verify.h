@@ -17,4 +17,7 @@ int kpi_verify_choice(struct store *s, const struct measure *m, const char *comp
 int kpi_verify_places(struct store *s, const struct measure *m, const char *company_currency,
 	verify_differs_f differs, void *ctx, struct cx_err *e);
 
+/* Rows that readers would take for a cube's sets, of a cube that is not. */
+int kpi_verify_strays(struct store *s, verify_differs_f differs, void *ctx, struct cx_err *e);
+
 #endif

@@ -46,6 +46,12 @@ struct verify {
 	struct kset *sees;
 	int32_t day;
 	struct buf group;
+	/* of verifysets.c */
+	uint64_t secret[2]; /* so that nobody can make other sightings with an equal sum */
+	int64_t at_ms;      /* where the measure at hand places the event */
+	struct pmap seen, spans;
+	struct verify_span *united[2]; /* the one being united, if there is: by times, by days */
+	int32_t united_day;
 	bool crashes; /* some events are left out because a plugin crashed on them */
 	/* of verifyknown.c */
 	bool counted;   /* the event at hand has gone into a cell */
@@ -69,6 +75,19 @@ static inline uint32_t verify_hash_excluded(const struct vexcluded *x)
 	return hash_bytes(&x->seq, sizeof x->seq, (uintptr_t)x->m);
 }
 int verify_compare(struct verify *v);
+/* "one.a_count: 3 stored, 4 from the events" */
+void verify_say(
+	struct buf *b, const struct measure *m, const char *what, int64_t stored, int64_t counted);
+
+/* What is made of sets for reading alone. Before all; of each that a measure sees; of each blob of
+ * v->set, by day (NULL: damaged), and after the last of them; once all were. */
+int verify_sets_open(struct verify *v);
+void verify_saw(
+	struct verify *v, const struct measure *m, int32_t day, struct str group, uint32_t id);
+int verify_unite(struct verify *v, int32_t day, const struct kset *blob);
+int verify_united(struct verify *v);
+int verify_sets_close(struct verify *v);
+void verify_sets_free(struct verify *v);
 
 /* Before the events; after each was counted, or not; and once all were. */
 int verify_known_open(struct verify *v);

@@ -23,8 +23,7 @@ static void tell(struct verify *v, struct cell_at at, const char *what)
 	verify_tell(v, &b);
 }
 
-/* "one.a_count: 3 stored, 4 from the events" */
-static void say(
+void verify_say(
 	struct buf *b, const struct measure *m, const char *what, int64_t stored, int64_t counted)
 {
 	if (b->len && b->p[b->len - 1] != ' ')
@@ -47,7 +46,7 @@ static void compare_hists(struct buf *b, const struct measure *m, const struct h
 		int64_t x = hist_count(stored, value), y = hist_count(counted, value);
 		snprintf(what, sizeof what, CX_T(", valor %" PRId64, ", value %" PRId64), value);
 		if (x != y) {
-			say(b, m, what, x, y);
+			verify_say(b, m, what, x, y);
 			return;
 		}
 		i++;
@@ -73,11 +72,11 @@ static void compare_values(struct verify *v, struct cell_at at, const char *miss
 		}
 		int64_t x = stored->v[m->slot], y = counted->v[m->slot];
 		if (x != y)
-			say(&b, m, "", x, y);
+			verify_say(&b, m, "", x, y);
 		x = m->kind == MEASURE_SUM ? stored->v[m->slot + 1] : 0;
 		y = m->kind == MEASURE_SUM ? counted->v[m->slot + 1] : 0;
 		if (x != y)
-			say(&b, m, CX_T(", eventos", ", events"), x, y);
+			verify_say(&b, m, CX_T(", eventos", ", events"), x, y);
 	}
 	if (b.len > start || *missing)
 		verify_tell(v, &b);
@@ -135,7 +134,7 @@ static void tell_set(
 		!counted  ? CX_T("conjunto sem eventos: ", "a set without events: ")
 		: !stored ? CX_T("falta um conjunto: ", "a set is missing: ")
 			  : CX_T("conjunto difere dos eventos: ", "set differs from the events: "));
-	say(&b, m, what, stored ? (int64_t)kset_count(stored, level) : 0,
+	verify_say(&b, m, what, stored ? (int64_t)kset_count(stored, level) : 0,
 		counted ? (int64_t)kset_count(counted, level) : 0);
 	verify_tell(v, &b);
 }
@@ -161,8 +160,12 @@ static int check_set(void *ctx, int32_t day, struct str group, const void *blob,
 	struct verify *v = ctx;
 	struct cell_at at = {v->c->id, day, group};
 	struct str was = {v->group.p, (uint32_t)v->group.len};
-	if (verify_is_spoilt(v, day))
-		return 0;
+	struct kset *folded = blob ? kset_read(blob, n) : NULL;
+	int rc = blob ? verify_unite(v, day, folded) : CX_OK;
+	if (rc < 0 || verify_is_spoilt(v, day)) {
+		kset_free(folded);
+		return rc;
+	}
 	if (!v->sees || v->day != day || !str_same(was, group)) {
 		end_set(v);
 		v->day = day;
@@ -171,7 +174,6 @@ static int check_set(void *ctx, int32_t day, struct str group, const void *blob,
 		v->open = verify_cell(v, at);
 		v->sees = kset_new(KPI_TIMES);
 	}
-	struct kset *folded = blob ? kset_read(blob, n) : NULL;
 	if (!blob)
 		kset_see(v->sees, id, count);
 	else if (!folded)
@@ -243,6 +245,8 @@ int verify_compare(struct verify *v)
 		rc = store_sets(
 			v->s, v->c->id, v->set, INT32_MIN, INT32_MAX, NULL, check_set, v, v->e);
 		end_set(v);
+		if (rc >= 0)
+			rc = verify_united(v);
 	}
 	for (size_t i = 0; i < v->map.cap && rc >= 0; i++) {
 		struct vcell *c = v->map.v[i];

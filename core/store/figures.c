@@ -86,6 +86,8 @@ int store_sweep(struct store *s, int rows, struct cx_err *e)
 			return 1;
 	}
 	rc = st_run(s, ST_CUBE_DROP, ARGS(ARG_INT("cube", cube)), e);
+	if (rc >= 0)
+		rc = store_set_strays_drop(s, e);
 	return rc < 0 ? rc : 1;
 }
 
@@ -180,13 +182,12 @@ int store_crashed(struct store *s, int cube, const char *kpi, const char *measur
 	struct cx_err *e)
 {
 	int64_t n = 0;
-	int rc =
-		measure ? st_int(s, ST_CRASHED,
-				  ARGS(ARG_INT("cube", cube), ARG_TEXT("kpi", kpi),
-					  ARG_TEXT("measure", measure), ARG_INT("seq", seq),
-					  ARG_TEXT("reason", STORE_CRASHED)),
-				  &n, e)
-			: st_int(s, ST_CRASHED_ANY, ARGS(ARG_TEXT("reason", STORE_CRASHED)), &n, e);
+	int rc = measure ? st_int(s, ST_CRASHED,
+				   ARGS(ARG_INT("cube", cube), ARG_TEXT("kpi", kpi),
+					   ARG_TEXT("measure", measure), ARG_INT("seq", seq),
+					   ARG_TEXT("reason", STORE_CRASHED)),
+				   &n, e)
+			 : st_int(s, ST_CRASHED_ANY, NULL, 0, &n, e);
 	return rc < 0 ? rc : n > 0;
 }
 

@@ -57,9 +57,8 @@ void store_known_free(struct store *s);
 void store_sets_done(struct store *s);
 void store_sets_undone(struct store *s, bool everything);
 void store_sets_free(struct store *s);
-/* 1 entries of a set's day wait in the log, 0 none. */
-int store_sets_wait(struct store *s, int cube, int set, int32_t day, struct cx_err *e);
-int32_t span_of(int32_t day); /* spans.c */
+int store_set_strays_drop(struct store *s, struct cx_err *e); /* spans.c: of cubes that are not */
+int32_t span_of(int32_t day);                                 /* spans.c */
 /* views.c: pieces of the SQL of a view. member: of a field that is an object. */
 void view_quoted(struct buf *b, char q, const char *p, size_t n);
 void view_extract(struct buf *b, const char *call, const struct field *f, const char *member);

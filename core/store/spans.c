@@ -74,3 +74,81 @@ int store_times_get(
 	rc = store_sets_wait(s, cube, set, day, e);
 	return rc < 0 ? rc : !rc;
 }
+
+/* ---- whatever there is, to be checked ---- */
+
+static void span_row(struct drv_stmt *st, struct set_row *r)
+{
+	r->set = (int)drv_int(st, 0);
+	r->days = drv_int(st, 1) != 0;
+	r->day = drv_int(st, 2);
+}
+
+static void times_row(struct drv_stmt *st, struct set_row *r)
+{
+	r->set = (int)drv_int(st, 0);
+	r->day = drv_int(st, 1);
+	r->p = drv_blob(st, 2, &r->n);
+}
+
+static void stray_row(struct drv_stmt *st, struct set_row *r)
+{
+	r->cube = (int)drv_int(st, 0);
+	r->set = (int)drv_int(st, 1);
+	r->day = drv_int(st, 2);
+	r->table = drv_str(st, 3).p;
+}
+
+static int each_row(struct store *s, enum st_id id, int cube,
+	void (*read)(struct drv_stmt *st, struct set_row *r), store_set_row_f f, void *ctx,
+	struct cx_err *e)
+{
+	struct drv_stmt *st;
+	const struct drv_arg of[] = {ARG_INT("cube", cube)};
+	int rc = st_start(s, id, of, cube >= 0, &st, e);
+	if (rc != CX_OK)
+		return rc;
+	while ((rc = drv_step(st, e)) == 1) {
+		struct set_row r = {.cube = cube};
+		read(st, &r);
+		rc = f(ctx, &r);
+		if (rc != 0)
+			break;
+	}
+	drv_end(st);
+	return rc < 0 ? rc : CX_OK;
+}
+
+int store_span_rows(struct store *s, int cube, store_set_row_f f, void *ctx, struct cx_err *e)
+{
+	return each_row(s, ST_SET_SPAN_ROWS, cube, span_row, f, ctx, e);
+}
+
+int store_span_get(struct store *s, int cube, int set, bool days, int32_t first, struct buf *out,
+	struct cx_err *e)
+{
+	return st_bytes(s, ST_SET_SPAN_GET,
+		ARGS(ARG_INT("cube", cube), ARG_INT("setno", set), ARG_INT("days", days),
+			ARG_INT("span", span_of(first))),
+		out, e);
+}
+
+int store_times_rows(struct store *s, int cube, store_set_row_f f, void *ctx, struct cx_err *e)
+{
+	return each_row(s, ST_SET_TIMES_ROWS, cube, times_row, f, ctx, e);
+}
+
+int store_set_strays(struct store *s, store_set_row_f f, void *ctx, struct cx_err *e)
+{
+	return each_row(s, ST_SET_STRAYS, -1, stray_row, f, ctx, e);
+}
+
+int store_set_strays_drop(struct store *s, struct cx_err *e)
+{
+	static const enum st_id all[] = {
+		ST_SET_STRAYS_DROP_SPANS, ST_SET_STRAYS_DROP_TIMES, ST_SET_STRAYS_DROP_STALE};
+	int rc = CX_OK;
+	for (size_t i = 0; i < sizeof all / sizeof *all && rc >= 0; i++)
+		rc = st_run(s, all[i], NULL, 0, e);
+	return rc;
+}

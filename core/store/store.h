@@ -269,6 +269,24 @@ int store_times_put(
 	struct store *s, int cube, int set, int32_t day, const void *p, size_t n, struct cx_err *e);
 int store_times_get(
 	struct store *s, int cube, int set, int32_t day, struct buf *out, struct cx_err *e);
+/* 1 entries of a set's day wait in the log, 0 none. */
+int store_sets_wait(struct store *s, int cube, int set, int32_t day, struct cx_err *e);
+/* What is kept of a cube's sets for reading, whatever it is worth: spans by set, days and day,
+ * without bytes (store_span_get: 1, 0); times by set and day; and what names no cube. */
+struct set_row {
+	int cube, set;
+	bool days;
+	int64_t day; /* the first of a span */
+	const char *table;
+	const void *p;
+	size_t n;
+};
+typedef int (*store_set_row_f)(void *ctx, const struct set_row *r);
+int store_span_rows(struct store *s, int cube, store_set_row_f f, void *ctx, struct cx_err *e);
+int store_span_get(struct store *s, int cube, int set, bool days, int32_t first, struct buf *out,
+	struct cx_err *e);
+int store_times_rows(struct store *s, int cube, store_set_row_f f, void *ctx, struct cx_err *e);
+int store_set_strays(struct store *s, store_set_row_f f, void *ctx, struct cx_err *e);
 /* Folding goes on place by place: store_set_due() says what is to go into which blob,
  * store_set_fold() puts the new blob; after some of them, in the same transaction,
  * store_sets_settle(). A round begins when the log holds `many` entries, and once begun goes on

@@ -182,6 +182,9 @@ CREATE TABLE exclusion (
 	PRIMARY KEY (cube, kpi, day, measure, seq)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX exclusion_seq ON exclusion (seq);
+-- Are there such at all? STORE_CRASHED of store.h, word for word.
+CREATE INDEX exclusion_crashed ON exclusion (cube)
+	WHERE reason = 'the plugin crashed on this event';
 
 -- What each CloudEvents source has sent, up to the event that meta "feeds" names: how many, the
 -- greatest sequence number (-1: none), the time of the newest event, and the numbers that are missing.
