@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "engine/projector.h"
+#include "engine/quarantine.h"
 #include "kpi/verify.h"
 
 enum { ROUNDS = 8, IDS = 4000, UNITS = 4, ORDERS = 9 };
@@ -62,6 +63,7 @@ static void write_version(int limit, bool late)
 static void leave(void)
 {
 	ingest_free(&in);
+	quarantine_free(&eng);
 	plugin_set_free(&eng.set);
 	plugin_set_free(&eng.before);
 	store_close(eng.store);
