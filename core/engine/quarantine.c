@@ -71,8 +71,11 @@ int quarantine_sources(struct engine *eng, struct plugin_sources *v, int n, stru
 			continue;
 		buf_clear(&text);
 		rc = store_declared_get(eng->store, v[i].hash, &text, e);
+		const struct plugin_out *o = out_of(eng, v[i].name);
 		if (rc == 1)
 			v[i].declared = xstrdup(buf_cstr(&text));
+		else if (!eng->safe && strcmp(o->state, "disabled") == 0)
+			v[i].off = false; /* loaded once, to know what it declares */
 	}
 	buf_free(&text);
 	return rc < 0 ? rc : CX_OK;

@@ -107,7 +107,7 @@ static int strike(struct engine *eng, const struct strike *s, struct cx_err *e)
 	if (rc >= 0 && n && (h.hash[0] || s->loading)) {
 		r.strikes = buf_cstr(&strikes);
 		bool enough = s->loading || n >= STRIKES;
-		if (enough && strcmp(r.state, "running") == 0) {
+		if (enough && (s->loading || strcmp(r.state, "running") == 0)) {
 			snprintf(why, sizeof why,
 				s->loading ? "its code ended the engine while it was loaded"
 					   : "its code ended the engine %d times in ten minutes, "

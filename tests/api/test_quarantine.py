@@ -119,6 +119,26 @@ def test_a_new_version_is_enabled_by_being_new(tmp_path):
         host.cli("verify")
 
 
+def test_a_new_version_comes_by_reload(tmp_path):
+    with Host(tmp_path, plugins=PLUGINS, conf=CONF) as host:
+        strike(host, "s1")
+        strike(host, "s2")
+        turn(host, "canary", "disable")
+        host.post(rated(id="w", score=3))
+        host.post({"type": "bird.sung"})
+        host.write_plugin("acme", ACME_MORE.replace('e.subject == "boom"', "false"))
+        host.write_plugin("canary", CANARY + "-- newer\n")
+        assert host.post(None, path="/v1/plugins/reload")[0] == 200
+        for name in ("acme", "other"):
+            host.wait_plugin(name)
+        assert host.kpi("voices")["value"] == 3 and host.kpi("other-n")["value"] == 0
+        assert host.plugin("canary")["state"] == "disabled"  # that takes a word
+        turn(host, "canary", "enable")
+        host.wait_plugin("canary")
+        assert host.kpi("songs")["value"] == 1
+        host.cli("verify")
+
+
 def test_disable_and_enable_by_word(tmp_path):
     with Host(tmp_path, plugins=PLUGINS) as host:
         assert turn(host, "acme", "disable")["state"] == "disabled"
