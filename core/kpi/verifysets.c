@@ -213,8 +213,8 @@ static int close_span(struct verify *v, struct verify_span *s)
 int verify_united(struct verify *v)
 {
 	int rc = CX_OK;
-	for (int i = 0; i < 2; i++) {
-		if (v->united[i] && rc >= 0)
+	for (int i = 0; i < 2 && rc >= 0; i++) {
+		if (v->united[i])
 			rc = close_span(v, v->united[i]);
 		v->united[i] = NULL;
 	}

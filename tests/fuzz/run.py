@@ -20,6 +20,7 @@ NEEDS = {
     "fuzz_json": (["conf", "json", "event"], ["-linih"]),
     "fuzz_query": (["conf", "json", "event", "kpi/parse.c", "kpi/window.c"], ["-linih"]),
     "fuzz_set": (["kpi/set.c", "kpi/dense.c", "kpi/portable.c"], ["-lroaring", "-lz"]),
+    "fuzz_times": (["conf", "json", "event", "kpi", "store"], ["-linih", "-lsqlite3", "-lroaring", "-lz", "-lcsv"]),
 }
 FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-g", "-O1", "-Icore", "-fno-strict-aliasing", "-fno-omit-frame-pointer",
          "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=undefined"]
