@@ -18,6 +18,7 @@ struct entry {
 };
 
 struct known {
+	int64_t upto;    /* behind it the memory was filled */
 	struct entry *v; /* ascending seqs */
 	uint32_t n, cap;
 	uint32_t *slots;    /* open addressing: index into v plus 1 */
@@ -125,24 +126,46 @@ void store_known_done(struct store *s)
 	}
 }
 
-static int load(struct store *s, struct cx_err *e)
+static int moved_upto(struct store *s, int64_t *upto, struct cx_err *e)
+{
+	struct buf kept = {0};
+	int rc = store_meta_get(s, upto_key, &kept, e);
+	*upto = 0;
+	if (rc == 1 && kept.len == sizeof *upto)
+		memcpy(upto, kept.p, sizeof *upto);
+	buf_free(&kept);
+	return rc < 0 ? rc : CX_OK;
+}
+
+static int follow(struct store *s, int64_t after, struct cx_err *e)
 {
 	struct drv_stmt *st;
-	struct buf kept = {0};
-	int64_t upto = 0;
-	int rc = store_meta_get(s, upto_key, &kept, e);
-	if (rc == 1 && kept.len == sizeof upto)
-		memcpy(&upto, kept.p, sizeof upto);
-	buf_free(&kept);
-	if (rc >= 0)
-		rc = st_start(s, ST_EVENT_KEYS, ARGS(ARG_INT("after", upto)), &st, e);
+	int rc = st_start(s, ST_EVENT_KEYS, ARGS(ARG_INT("after", after)), &st, e);
 	if (rc < 0)
 		return rc;
-	s->known = xcalloc(1, sizeof *s->known);
-	index_all(s->known);
 	while ((rc = drv_step(st, e)) == 1)
 		remember(s->known, hash_of(drv_str(st, 1), drv_str(st, 2)), drv_int(st, 0));
 	drv_end(st);
+	return rc;
+}
+
+/* The writer adds what it stores; a reader looks what came since, and begins again after a move. */
+static int load(struct store *s, struct cx_err *e)
+{
+	struct known *k = s->known;
+	int64_t upto;
+	if (k && s->mode == STORE_WRITE)
+		return CX_OK;
+	int rc = moved_upto(s, &upto, e);
+	if (rc < 0)
+		return rc;
+	if (k && k->upto == upto)
+		return follow(s, k->n ? k->v[k->n - 1].seq : upto, e);
+	store_known_free(s);
+	s->known = xcalloc(1, sizeof *s->known);
+	s->known->upto = upto;
+	index_all(s->known);
+	rc = follow(s, upto, e);
 	if (rc < 0)
 		store_known_free(s);
 	return rc;
@@ -182,7 +205,7 @@ static int find(struct store *s, uint64_t hash, struct str source, struct str id
 int store_known_find(
 	struct store *s, struct str source, struct str id, int64_t *seq, struct cx_err *e)
 {
-	int rc = s->known ? CX_OK : load(s, e);
+	int rc = load(s, e);
 	return rc < 0 ? rc : find(s, hash_of(source, id), source, id, seq, e);
 }
 

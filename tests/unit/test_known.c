@@ -122,6 +122,27 @@ static void undone_as_a_move_begins(void **unused)
 	}
 }
 
+/* A reader finds what came after it first looked, before and after keys are moved. */
+static void a_reader_keeps_up(void **unused)
+{
+	enum { MANY = 40000, STEP = 1000 };
+	struct store *reader, *writer = s;
+	(void)unused;
+	OK(store_open(&reader, "sqlite:", dir, STORE_READ, &e));
+	for (int64_t seq = 0; seq < MANY;) {
+		OK(store_begin(s, &e));
+		for (int i = 0; i < STEP; i++, seq++)
+			assert_int_equal(add(seq + 1, (uint32_t)seq + 1), 0);
+		OK(store_commit(s, &e));
+		s = reader;
+		for (int64_t n = seq; n > 0; n -= STEP * 7 - 1)
+			is_there((uint32_t)n, n);
+		is_there((uint32_t)seq + 1, 0);
+		s = writer;
+	}
+	store_close(reader);
+}
+
 static int make(void **state)
 {
 	(void)state;
@@ -144,6 +165,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(unique_for_ever, make, clear),
-		cmocka_unit_test_setup_teardown(undone_as_a_move_begins, make, clear)};
+		cmocka_unit_test_setup_teardown(undone_as_a_move_begins, make, clear),
+		cmocka_unit_test_setup_teardown(a_reader_keeps_up, make, clear)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
