@@ -16,6 +16,7 @@
 #include "ipc/checker.h"
 #include "ipc/lane.h"
 #include "ipc/progress.h"
+#include "ipc/watch.h"
 
 enum {
 	LOCK_WAIT_MS = 5000,
@@ -34,6 +35,7 @@ struct front {
 	uv_check_t check;
 	uv_timer_t tick;
 	uv_signal_t term, intr, hup, child;
+	struct watch watch; /* of the plugin folders, where asked for */
 	struct http http;
 	struct lane lanes[LANES_MAX];
 	int nlanes, lock_fd, exit_code, quiet;
@@ -369,6 +371,7 @@ static void close_all(struct front *f)
 	if (checker_busy(&f->checker))
 		kill(f->checker.proc.pid, SIGKILL);
 	checker_stop(&f->checker);
+	watch_stop(&f->watch);
 	http_close(&f->http);
 	for (int i = 0; i < f->nlanes; i++)
 		lane_free(&f->lanes[i]);
@@ -429,7 +432,7 @@ static void on_tick(uv_timer_t *t)
 		drain(f, now);
 }
 
-static void reload_by_signal(struct front *f)
+static void reload_unasked(struct front *f)
 {
 	struct job_head h = {.kind = FRAME_JOB,
 		.route = ROUTE_PLUGINS_RELOAD,
@@ -443,12 +446,19 @@ static void reload_by_signal(struct front *f)
 		log_warn("too many reloads wait");
 }
 
+static void files_changed(void *ctx)
+{
+	struct front *f = ctx;
+	if (f->phase == SERVING)
+		reload_unasked(f);
+}
+
 static void on_signal(uv_signal_t *s, int number)
 {
 	struct front *f = s->data;
 	if (number == SIGHUP) { /* also of a terminal that closes */
 		if (f->phase == SERVING)
-			reload_by_signal(f);
+			reload_unasked(f);
 		return;
 	}
 	if (number == SIGINT && f->phase != SERVING) {
@@ -559,6 +569,13 @@ int front_main(struct conf *c, const char *conf_file, int quiet, int safe)
 	f->checker = (struct checker){
 		.loop = &f->loop, .conf_file = conf_file, .done = looked, .ctx = f};
 	handles_start(f);
+	if (c->plugins_watch) {
+		f->watch = (struct watch){.loop = &f->loop,
+			.path = c->plugins_path,
+			.changed = files_changed,
+			.ctx = f};
+		watch_start(&f->watch);
+	}
 	lane_start(&f->lanes[WRITER]);
 	uv_run(&f->loop, UV_RUN_DEFAULT);
 	if (uv_loop_close(&f->loop) != 0)

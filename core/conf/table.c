@@ -11,7 +11,6 @@ const struct conf_row conf_rows[CONF_ROWS] = {
 #undef X
 
 static const struct conf_row later_rows[] = {
-	{"plugins", "watch", CONF_BOOL, "no", 0, 1, "", "", "", offsetof(struct conf, later)},
 	{"lua", "old_versions", CONF_INT, "4", 0, 1000, "", "", "", offsetof(struct conf, later)},
 };
 

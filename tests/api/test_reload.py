@@ -235,3 +235,24 @@ def test_reloads_under_load_lose_nothing(tmp_path):
         assert not wrong, wrong[:3]
         assert host.kpi("all")["value"] == 3000 + len(sent) and host.kpi("all")["note"] is None
         no_difference(host)
+
+
+def until(what, seconds=20):
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_files_that_change_are_loaded_when_they_are_watched(tmp_path):
+    with Host(tmp_path, plugins={"shop": SHOP}, conf={"plugins.watch": "yes"}) as host:
+        many(host, 10)
+        before = host.kpi("all")["definition"]["hash"]
+        host.write_plugin("shop", SHOP.replace("return m.n end }\n\"\"\"", "").replace(
+            'cx.kpi "all" { measures', 'cx.kpi "all" { title = "Tudo", measures'))
+        until(lambda: host.kpi("all")["definition"]["hash"] != before and host.kpi("all")["title"] == "Tudo")
+        host.write_plugin("more", 'cx.plugin { name = "more", version = "1.0.0", api = 1 }\ncx.event "more.seen" {}')
+        until(lambda: any(p["name"] == "more" for p in host.get("/v1/plugins")[1]["plugins"]))
+        host.write_plugin("more", "this is no Lua")
+        until(lambda: "plugins/more/plugin.lua" in host.log_text())
+        assert state(host, "more")[0]["state"] == "running" and host.kpi("all")["value"] == 10
