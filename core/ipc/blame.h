@@ -27,7 +27,7 @@ struct blame {
 	_Atomic uint32_t budget_ms; /* of the Lua call that runs; its own hook ends it first */
 	_Atomic uint64_t job;       /* of the job that runs, 0 = none */
 	_Atomic uint32_t item;      /* of a batch: which of its events */
-	_Atomic int64_t since_us;   /* clock_mono_us() when the phase began */
+	_Atomic uint64_t turn;      /* one more with every phase that begins */
 	char plugin[64], handler[96];
 };
 

@@ -89,16 +89,16 @@ bool spawn_hung(struct engine_proc *p)
 		1000000; /* beyond the budget, which its own hook should have kept */
 	const struct blame *b = p->blame;
 	if (!b || b->phase != BLAME_LUA || !b->budget_ms) {
-		p->lua_since_us = 0;
+		p->lua_turn = 0;
 		return false;
 	}
 	int64_t now = cpu_of(p->pid);
-	if (p->lua_since_us != b->since_us) {
-		p->lua_since_us = b->since_us;
+	if (p->lua_turn != b->turn) {
+		p->lua_turn = b->turn;
 		p->lua_cpu_us = now;
 	}
 	return now - p->lua_cpu_us > (int64_t)b->budget_ms * 1000 + grace_us &&
-	       b->phase == BLAME_LUA && b->since_us == p->lua_since_us;
+	       b->phase == BLAME_LUA && b->turn == p->lua_turn;
 }
 
 void spawn_close(struct engine_proc *p)

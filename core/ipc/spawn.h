@@ -18,8 +18,8 @@ struct engine_proc {
 	pid_t pid;
 	int fd; /* parent's end, non-blocking only if the caller makes it so */
 	struct blame *blame;
-	int64_t lua_since_us,
-		lua_cpu_us; /* the Lua call seen last, and the child's CPU time then */
+	uint64_t lua_turn;  /* the Lua call seen last; 0: none */
+	int64_t lua_cpu_us; /* the child's CPU time then */
 };
 
 /* role: "write", "read", "script", "import", "test", "check"; args: NULL-terminated further
