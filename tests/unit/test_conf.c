@@ -310,11 +310,6 @@ static void test_later(void **state)
 	assert_int_equal(conf_print(file, &printed, &errs), CX_OK);
 	assert_non_null(strstr(buf_cstr(&printed), "\nwatch = "));
 	assert_non_null(strstr(printed.p, "\nold_versions = 2\n"));
-	c = good("[lua]\nold_versions = 4\n"); /* what is the case anyway */
-	buf_clear(&told);
-	conf_notes(&c, take_note, &told);
-	assert_null(strstr(buf_cstr(&told), "old_versions"));
-	conf_free(&c);
 	bad("[plugins]\nwatch = maybe\n", 2, "is neither yes nor no");
 	bad("[lua]\nold_versions = x\n", 2, "is not an integer");
 	bad("[lua]\nwatch = yes\n", 2, "unknown key in [lua]: watch");
