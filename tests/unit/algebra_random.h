@@ -10,7 +10,8 @@ static struct { /* of the log being made */
 	int imports;    /* of ten facts so many say themselves when they were recorded */
 	int kind;       /* of 4: are there corrections, choices */
 	int32_t change; /* the day when the clocks are changed */
-	bool dense;     /* few people and days, many corrections: everything meets everything */
+	bool sets;  /* KPIs of sets alone: of parts of days they are told by who was seen when */
+	bool dense; /* few people and days, many corrections: everything meets everything */
 } now;
 
 /* Zones whose clocks change at midnight, and one that is simple; each with a change in the span. */
@@ -44,8 +45,10 @@ static struct plain_measure random_measure(bool choices)
 	static const enum what ranks[] = {W_ANSWERED, W_TIME, W_AMOUNT};
 	static const int64_t buckets[] = {1, 1, 7, 20};
 	struct plain_measure m = {.kind = (enum kind)rnd(5), .type = one_in(4), .times = 1};
+	if (now.sets && rnd(16))
+		m.kind = (enum kind)(P_TIMES + rnd(2));
 	m.bucket = 1;
-	m.test = one_in(3) ? (enum test)(1 + rnd(3)) : T_NONE;
+	m.test = one_in(now.sets ? 2 : 3) ? (enum test)(1 + rnd(3)) : T_NONE;
 	m.bought = one_in(3);
 	if (m.kind == P_COUNT)
 		m.field = counted[rnd(4)];
@@ -71,7 +74,8 @@ static void random_kpis(void)
 	} dims[] = {{{0, 1}, 2}, {{0, 1}, 2}, {{1, 0}, 2}, {{0}, 1}, {{1}, 1}, {{0}, 0}};
 	for (int i = 0; i < KPIS; i++) {
 		int d = rnd(6);
-		plain[i] = (struct plain_kpi){.n = 1 + rnd(MEASURES), .nby = dims[d].n};
+		plain[i] = (struct plain_kpi){
+			.n = 1 + (now.sets && one_in(2) ? 0 : rnd(MEASURES)), .nby = dims[d].n};
 		snprintf(plain[i].id, sizeof plain[i].id, "k%d", i);
 		memcpy(plain[i].by, dims[d].by, sizeof plain[i].by);
 		for (int j = 0; j < plain[i].n; j++)

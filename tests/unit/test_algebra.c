@@ -244,7 +244,7 @@ static void between_batches(void)
 	if (one_in(3))
 		mend(1 + rnd(6));
 	if (one_in(2))
-		unite(1 + rnd(40));
+		unite(1 + rnd(now.sets ? 400 : 40));
 	arena_reset(&arena);
 }
 
@@ -473,7 +473,8 @@ static void one_log(int number)
 	int most = 3 + (number < 30 ? number : rnd(FACTS - 3));
 	now.kind = rnd(4);
 	now.imports = rnd(3) * 5;
-	now.dense = one_in(4);
+	now.sets = one_in(3);
+	now.dense = one_in(now.sets ? 2 : 4);
 	max_groups = one_in(8) ? 1 + rnd(4) : 1000;
 	random_zone();
 	now.clock = now.start;
