@@ -312,7 +312,7 @@ static void test_later(void **state)
 	assert_non_null(strstr(printed.p, "\nold_versions = 2\n"));
 	bad("[plugins]\nwatch = maybe\n", 2, "is neither yes nor no");
 	bad("[lua]\nold_versions = x\n", 2, "is not an integer");
-	bad("[lua]\nwatch = yes\n", 2, "unknown key in [lua]: watch");
+	bad("[lua]\nwatch = yes\n", 2, "watch is no key of [lua]; it is one of [plugins]");
 	buf_free(&told);
 	buf_free(&printed);
 }
