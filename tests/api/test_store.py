@@ -10,7 +10,7 @@ import subprocess
 import time
 
 import pytest
-from host import ACME, NDJSON, STRUCTURED, Host, rated
+from host import ACME, NDJSON, ROOT, STRUCTURED, Host, rated
 
 MIB = 1 << 20
 
@@ -312,3 +312,32 @@ def test_damaged_figures_refuse_no_event_and_are_counted_again(tmp_path):
     assert host.kpi("repeat-rate")["measures"]["buyers"] == 3000 and host.kpi("acme-revenue")["value"] == 600000
     host.cli("verify")
     host.__exit__(None, None, None)
+
+
+def test_a_store_of_the_first_schema_is_migrated_and_its_figures_are_counted_again(tmp_path):
+    with Host(tmp_path, plugins={"acme": ACME}) as cxd:
+        for i in range(30):
+            assert cxd.post(rated(i % 11, id=f"e{i}", source="/till", subject=f"c{i % 7}", unit=f"u{i % 2}"))[0] == 201
+        before = cxd.kpi("visit-nps", "by=unit")
+        events = cxd.get("/v1/events")[1]
+    new = cxd.data / "cxd.db"
+    with contextlib.closing(sqlite3.connect(cxd.data / "old.db")) as c:
+        c.executescript((ROOT / "core/store/schema/0001_first.sql").read_text())
+        c.execute("attach ? as new", (str(new),))
+        for table in ("event", "event_key", "ident", "ident_new", "plugin_source", "plugin_current", "token", "meta"):
+            columns = ", ".join(r[1] for r in c.execute(f"pragma main.table_info({table})"))
+            c.execute(f"insert into main.{table} ({columns}) select {columns} from new.{table}")
+        c.execute("insert into figures values ('acme', 'an identity of before')")
+        c.execute("pragma main.user_version = 1")
+        c.commit()
+    for file in cxd.data.glob("cxd.db*"):
+        file.unlink()
+    (cxd.data / "old.db").rename(new)
+    with Host(tmp_path, plugins={"acme": ACME}) as cxd:
+        end = time.monotonic() + 20
+        while cxd.kpi("visit-nps", "by=unit") != before:
+            assert time.monotonic() < end, cxd.kpi("visit-nps", "by=unit")
+            time.sleep(0.05)
+        assert cxd.get("/v1/events")[1] == events
+        assert cxd.post(rated(0, id="e0", source="/till", subject="c0", unit="u0"))[0] == 200
+    cxd.cli("verify")
