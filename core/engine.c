@@ -49,6 +49,8 @@ static void read_flags(struct engine *eng, int argc, char **argv, bool *restart)
 			*restart = true;
 		else if (strcmp(argv[i], "--safe") == 0)
 			eng->safe = true;
+		else if (strcmp(argv[i], "--quiet") == 0)
+			eng->alone = true;
 		else if (strncmp(argv[i], "--struck=", 9) == 0 && eng->nstruck < ENGINE_STRUCK_MAX)
 			read_strike(argv[i] + 9, &eng->struck[eng->nstruck++]);
 	}

@@ -28,6 +28,7 @@ struct engine {
 	struct plugin_outs *outs;
 	int64_t states; /* the number of the rows that were read */
 	bool safe;      /* no plugin's code runs */
+	bool alone;     /* of a command, without a daemon: nobody waits for the writer but it */
 	bool some_out;  /* some plugin is off or behind */
 	bool catching;  /* writer: those that are behind run now */
 };

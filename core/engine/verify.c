@@ -12,6 +12,7 @@ struct verify {
 	struct buf b;
 	int n;
 	int64_t cubes, choices, spoilt; /* checked, and days that are still to be counted again */
+	int64_t counting;               /* cubes that are being counted */
 };
 
 static void differs(void *ctx, const struct cube *c, const char *what)
@@ -84,8 +85,10 @@ static int compare_ways(struct engine *eng, const struct plugin_set *set, struct
 static int compare_cube(struct engine *eng, const struct plugin_set *set, struct verify *v,
 	const struct kpi_host *host, const struct cube *c, struct cx_err *e)
 {
-	if (c->id < 0 || c->upto != STORE_LIVE) /* it does not answer */
+	if (c->id < 0 || c->upto != STORE_LIVE) { /* it does not answer */
+		v->counting += c->nmeasures > 0;
 		return CX_OK;
+	}
 	int rc = kpi_verify(eng->store, c, host, differs, v, e);
 	v->cubes++;
 	if (rc >= 0)
@@ -112,6 +115,10 @@ static void say(const struct verify *v, int64_t last)
 	printf(CX_T("conferidos %lld eventos, %lld cubos, %lld escolhas; diferenças: %d\n",
 		       "checked %lld events, %lld cubes, %lld choices; differences: %d\n"),
 		(long long)last, (long long)v->cubes, (long long)v->choices, v->n);
+	if (v->counting)
+		printf(CX_T("cubos que ainda estão sendo contados, não conferidos: %lld\n",
+			       "cubes that are still being counted, not checked: %lld\n"),
+			(long long)v->counting);
 	if (v->spoilt)
 		printf(CX_T("dias de cubos a contar de novo, respondidos dos eventos até lá: "
 			    "%lld\n",
@@ -150,6 +157,7 @@ int verify_main(struct engine *eng, int argc, char **argv)
 	jw_kint(&v.b, "cubes", v.cubes);
 	jw_kint(&v.b, "choices", v.choices);
 	jw_kint(&v.b, "to_be_counted_again", v.spoilt);
+	jw_kint(&v.b, "being_counted", v.counting);
 	jw_obj_end(&v.b);
 	jw_obj_end(&v.b);
 	if (rc < 0)

@@ -318,7 +318,7 @@ static int open_all(struct writer *w, bool restart, struct cx_err *e)
 		rc = settle(w, e);
 	int64_t until = clock_mono_us() + COUNT_FIRST_US;
 	w->counting = engine_counting(eng);
-	while (rc >= 0 && !restart && w->counting && clock_mono_us() < until) {
+	while (rc >= 0 && !restart && w->counting && (eng->alone || clock_mono_us() < until)) {
 		rc = projector_step(&w->in, COUNT_FIRST_US / 4, PROJECTOR_EVENTS, e);
 		w->counting = rc != 0;
 	}

@@ -256,3 +256,13 @@ def test_files_that_change_are_loaded_when_they_are_watched(tmp_path):
         host.write_plugin("more", "this is no Lua")
         until(lambda: "plugins/more/plugin.lua" in host.log_text())
         assert state(host, "more")[0]["state"] == "running" and host.kpi("all")["value"] == 10
+
+
+def test_a_command_without_a_daemon_answers_when_all_is_counted(tmp_path):
+    with Host(tmp_path, plugins={"shop": SHOP}) as host:
+        many(host, 20000)
+        host.stop()
+        host.write_plugin("shop", CHANGED)
+        reply = json.loads(host.cli("kpi", "sales", "--json")[0])
+        assert reply["note"] is None and reply["value"] == 20000 * 3 // 10
+        assert no_difference(host)["being_counted"] == 0
