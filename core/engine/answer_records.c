@@ -248,6 +248,29 @@ static void filter(struct page *p, const struct field *f, struct value v)
 	record_filter(&p->filters[p->nfilters++], f, v, p->c->a);
 }
 
+/* "1999" or "USD:1999": minor units, as amounts are in JSON (19.99: as in an import). */
+static bool money_filter(
+	const struct field *f, const char *company, const char *text, struct value *v)
+{
+	const char *colon = strchr(text, ':'), *amount = colon ? colon + 1 : text;
+	const char *currency = f->currency[0] ? f->currency : company;
+	char *end;
+	if (colon && colon - text != 3)
+		return false;
+	errno = 0;
+	*v = (struct value){.kind = VALUE_MONEY, .i = strtoll(amount, &end, 10)};
+	memcpy(v->currency, colon ? text : currency, 3);
+	return *amount && !*end && !errno;
+}
+
+static bool filter_value(struct page *p, const struct field *f, const char *text, struct value *v)
+{
+	const char *company = p->c->eng->conf->company_currency;
+	if (f->kind == FIELD_MONEY && !strchr(text, '.'))
+		return money_filter(f, company, text, v);
+	return value_from_text(f, company, (struct str){text, (uint32_t)strlen(text)}, v, p->c->a);
+}
+
 static int by_field(struct page *p, const char *name, const char *text, struct cx_err *e)
 {
 	const struct event_type *t = p->c->k->type;
@@ -268,8 +291,7 @@ static int by_field(struct page *p, const char *name, const char *text, struct c
 		filter(p, f, (struct value){0});
 		return CX_OK;
 	}
-	if (!value_from_text(f, p->c->eng->conf->company_currency,
-		    (struct str){text, (uint32_t)strlen(text)}, &v, p->c->a))
+	if (!filter_value(p, f, text, &v))
 		return cx_fail(e, CX_E_BAD_QUERY, name,
 			CX_T("%s: não é um valor de %s", "%s: not a value of %s"), name,
 			field_kind_name(f->kind));
