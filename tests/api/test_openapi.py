@@ -258,6 +258,7 @@ def test_real_answers_are_as_described(cxd):
         s.take("/v1/plugins/{name}/" + change, "POST", name="quiet")
         s.take(**post, want=201, kind="application/json", body={"type": "quiet.kept"})
         s.take("/v1/plugins")
+    s.take("/v1/plugins/reload", "POST")
     wrong = npm.run("node", npm.FOLDER / "check.js", stdin=json.dumps({"document": document(cxd), "samples": s.all}))
     assert not wrong, wrong
     asked = {(x["method"], x["path"]) for x in s.all if x["status"] < 400}
