@@ -327,6 +327,7 @@ def test_a_store_of_the_first_schema_is_migrated_and_its_figures_are_counted_aga
         for table in ("event", "event_key", "ident", "ident_new", "plugin_source", "plugin_current", "token", "meta"):
             columns = ", ".join(r[1] for r in c.execute(f"pragma main.table_info({table})"))
             c.execute(f"insert into main.{table} ({columns}) select {columns} from new.{table}")
+        c.execute("delete from meta where key = 'feeds'")  # what came with the second
         c.execute("insert into figures values ('acme', 'an identity of before')")
         c.execute("pragma main.user_version = 1")
         c.commit()
