@@ -1,25 +1,24 @@
 #include "kpi/cellvalue.h"
 
 #include <string.h>
-#include <zlib.h>
 
 #include "base/buf.h"
 #include "base/tz.h"
 #include "base/varint.h"
+#include "kpi/group.h"
 
-enum { VERSION = 1, CRC = 4 };
+enum { VERSION = 2, CRC = 4 };
 
 static size_t cell_bits(int nslots)
 {
 	return ((size_t)nslots + 7) / 8;
 }
 
+/* A query reads thousands of cells: CRC-32 of zlib was a quarter of its time. */
 static uint32_t checksum(const uint8_t *p, size_t n, struct cell_at at)
 {
-	int32_t place[2] = {at.cube, at.day};
-	uLong c = crc32(0, (const Bytef *)place, sizeof place);
-	c = crc32(c, (const Bytef *)at.group.p, at.group.n);
-	return (uint32_t)crc32(c, p, (uInt)n);
+	uint64_t place = (uint64_t)(uint32_t)at.cube << 32 | (uint32_t)at.day;
+	return hash_bytes(p, n, hash_bytes(at.group.p, at.group.n, place));
 }
 
 void cell_write(struct buf *out, struct cell_at at, const struct cell_value *value)

@@ -1,8 +1,7 @@
 /* cellvalue.h — the packed, checksummed value of one cell.
  * Layout: version, number of integers, bits of those that are not 0, their zigzag varints, the
- *         packed histograms, CRC-32 over all this and the cell's place, so that a value in a wrong
- *         row is found too.
- * Callers: kpi/ only. Pure. */
+ *         packed histograms, a checksum (hash_bytes) over all this and the cell's place, so that a
+ * value in a wrong row is found too. Callers: kpi/ only. Pure. */
 #ifndef CX_KPI_CELLVALUE_H
 #define CX_KPI_CELLVALUE_H
 

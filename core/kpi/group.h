@@ -27,6 +27,7 @@ static inline int str_compare(struct str a, struct str b) /* by bytes, a shorter
 	return c ? c : (a.n > b.n) - (a.n < b.n);
 }
 
+/* Also the checksum of cells on disk: not to be changed. */
 uint32_t hash_bytes(const void *p, size_t n, uint64_t seed);
 
 /* Pointers by hash; equality is the caller's. The map owns nothing but its table. */
