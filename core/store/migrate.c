@@ -3,7 +3,8 @@
 /* The files of schema/ in order; a new one is a new line here. Their text is in the binary. */
 #define MIGRATIONS(X)                                                                              \
 	X(first, "store/schema/0001_first.sql")                                                    \
-	X(algebra, "store/schema/0002_algebra_and_records.sql")
+	X(algebra, "store/schema/0002_algebra_and_records.sql")                                    \
+	X(operation, "store/schema/0003_journeys_and_sops.sql")
 
 #define X(name, file)                                                                              \
 	__asm__(".pushsection .rodata\n"                                                           \

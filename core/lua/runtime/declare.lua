@@ -7,6 +7,7 @@
 -- Errors: mistakes are collected, loading goes on; after loading the same call raises.
 -- Every library function is captured here: plugin code may do to its globals what it likes.
 local host, _, common, c, satisfies, compare = ...
+local extensions = { select(7, ...) } -- of the other declare_*.lua: { cx = words, declared = function(all, handle) }
 local type, next, error, select, tostring, setmetatable = type, next, error, select, tostring, setmetatable
 local math_type, format, match, find, sort = math.type, string.format, string.match, string.find, table.sort
 local position, report, only_loading, options = c.position, c.report, c.only_loading, c.options
@@ -478,6 +479,10 @@ for _, word in next, { "journey", "sop", "plan", "review", "timer" } do
   cx[word] = later(word)
 end
 
+for _, extension in next, extensions do
+  for word, v in next, extension.cx do cx[word] = v end
+end
+
 cx.config = common.read_only("cx.config", values, function(_, k)
   local v = moneys[k]
   if v then return { amount = v.amount, currency = v.currency } end
@@ -569,6 +574,7 @@ local function finish(complete)
   local all = { plugin = plugin, events = list(events), kpis = list(kpis), ons = ons, imports = list(imports),
     records = list(records), labels = labels, config = config_text() }
   number_functions(all)
+  for _, extension in next, extensions do extension.declared(all, handle) end
   handles.compare = compare -- of runtime/compare.lua, for KPIs' intervals
   return all, handles, c.close()
 end

@@ -1,0 +1,141 @@
+-- 0003: timers, journeys, SOP runs with their evidence, cases.
+
+-- What a plugin asked to be run later (tx:after, cx.timer with every). A timer that has fired is gone.
+CREATE TABLE timer (
+	id     INTEGER PRIMARY KEY AUTOINCREMENT,
+	due_ms INTEGER NOT NULL,
+	plugin TEXT NOT NULL,
+	name   TEXT NOT NULL,    -- of cx.timer
+	arg    TEXT,             -- JSON
+	past   INTEGER NOT NULL, -- set by imported history: tx.past when it fires
+	seq    INTEGER           -- the event whose reaction set it; NULL: an interval
+) STRICT;
+CREATE INDEX timer_due ON timer (due_ms, id);
+
+-- The events of each journey by key, also of those without an instance: what a fold reads. Of an event
+-- and its corrections the newest is here.
+CREATE TABLE journey_event (
+	journey TEXT NOT NULL,
+	key     TEXT NOT NULL,
+	time_ms INTEGER NOT NULL,
+	seq     INTEGER NOT NULL,
+	PRIMARY KEY (journey, key, time_ms, seq)
+) STRICT, WITHOUT ROWID;
+-- Definitions that instances began with, as data; their functions are in the plugin's sources.
+CREATE TABLE journey_version (
+	id         INTEGER PRIMARY KEY AUTOINCREMENT,
+	journey    TEXT NOT NULL,
+	identity   TEXT NOT NULL, -- of the definition
+	plugin     TEXT NOT NULL,
+	hash       TEXT NOT NULL, -- of the sources it came with: plugin_source
+	definition TEXT NOT NULL, -- JSON
+	UNIQUE (journey, identity)
+) STRICT;
+CREATE TABLE journey_instance (
+	id         INTEGER PRIMARY KEY AUTOINCREMENT,
+	journey    TEXT NOT NULL,
+	key        TEXT NOT NULL,
+	n          INTEGER NOT NULL, -- 1, 2…: key, key#2…
+	version    INTEGER NOT NULL, -- journey_version.id
+	stage      TEXT,             -- NULL: it has ended
+	outcome    TEXT,
+	lost       INTEGER NOT NULL,
+	late       INTEGER NOT NULL, -- the stage it is in is overdue
+	unit       TEXT,
+	subject    TEXT,
+	by         TEXT NOT NULL,    -- JSON object: what the funnel is broken down by
+	begun_ms   INTEGER NOT NULL,
+	ended_ms   INTEGER,
+	due_ms     INTEGER,          -- when something happens to it by itself
+	past_ms    INTEGER NOT NULL, -- what is due up to then is history (imported); 0: nothing is
+	state      TEXT NOT NULL,    -- JSON of the fold; runtime/journey.lua's own
+	UNIQUE (journey, key, n)
+) STRICT;
+CREATE INDEX journey_due ON journey_instance (due_ms) WHERE due_ms IS NOT NULL;
+CREATE INDEX journey_begun ON journey_instance (journey, begun_ms);
+CREATE INDEX journey_open ON journey_instance (journey, stage, id) WHERE stage IS NOT NULL;
+-- The way of an instance, a row per event that moved it or deviated, and per deadline.
+CREATE TABLE journey_move (
+	instance INTEGER NOT NULL,
+	pos      INTEGER NOT NULL,
+	seq      INTEGER,           -- of the event; NULL: a deadline
+	time_ms  INTEGER NOT NULL,
+	type     TEXT NOT NULL,     -- of the event, or "within", "idle", "migrated"
+	source   TEXT,              -- the stage before; NULL: it began
+	target   TEXT,              -- the stage after; NULL: it ended, or nothing moved
+	pass     INTEGER NOT NULL,  -- how often the stage has been entered, 0: nothing moved
+	deviation TEXT,             -- "unexpected", "late"…
+	left_ms  INTEGER,           -- when the stage entered here was left
+	PRIMARY KEY (instance, pos)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE friction (
+	id       INTEGER PRIMARY KEY AUTOINCREMENT,
+	journey  TEXT NOT NULL,
+	instance INTEGER NOT NULL,
+	stage    TEXT NOT NULL,
+	kind     TEXT NOT NULL,
+	time_ms  INTEGER NOT NULL,
+	lost_ms  INTEGER,
+	severity INTEGER,
+	seq      INTEGER,
+	subject  TEXT,
+	unit     TEXT,
+	once     TEXT NOT NULL,      -- what of the fold it came from: a fold again adds nothing
+	UNIQUE (instance, once)
+) STRICT;
+CREATE INDEX friction_time ON friction (journey, time_ms);
+
+-- SOP runs: each stays on the version it began with.
+CREATE TABLE sop_version (
+	id         INTEGER PRIMARY KEY AUTOINCREMENT,
+	sop        TEXT NOT NULL,
+	version    INTEGER NOT NULL,
+	hash       TEXT NOT NULL,    -- of the definition's content
+	plugin     TEXT NOT NULL,
+	source     TEXT NOT NULL,    -- plugin_source.hash
+	definition TEXT NOT NULL,    -- JSON
+	UNIQUE (sop, version)
+) STRICT;
+CREATE TABLE sop_run (
+	id        INTEGER PRIMARY KEY AUTOINCREMENT,
+	run       TEXT NOT NULL UNIQUE, -- its public name
+	version   INTEGER NOT NULL,     -- sop_version.id
+	sop       TEXT NOT NULL,
+	state     TEXT NOT NULL,        -- open, finished, abandoned
+	begun_ms  INTEGER NOT NULL,
+	ended_ms  INTEGER,
+	unit      TEXT,
+	actor     TEXT,
+	subject   TEXT,
+	journey   TEXT,                 -- of the stage that opened it
+	key       TEXT,
+	stage     TEXT,
+	pass      INTEGER,
+	required  INTEGER NOT NULL,
+	context   TEXT NOT NULL,        -- JSON
+	score     TEXT,                 -- JSON of the score at its end
+	passed    INTEGER,
+	reason    TEXT                  -- of an abandoned one
+) STRICT;
+CREATE INDEX sop_run_open ON sop_run (sop, state, id);
+CREATE INDEX sop_run_journey ON sop_run (journey, key) WHERE journey IS NOT NULL;
+CREATE TABLE sop_answer (
+	run         INTEGER NOT NULL,   -- sop_run.id
+	item        TEXT NOT NULL,
+	answer      TEXT,               -- JSON
+	evidence    TEXT NOT NULL,      -- JSON list of sha256
+	time_ms     INTEGER NOT NULL,   -- the answer's own time
+	recorded_ms INTEGER NOT NULL,
+	actor       TEXT,
+	device      TEXT,               -- the device, and the number it gave the answer
+	sequence    INTEGER,
+	PRIMARY KEY (run, item)
+) STRICT, WITHOUT ROWID;
+-- Files by content; the bytes are in the data folder.
+CREATE TABLE evidence (
+	sha256   TEXT PRIMARY KEY,
+	bytes    INTEGER NOT NULL,
+	media    TEXT NOT NULL,
+	added_ms INTEGER NOT NULL,
+	actor    TEXT
+) STRICT, WITHOUT ROWID;
