@@ -172,23 +172,6 @@ static int64_t instant(uint32_t j, const char *key)
 	return ms;
 }
 
-/* Which calendar piece an instant lies in. */
-static void piece(const char *every, int64_t ms, char out[16])
-{
-	time_t t = (time_t)((ms - (ms % 1000 + 1000) % 1000) / 1000);
-	struct tm tm;
-	localtime_r(&t, &tm);
-	if (strcmp(every, "quarter") == 0)
-		snprintf(out, 16, "%d-%d", tm.tm_year % 1000, tm.tm_mon / 3);
-	else
-		strftime(out, 16,
-			strcmp(every, "day") == 0     ? "%F"
-			: strcmp(every, "week") == 0  ? "%G-%V"
-			: strcmp(every, "month") == 0 ? "%Y-%m"
-						      : "%Y",
-			&tm);
-}
-
 static void check_series(int unit, int channel, uint32_t series)
 {
 	char p[16], q[16], last[16] = "";

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "algebra_plain.h"
-#include "json/scan.h"
+#include "kpi_answer.h"
 #include "kpi/count.h"
 #include "kpi/query.h"
 #include "store_rows.h"
@@ -405,9 +405,6 @@ static void add_fact(int i)
 
 /* ---- answers ---- */
 
-static struct json_doc doc; /* the last answer; its nodes are found by number */
-static struct buf answer;
-
 static int ask(struct store *s, const struct kpi *k, const struct kpi_param *v, int n)
 {
 	struct kpi_query q;
@@ -420,22 +417,6 @@ static int ask(struct store *s, const struct kpi *k, const struct kpi_param *v, 
 	if (rc >= 0)
 		ok(json_scan(&doc, answer.p, answer.len, JSON_DEPTH, 10000000, &err));
 	return rc;
-}
-
-static uint32_t get(uint32_t node, const char *key)
-{
-	return json_get(&doc, node, key);
-}
-
-static bool is_text(uint32_t node, const char *want)
-{
-	struct arena a = {0};
-	if (!node || doc.nodes[node].type != JSON_STRING)
-		return false;
-	struct str s = json_text(&doc, node, &a);
-	bool same = s.n == strlen(want) && memcmp(s.p, want, s.n) == 0;
-	arena_free(&a);
-	return same;
 }
 
 #endif

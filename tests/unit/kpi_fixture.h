@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "base/tz.h"
-#include "json/scan.h"
+#include "kpi_answer.h"
 #include "kpi/count.h"
 #include "kpi/query.h"
 #include "store_rows.h"
@@ -262,9 +262,6 @@ static void add_event(const struct plain *p)
 
 /* ---- answers ---- */
 
-static struct json_doc doc; /* the last answer; its nodes are found by number */
-static struct buf answer;
-
 static int ask(const struct kpi *k, const struct kpi_param *v, int n)
 {
 	struct kpi_query q;
@@ -276,22 +273,6 @@ static int ask(const struct kpi *k, const struct kpi_param *v, int n)
 	if (rc >= 0)
 		ok(json_scan(&doc, answer.p, answer.len, JSON_DEPTH, 10000000, &err));
 	return rc;
-}
-
-static uint32_t get(uint32_t node, const char *key)
-{
-	return json_get(&doc, node, key);
-}
-
-static bool is_text(uint32_t node, const char *want)
-{
-	struct arena a = {0};
-	if (!node || doc.nodes[node].type != JSON_STRING)
-		return false;
-	struct str s = json_text(&doc, node, &a);
-	bool same = s.n == strlen(want) && memcmp(s.p, want, s.n) == 0;
-	arena_free(&a);
-	return same;
 }
 
 static int64_t measure(uint32_t node, const char *name)

@@ -48,12 +48,31 @@ static int clear(void **state)
 	return system(cmd);
 }
 
-static struct str text(const char *p)
+/* The first column of the first row, read by another connection; the driver's code if it fails. */
+static inline int first_column(const char *sql, char *out, size_t cap)
+{
+	struct drv *d;
+	struct drv_stmt *st;
+	char path[100];
+	snprintf(path, sizeof path, "%s/cxd.db", dir);
+	OK(drv_open(&d, path, dir, DRV_READ, &e));
+	int rc = drv_prepare(d, sql, "test", true, &st, &e);
+	if (rc == CX_OK) {
+		OK(drv_start(st, NULL, 0, &e));
+		assert_int_equal(drv_step(st, &e), 1);
+		snprintf(out, cap, "%s", drv_str(st, 0).p ? drv_str(st, 0).p : "NULL");
+		drv_end(st);
+	}
+	drv_close(d);
+	return rc;
+}
+
+static inline struct str text(const char *p)
 {
 	return (struct str){p, (uint32_t)strlen(p)};
 }
 
-static struct event event(int64_t seq, const char *id)
+static inline struct event event(int64_t seq, const char *id)
 {
 	return (struct event){.seq = seq,
 		.id = text(id),
@@ -68,7 +87,7 @@ static struct event event(int64_t seq, const char *id)
 		.job = 42};
 }
 
-static void add(int from, int to)
+static inline void add(int from, int to)
 {
 	char id[20];
 	for (int i = from; i <= to; i++) {

@@ -1,28 +1,8 @@
 /* (source, id) stays unique while the keys of old events are moved to their table, over batches
  * that die, savepoints that are undone, and restarts. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "store/store.h"
+#include "store_fixture.h"
 
 enum { EVENTS = 60000, BATCH = 500 };
-
-static char dir[64];
-static struct store *s;
-static struct cx_err e;
-
-#define OK(call)                                                                                   \
-	do {                                                                                       \
-		if ((call) != CX_OK)                                                               \
-			fail_msg("%s: %s", #call, e.msg);                                          \
-	} while (0)
 
 static uint32_t rnd(uint32_t n)
 {
@@ -40,7 +20,7 @@ static void reopen(void)
 }
 
 /* What store_event_add says of event number n (its id), as the given seq. */
-static int add(int64_t seq, uint32_t n)
+static int put(int64_t seq, uint32_t n)
 {
 	char id[32];
 	struct event ev = {.seq = seq,
@@ -77,13 +57,13 @@ static void unique_for_ever(void **unused)
 		for (int i = 0; i < BATCH; i++) {
 			if (rnd(40) == 0) { /* undone: the seq goes to another event */
 				OK(store_mark(s, &e));
-				assert_int_equal(add(seq + 1, EVENTS + rnd(1000)), 0);
+				assert_int_equal(put(seq + 1, EVENTS + rnd(1000)), 0);
 				OK(store_rewind(s, &e));
 			}
 			if (seq && rnd(20) == 0)
-				assert_int_equal(add(seq + 1, 1 + rnd((uint32_t)seq)), 1);
+				assert_int_equal(put(seq + 1, 1 + rnd((uint32_t)seq)), 1);
 			seq++;
-			assert_int_equal(add(seq, (uint32_t)seq), 0);
+			assert_int_equal(put(seq, (uint32_t)seq), 0);
 		}
 		if (rnd(10) == 0) {
 			store_rollback(s);
@@ -109,9 +89,9 @@ static void undone_as_a_move_begins(void **unused)
 	for (int64_t seq = 0; seq < MANY;) {
 		OK(store_begin(s, &e));
 		for (int i = 0; i < BATCH; i++, seq++)
-			assert_int_equal(add(seq + 1, (uint32_t)seq + 1), 0);
+			assert_int_equal(put(seq + 1, (uint32_t)seq + 1), 0);
 		OK(store_mark(s, &e));
-		assert_int_equal(add(seq + 1, MANY + (uint32_t)seq), 0);
+		assert_int_equal(put(seq + 1, MANY + (uint32_t)seq), 0);
 		OK(store_rewind(s, &e));
 		OK(store_commit(s, &e));
 	}
@@ -132,7 +112,7 @@ static void a_reader_keeps_up(void **unused)
 	for (int64_t seq = 0; seq < MANY;) {
 		OK(store_begin(s, &e));
 		for (int i = 0; i < STEP; i++, seq++)
-			assert_int_equal(add(seq + 1, (uint32_t)seq + 1), 0);
+			assert_int_equal(put(seq + 1, (uint32_t)seq + 1), 0);
 		OK(store_commit(s, &e));
 		s = reader;
 		for (int64_t n = seq; n > 0; n -= STEP * 7 - 1)
@@ -141,24 +121,6 @@ static void a_reader_keeps_up(void **unused)
 		s = writer;
 	}
 	store_close(reader);
-}
-
-static int make(void **state)
-{
-	(void)state;
-	strcpy(dir, "/tmp/cxd-known-XXXXXX");
-	assert_non_null(mkdtemp(dir));
-	OK(store_open(&s, "sqlite:", dir, STORE_WRITE, &e));
-	return 0;
-}
-
-static int clear(void **state)
-{
-	char cmd[100];
-	(void)state;
-	store_close(s);
-	snprintf(cmd, sizeof cmd, "rm -r %s", dir);
-	return system(cmd);
 }
 
 int main(void)

@@ -37,23 +37,6 @@ static void same_figures(const struct asked *a, const struct slice *s, uint32_t 
 		assert_true(is_text(get(j, "note"), "no_data"));
 }
 
-/* Which calendar piece an instant lies in. */
-static void piece(const char *every, int64_t ms, char out[16])
-{
-	time_t t = (time_t)(ms / 1000);
-	struct tm tm;
-	localtime_r(&t, &tm);
-	if (strcmp(every, "quarter") == 0)
-		snprintf(out, 16, "%d-%d", tm.tm_year % 1000, tm.tm_mon / 3);
-	else
-		strftime(out, 16,
-			strcmp(every, "day") == 0     ? "%F"
-			: strcmp(every, "week") == 0  ? "%G-%V"
-			: strcmp(every, "month") == 0 ? "%Y-%m"
-						      : "%Y",
-			&tm);
-}
-
 static void check_series(const struct asked *a, const struct slice *s, uint32_t series)
 {
 	char p[16], q[16], last[16] = "";

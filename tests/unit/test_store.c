@@ -106,24 +106,6 @@ static void events_are_found_by_place(void **state)
 	assert_int_equal(v.last, 10);
 }
 
-static int first_column(const char *sql, char *out, size_t cap)
-{
-	struct drv *d;
-	struct drv_stmt *st;
-	char path[100];
-	snprintf(path, sizeof path, "%s/cxd.db", dir);
-	OK(drv_open(&d, path, dir, DRV_READ, &e));
-	int rc = drv_prepare(d, sql, "test", true, &st, &e);
-	if (rc == CX_OK) {
-		OK(drv_start(st, NULL, 0, &e));
-		assert_int_equal(drv_step(st, &e), 1);
-		snprintf(out, cap, "%s", drv_str(st, 0).p ? drv_str(st, 0).p : "NULL");
-		drv_end(st);
-	}
-	drv_close(d);
-	return rc;
-}
-
 static void a_type_has_a_view(void **state)
 {
 	struct field fields[] = {
