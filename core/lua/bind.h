@@ -56,6 +56,7 @@ struct plugin_run {
 	struct slot slots[RUN_SLOTS];
 	int depth;
 	uint64_t gen;
+	size_t lives_on;      /* memory of the isolate after its last full collection */
 	struct arena scratch; /* of one tx call */
 	struct buf json;
 };

@@ -456,7 +456,7 @@ int import_map(struct import *im, int part, const struct scratch_row *row,
 	if (run(im, map_entry, im->def->maps[part], im->p->limits.load_ms, sink, f) >= 0)
 		return 0;
 	bool over = f->budget || f->memory;
-	if (im->stopped || (isolate_spoiled(im->p->iso) && !over))
+	if (im->stopped || (!over && (!im->p->iso || isolate_spoiled(im->p->iso))))
 		return -1;
 	if (f->file[0])
 		cx_errs_add(&e, CX_E_PLUGIN_FAILED, NULL, "%s:%d: %s", f->file, f->line, f->msg);

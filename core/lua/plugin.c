@@ -141,6 +141,34 @@ void plugin_set_take(struct plugin_set *set, struct plugin_set *from)
 		set->v[i]->run->set = set;
 }
 
+/* What a runaway leaves behind goes back to the system at once, and is not kept until the plugin is
+ * called again, which may be never. Also of a call that ended well: Lua collects its garbage only
+ * when more is made. Twice what lived on last time is nothing unusual. */
+static void give_back(struct plugin *p)
+{
+	struct plugin_run *run = p->run;
+	if (!p->iso || isolate_running(p->iso))
+		return;
+	bool spoiled = isolate_spoiled(p->iso);
+	if (isolate_memory(p->iso) < GARBAGE + (spoiled ? 0 : 2 * run->lives_on))
+		return;
+	if (spoiled) {
+		plugin_sleep(p);
+	} else {
+		lua_gc(isolate_state(p->iso), LUA_GCCOLLECT);
+		run->lives_on = isolate_memory(p->iso);
+	}
+	malloc_trim(0);
+}
+
+static int load(struct plugin *p, bool again, struct lua_fail *f)
+{
+	p->run->lives_on = 0;
+	int rc = define_load(p, again, f);
+	give_back(p);
+	return rc;
+}
+
 int plugin_set_renew(struct plugin_set *set, const struct plugin_set *old, const struct conf *c,
 	struct plugin_sources *v, int n, const char *const *off, int noff, struct blame *blame)
 {
@@ -169,7 +197,7 @@ int plugin_set_renew(struct plugin_set *set, const struct plugin_set *old, const
 				"plugin: left out of this run, because its code "
 				"ended the engine before");
 		} else {
-			define_load(p, false, &f);
+			load(p, false, &f);
 		}
 		free(v[i].declared);
 	}
@@ -199,7 +227,7 @@ struct str plugin_declared(const struct plugin *p)
 
 int plugin_wake(struct plugin *p, struct lua_fail *f)
 {
-	return p->iso && !isolate_spoiled(p->iso) ? 0 : define_load(p, true, f);
+	return p->iso && !isolate_spoiled(p->iso) ? 0 : load(p, true, f);
 }
 
 void plugin_sleep(struct plugin *p)
@@ -384,7 +412,7 @@ static int ready(struct plugin *p, struct lua_fail *f)
 		return 0;
 	if (p->iso && isolate_running(p->iso))
 		return refuse(p, f, "the plugin was stopped in this very job");
-	return define_load(p, true, f);
+	return load(p, true, f);
 }
 
 /* Is what the slot held before the same event, so that its `e` can be used again? The struct is
@@ -425,20 +453,6 @@ static struct slot *begin(
 	return s;
 }
 
-/* What a failed call leaves behind goes back at once: a runaway's megabytes are not kept until
- * the plugin is called again. */
-static void give_back(struct plugin *p)
-{
-	size_t had = isolate_memory(p->iso);
-	if (p->run->depth > 0 || had < GARBAGE)
-		return;
-	if (isolate_spoiled(p->iso))
-		plugin_sleep(p);
-	else
-		lua_gc(isolate_state(p->iso), LUA_GCCOLLECT);
-	malloc_trim(0);
-}
-
 /* Makes the call and ends its slot. A mistake without a place in plugin code (`return cx.day(x)`
  * leaves no frame behind) is told at the declaration. */
 static int call(struct plugin *p, struct call *c, int label, int budget_ms, const char *file,
@@ -454,8 +468,7 @@ static int call(struct plugin *p, struct call *c, int label, int budget_ms, cons
 		snprintf(f->file, sizeof f->file, "%s", file);
 		f->line = line;
 	}
-	if (rc < 0 && !f->no_data)
-		give_back(p);
+	give_back(p);
 	return rc;
 }
 

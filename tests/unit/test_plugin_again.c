@@ -213,11 +213,48 @@ static void measures_stay_pure(void **state)
 		inner[1].msg, "tx:emit outside its job: tx is there until the reaction returns");
 }
 
+static size_t held(const struct plugin *p)
+{
+	return p->iso ? isolate_memory(p->iso) : 0;
+}
+
+/* However it ended, a call that used much leaves little behind, and so does loading. */
+static void gives_back_what_a_call_used(void **state)
+{
+	(void)state;
+	enum { LITTLE = 4 << 20 };
+	struct lua_fail f;
+	bool yes;
+	write_file("a", "plugin.lua",
+		HEAD("a") RATED
+		"local kept = {}\n"
+		"kept.n = #string.rep('x', 8000000)\n"
+		"cx.kpi 'k' { formula = function(m) return m.a end, measures = {\n"
+		"  a = cx.count('visit.rated', function(e)\n"
+		"    local s = string.rep('x', 8000000)\n"
+		"    if e.score == 2 then error('enough') end\n"
+		"    if e.score == 3 then kept[1] = s while true do end end\n"
+		"    if e.score == 4 then for i = 1, 9 do kept[i] = s .. i end end\n"
+		"    return #s > 0 end) } }\n");
+	load();
+	struct plugin *p = running("a");
+	assert_in_range(held(p), 1, LITTLE);
+	for (int i = 0; i < 8; i++) {
+		struct event ev = rated(1 + i % 4);
+		int rc = plugin_where(
+			p, &plugin_set_kpi(&fx.set, "k", NULL)->measures[0], &ev, &yes, &f);
+		assert_int_equal(rc, i % 4 == 0 ? 0 : -1);
+		assert_int_equal(rc < 0 && f.budget, i % 4 >= 2);
+		assert_in_range(held(p), 0, LITTLE);
+	}
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {T(emits_the_same_bytes),
 		T(says_so_when_it_declares_otherwise), T(an_importer_outlives_its_isolate),
-		T(what_a_plugin_may_not_change), T(measures_stay_pure)};
+		T(what_a_plugin_may_not_change), T(measures_stay_pure),
+		T(gives_back_what_a_call_used)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
