@@ -1,0 +1,33 @@
+/* sops.h — runs of the checklists that cx.sop declares: begun by hand or by a journey's stage,
+ * answered item by item, ended once.
+ * Flow:   a run is pinned to a row of sop_version (store/sops.h). Every write keeps the answer,
+ * then asks runtime/sop.lua — in the plugin that runs, or in one of the version's own sources —
+ *         what applies, what is missing and the score, and keeps that too: readers only show it.
+ *         Handlers and tests come through sops_ask() (tx:sop), the API through sops_write().
+ * Owns:   what is read lives in the arena given.
+ * Errors: CX_E_RUN_ENDED, CX_E_RUN_INCOMPLETE, mistakes by the field's name; those of the store.
+ * Units:  *_ms UTC. */
+#ifndef CX_ENGINE_SOPS_H
+#define CX_ENGINE_SOPS_H
+
+#include "engine/ingest.h"
+
+struct sop_start {
+	struct str sop;                  /* its id: the version in force is taken */
+	struct str journey, key, stage;  /* of the stage that is entered; p NULL: none */
+	int pass;                        /* of that stage, from 1 */
+	bool required;                   /* the stage is not left before it is finished */
+	struct str unit, actor, subject; /* p NULL: none */
+	struct str context;              /* JSON object; p NULL: {} */
+	int64_t time_ms;
+};
+/* The run of a stage that is entered; nothing where (sop, journey, key, stage, pass) has one. In
+ * the caller's savepoint. cause: the event at hand; NULL: a deadline. CX_E_NOT_FOUND: no plugin
+ * declares it. */
+int sops_open(
+	struct ingest *in, struct event *cause, const struct sop_start *start, struct cx_err *e);
+/* Is the run of this stage's pass finished? 1 yes; 0 no: open, abandoned, or there is none. */
+int sops_finished(struct ingest *in, struct str journey, struct str key, struct str stage, int pass,
+	struct cx_err *e);
+
+#endif
