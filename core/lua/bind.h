@@ -1,8 +1,9 @@
 /* bind.h — what lua/plugin.h keeps to itself: a plugin's run-time state, and the pieces it is made
- * of: define.c (declarations), resolve.c (names between plugins), event_bind.c (`e`), tx_bind.c
- * and record_bind.c (`tx`), formula_bind.c and hist_bind.c (`m`), cx_bind.c (functions behind cx).
- * Flow:   every run of plugin code is one isolate_call() of dispatch() (plugin.c), which pushes
- *         the function and what it may see. A slot per nesting level says which event, tx and
+ * of: call.c (calls), define.c (declarations), resolve.c (names between plugins), event_bind.c
+ * (`e`), tx_bind.c and record_bind.c (`tx`), formula_bind.c and hist_bind.c (`m`), cx_bind.c
+ * (functions behind cx).
+ * Flow:   every run of plugin code is one isolate_call() of a body (call.c) that pushes the
+ *         function and what it may see. A slot per nesting level says which event, tx and
  *         measures are alive; a value that outlives its call finds its slot moved on and says so.
  * Owns:   a plugin its run; Lua values only by reference numbers that are valid for one isolate. */
 #ifndef CX_LUA_BIND_H
@@ -64,6 +65,24 @@ struct plugin_run {
 /* Items of a list in a JSON text; list 0: there is none. */
 #define JSON_EACH(d, list, i)                                                                      \
 	for (uint32_t i = (list) + 1; (list) && i < (d)->nodes[list].next; i = (d)->nodes[i].next)
+
+/* call.c: every run of plugin code is call_begin(), what it may see put into the slot, call_run()
+ * of a body that pushes the function and its arguments. */
+struct call_about {
+	const char *label; /* for blame and messages */
+	const char *file;  /* where a mistake without a place in plugin code is told, as of */
+	int line;          /* `return cx.day(x)`, which leaves no frame behind */
+	int budget_ms;
+};
+/* The slot of a new call (number *at), NULL with *f where the plugin cannot be called. ev NULL: of
+ * no event. A spoiled isolate is loaded anew first. */
+struct slot *call_begin(
+	struct plugin *p, struct event *ev, enum use use, int *at, struct lua_fail *f);
+/* Makes the call, of body with ctx as a light userdata, and ends its slot. */
+int call_run(struct plugin *p, lua_CFunction body, void *ctx, const struct call_about *about,
+	struct lua_fail *f);
+int call_load(
+	struct plugin *p, bool again, struct lua_fail *f); /* define_load(), and its garbage */
 
 /* define.c */
 void plugin_mistake(struct plugin *p, const char *file, int line, const char *fmt, ...)

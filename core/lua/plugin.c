@@ -1,12 +1,9 @@
-#include <malloc.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lua/bind.h"
-
-enum { GARBAGE = 4 << 20 }; /* bytes: less than this is not worth a collection */
 
 /* ---- the set ---- */
 
@@ -141,34 +138,6 @@ void plugin_set_take(struct plugin_set *set, struct plugin_set *from)
 		set->v[i]->run->set = set;
 }
 
-/* What a runaway leaves behind goes back to the system at once, and is not kept until the plugin is
- * called again, which may be never. Also of a call that ended well: Lua collects its garbage only
- * when more is made. Twice what lived on last time is nothing unusual. */
-static void give_back(struct plugin *p)
-{
-	struct plugin_run *run = p->run;
-	if (!p->iso || isolate_running(p->iso))
-		return;
-	bool spoiled = isolate_spoiled(p->iso);
-	if (isolate_memory(p->iso) < GARBAGE + (spoiled ? 0 : 2 * run->lives_on))
-		return;
-	if (spoiled) {
-		plugin_sleep(p);
-	} else {
-		lua_gc(isolate_state(p->iso), LUA_GCCOLLECT);
-		run->lives_on = isolate_memory(p->iso);
-	}
-	malloc_trim(0);
-}
-
-static int load(struct plugin *p, bool again, struct lua_fail *f)
-{
-	p->run->lives_on = 0;
-	int rc = define_load(p, again, f);
-	give_back(p);
-	return rc;
-}
-
 int plugin_set_renew(struct plugin_set *set, const struct plugin_set *old, const struct conf *c,
 	struct plugin_sources *v, int n, const char *const *off, int noff, struct blame *blame)
 {
@@ -197,7 +166,7 @@ int plugin_set_renew(struct plugin_set *set, const struct plugin_set *old, const
 				"plugin: left out of this run, because its code "
 				"ended the engine before");
 		} else {
-			load(p, false, &f);
+			call_load(p, false, &f);
 		}
 		free(v[i].declared);
 	}
@@ -227,7 +196,7 @@ struct str plugin_declared(const struct plugin *p)
 
 int plugin_wake(struct plugin *p, struct lua_fail *f)
 {
-	return p->iso && !isolate_spoiled(p->iso) ? 0 : load(p, true, f);
+	return p->iso && !isolate_spoiled(p->iso) ? 0 : call_load(p, true, f);
 }
 
 void plugin_sleep(struct plugin *p)
@@ -393,94 +362,20 @@ static int dispatch(lua_State *L)
 	return 0;
 }
 
-static int refuse(struct plugin *p, struct lua_fail *f, const char *why)
-{
-	memset(f, 0, sizeof *f);
-	snprintf(f->file, sizeof f->file, "plugins/%s/plugin.lua", p->name);
-	snprintf(f->msg, sizeof f->msg, "%s", why);
-	return -1;
-}
+/* ---- the kinds of calls ---- */
 
-/* An isolate that was stopped is loaded anew, unless its own call is still under way below. */
-static int ready(struct plugin *p, struct lua_fail *f)
-{
-	if (p->state != PLUGIN_RUNNING && p->state != PLUGIN_BEHIND)
-		return refuse(p, f, "the plugin is not running");
-	if (p->run->depth >= RUN_SLOTS)
-		return refuse(p, f, "calls inside calls, too deep");
-	if (p->iso && !isolate_spoiled(p->iso) && p->run->handles_ref != LUA_NOREF)
-		return 0;
-	if (p->iso && isolate_running(p->iso))
-		return refuse(p, f, "the plugin was stopped in this very job");
-	return load(p, true, f);
-}
-
-/* Is what the slot held before the same event, so that its `e` can be used again? The struct is
- * the caller's and may be filled with the next event; its text and numbers tell. */
-static bool same_event(const struct slot *s, const struct event *ev)
-{
-	return s->same == ev && s->id == ev->id.p && s->seq == ev->seq &&
-	       s->time_ms == ev->time_ms && memcmp(s->digest, ev->digest, EVENT_DIGEST) == 0;
-}
-
-/* The slot of a new call, NULL with *f where the plugin cannot be called. */
 static struct slot *begin(
 	struct plugin *p, struct event *ev, enum use use, struct call *c, struct lua_fail *f)
 {
-	struct plugin_run *run = p->run;
-	if (ready(p, f) < 0)
-		return NULL;
-	struct slot *s = &run->slots[run->depth];
-	c->run = run;
-	c->slot = run->depth++;
-	run->set->depth++;
-	s->live = true;
-	s->use = use;
-	s->call_gen = ++run->gen;
-	s->personal = -1;
-	if (ev && !same_event(s, ev)) {
-		if (s->ref != LUA_NOREF)
-			luaL_unref(isolate_state(p->iso), LUA_REGISTRYINDEX, s->ref);
-		s->ref = LUA_NOREF;
-		s->event_gen = run->gen;
-		s->same = ev;
-		s->id = ev->id.p;
-		s->seq = ev->seq;
-		s->time_ms = ev->time_ms;
-		memcpy(s->digest, ev->digest, EVENT_DIGEST);
-	}
-	s->ev = ev;
-	return s;
+	c->run = p->run;
+	return call_begin(p, ev, use, &c->slot, f);
 }
 
-/* Makes the call and ends its slot. A mistake without a place in plugin code (`return cx.day(x)`
- * leaves no frame behind) is told at the declaration. */
 static int call(struct plugin *p, struct call *c, int label, int budget_ms, const char *file,
 	int line, struct lua_fail *f)
 {
-	lua_State *L = isolate_state(p->iso);
-	lua_pushcfunction(L, dispatch);
-	lua_pushlightuserdata(L, c);
-	int rc = isolate_call(p->iso, 1, 0, budget_ms, p->run->labels[label], f);
-	p->run->slots[--p->run->depth].live = false;
-	p->run->set->depth--;
-	if (rc < 0 && !f->file[0]) {
-		snprintf(f->file, sizeof f->file, "%s", file);
-		f->line = line;
-	}
-	give_back(p);
-	return rc;
-}
-
-int plugin_push(struct plugin *p, int handle, struct lua_fail *f)
-{
-	if (ready(p, f) < 0)
-		return -1;
-	lua_State *L = isolate_state(p->iso);
-	lua_rawgeti(L, LUA_REGISTRYINDEX, p->run->handles_ref);
-	lua_rawgeti(L, -1, handle);
-	lua_remove(L, -2);
-	return 0;
+	const struct call_about about = {p->run->labels[label], file, line, budget_ms};
+	return call_run(p, dispatch, c, &about, f);
 }
 
 int plugin_where(

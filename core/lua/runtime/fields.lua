@@ -136,7 +136,7 @@ local function declaration(word, body)
         return
       end
       open[pos] = nil
-      body(pos, id, spec)
+      return body(pos, id, spec)
     end
     if select("#", ...) > 0 then return finish((...)) end
     return finish
