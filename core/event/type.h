@@ -51,6 +51,7 @@ struct event_type {
 void event_type_free(struct event_type *t);
 int event_type_field(const struct event_type *t, const char *name, size_t n); /* index or -1 */
 const char *field_kind_name(enum field_kind k);                               /* "integer" */
+#define CURRENCY_NONE "XXX"               /* ISO 4217: no currency */
 int currency_scale(const char *currency); /* ISO 4217 digits: BRL 2, JPY 0, KWD 3 */
 
 /* What a measure or dimension reads: a field or an attribute of the envelope. */

@@ -148,7 +148,7 @@ static int settle_value(const struct kpi *k, int dim, char *text, size_t cap, st
 		struct str given = {text, (uint32_t)strlen(text)};
 		if (!f || f->kind == FIELD_TEXT || f->kind == FIELD_MONEY) {
 			fits = true;
-		} else if (!value_from_text(f, "XXX", given, &v, &a)) {
+		} else if (!value_from_text(f, CURRENCY_NONE, given, &v, &a)) {
 			wrong = f;
 		} else {
 			struct str shown = value_text(v, f->kind, f->scale, &a);

@@ -85,7 +85,8 @@ struct kpi_host { /* what only Lua can do */
 	/* Two windows of a KPI that declares an interval; NULL: never asked. */
 	int (*compare)(void *ctx, const struct kpi *k, struct kpi_view *now,
 		struct kpi_view *before, struct kpi_change *out, struct cx_err *e);
-	const char *company_currency; /* for kpi_verify, which reads events back; NULL: "XXX" */
+	/* For kpi_verify, which reads events back; NULL: CURRENCY_NONE. */
+	const char *company_currency;
 	/* Kept from query to query, by who sees nothing but what was committed: it then forgets no
 	 * id. NULL: each query makes its own. */
 	struct dictionary *dictionary;

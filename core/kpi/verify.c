@@ -217,8 +217,8 @@ static int walk_event(void *ctx, struct event *ev)
 	bool missing;
 	arena_reset(&v->event);
 	ev->type = v->type;
-	event_reload(ev, v->host->company_currency ? v->host->company_currency : "XXX", &v->event,
-		&missing);
+	event_reload(ev, v->host->company_currency ? v->host->company_currency : CURRENCY_NONE,
+		&v->event, &missing);
 	for (int i = 0; i < v->c->nmeasures; i++) {
 		const struct measure *m = v->c->measures[i];
 		int rc = counts(v, m, ev);

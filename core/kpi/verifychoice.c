@@ -86,7 +86,7 @@ static int walk_event(void *ctx, struct event *ev)
 	bool missing;
 	arena_reset(&k->arena);
 	ev->type = k->m->type;
-	event_reload(ev, k->currency ? k->currency : "XXX", &k->arena, &missing);
+	event_reload(ev, k->currency ? k->currency : CURRENCY_NONE, &k->arena, &missing);
 	if (!k->places)
 		return candidate(k, ev);
 	struct value at = ev->fields[k->m->at];
