@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lua/bind.h"
+#include "lua/declared.h"
 #include "lua/identity.h"
 #include "lua/inside.h"
 
@@ -40,67 +41,25 @@ void plugin_mistake(struct plugin *p, const char *file, int line, const char *fm
 
 /* ---- what finish() of runtime/declare.lua handed over; it has been checked there */
 
-static char *get_text(const struct json_doc *d, uint32_t at, const char *key) /* NULL: absent */
-{
-	struct arena a = {0};
-	uint32_t i = json_get(d, at, key);
-	char *out = NULL;
-	if (i && d->nodes[i].type == JSON_STRING) {
-		struct str s = json_text(d, i, &a);
-		out = xstrndup(s.p, s.n);
-	}
-	arena_free(&a);
-	return out;
-}
-
-/* As JSON: a title is a text, or { lang = text }. */
-static char *get_json(const struct json_doc *d, uint32_t at, const char *key)
-{
-	uint32_t i = json_get(d, at, key);
-	struct str s = i ? json_raw(d, i) : (struct str){0};
-	return i ? xstrndup(s.p, s.n) : NULL;
-}
-
-static int64_t get_int(const struct json_doc *d, uint32_t at, const char *key) /* 0: absent */
-{
-	int64_t v = 0;
-	uint32_t i = json_get(d, at, key);
-	return i && json_int64(d, i, &v) ? v : 0;
-}
-
-static bool get_bool(const struct json_doc *d, uint32_t at, const char *key)
-{
-	uint32_t i = json_get(d, at, key);
-	return i && d->nodes[i].type == JSON_TRUE;
-}
-
-/* Room for the items of the list under key. */
-static void *get_list(
-	const struct json_doc *d, uint32_t at, const char *key, size_t size, uint32_t *list)
-{
-	*list = json_get(d, at, key);
-	return xcalloc(*list ? d->nodes[*list].count + 1 : 1, size);
-}
-
 static void take_field(const struct json_doc *d, uint32_t at, struct field *f, struct plugin *p)
 {
 	const char *company = p->run->set->conf->company_currency;
-	char *kind = get_text(d, at, "kind"), *currency = get_text(d, at, "currency");
+	char *kind = declared_text(d, at, "kind"), *currency = declared_text(d, at, "currency");
 	uint32_t choices, fallback = json_get(d, at, "default");
 	while (strcmp(field_kind_name(f->kind), kind) != 0)
 		f->kind++;
-	f->name = get_text(d, at, "name");
-	f->title = get_json(d, at, "title");
-	f->required = get_bool(d, at, "required");
-	f->personal = get_bool(d, at, "personal");
-	f->derived = get_bool(d, at, "derived");
+	f->name = declared_text(d, at, "name");
+	f->title = declared_json(d, at, "title");
+	f->required = declared_bool(d, at, "required");
+	f->personal = declared_bool(d, at, "personal");
+	f->derived = declared_bool(d, at, "derived");
 	f->has_min = json_get(d, at, "min") != 0;
 	f->has_max = json_get(d, at, "max") != 0;
-	f->min = get_int(d, at, "min");
-	f->max = get_int(d, at, "max");
+	f->min = declared_int(d, at, "min");
+	f->max = declared_int(d, at, "max");
 	snprintf(f->currency, sizeof f->currency, "%s", currency ? currency : "");
 	f->scale = f->kind == FIELD_MONEY ? currency_scale(currency ? currency : company)
-					  : (int)get_int(d, at, "scale");
+					  : (int)declared_int(d, at, "scale");
 	switch (fallback ? d->nodes[fallback].type : JSON_NULL) {
 	case JSON_NULL: break;
 	case JSON_STRING:
@@ -109,7 +68,7 @@ static void take_field(const struct json_doc *d, uint32_t at, struct field *f, s
 		break;
 	case JSON_INTEGER:
 		f->fallback.kind = f->kind == FIELD_MONEY ? VALUE_MONEY : VALUE_INT;
-		f->fallback.i = get_int(d, at, "default");
+		f->fallback.i = declared_int(d, at, "default");
 		if (f->kind == FIELD_MONEY)
 			snprintf(f->fallback.currency, sizeof f->fallback.currency, "%s",
 				currency ? currency : company);
@@ -118,7 +77,7 @@ static void take_field(const struct json_doc *d, uint32_t at, struct field *f, s
 		f->fallback.kind = VALUE_BOOL;
 		f->fallback.i = d->nodes[fallback].type == JSON_TRUE;
 	}
-	f->choices = get_list(d, at, "choices", sizeof *f->choices, &choices);
+	f->choices = declared_list(d, at, "choices", sizeof *f->choices, &choices);
 	JSON_EACH(d, choices, i)
 	{
 		struct str s = json_text(d, i, &p->run->kept);
@@ -133,16 +92,16 @@ static struct event_type *take_type(const struct json_doc *d, uint32_t at, struc
 {
 	uint32_t fields;
 	struct event_type *t = xcalloc(1, sizeof *t);
-	t->name = get_text(d, at, "name");
+	t->name = declared_text(d, at, "name");
 	t->plugin = xstrdup(p->name);
-	t->title = get_json(d, at, "title");
-	t->file = get_text(d, at, "file");
-	t->line = (int)get_int(d, at, "line");
-	t->open = get_bool(d, at, "open");
-	t->fields = get_list(d, at, "fields", sizeof *t->fields, &fields);
+	t->title = declared_json(d, at, "title");
+	t->file = declared_text(d, at, "file");
+	t->line = (int)declared_int(d, at, "line");
+	t->open = declared_bool(d, at, "open");
+	t->fields = declared_list(d, at, "fields", sizeof *t->fields, &fields);
 	JSON_EACH(d, fields, i)
 	{
-		int fn = (int)get_int(d, i, "fn");
+		int fn = (int)declared_int(d, i, "fn");
 		if (fn) {
 			p->derives = xrealloc(
 				p->derives, (size_t)(p->nderives + 1) * sizeof *p->derives);
@@ -150,7 +109,7 @@ static struct event_type *take_type(const struct json_doc *d, uint32_t at, struc
 		}
 		take_field(d, i, &t->fields[t->nfields++], p);
 	}
-	t->nderived = t->nfields - (int)get_int(d, at, "declared");
+	t->nderived = t->nfields - (int)declared_int(d, at, "declared");
 	return t;
 }
 
@@ -158,7 +117,7 @@ static struct event_type *take_type(const struct json_doc *d, uint32_t at, struc
 static int get_field(
 	const struct json_doc *d, uint32_t at, const char *key, const struct event_type *t)
 {
-	char *name = get_text(d, at, key);
+	char *name = declared_text(d, at, key);
 	int i = name ? event_type_field(t, name, strlen(name)) : -1;
 	free(name);
 	return i;
@@ -166,7 +125,7 @@ static int get_field(
 
 static enum level get_level(const struct json_doc *d, uint32_t at, const char *key)
 {
-	char *word = get_text(d, at, key);
+	char *word = declared_text(d, at, key);
 	enum level level = LEVEL_ADMIN;
 	level_parse(word, &level);
 	free(word);
@@ -182,7 +141,7 @@ static void take_record(const struct json_doc *d, uint32_t at, struct plugin *p)
 		.key = get_field(d, at, "key", t),
 		.subject = get_field(d, at, "subject", t),
 		.unit = get_field(d, at, "unit", t),
-		.index = get_list(d, at, "index", sizeof *r->index, &list),
+		.index = declared_list(d, at, "index", sizeof *r->index, &list),
 		.read = get_level(d, at, "read"),
 		.write = get_level(d, at, "write")};
 	JSON_EACH(d, list, i)
@@ -195,21 +154,21 @@ static void take_record(const struct json_doc *d, uint32_t at, struct plugin *p)
 static void take_measure(const struct json_doc *d, uint32_t at, struct kpi *k)
 {
 	static const char *const kinds[] = {"count", "sum", "histogram", "distinct"};
-	char *kind = get_text(d, at, "kind"), *choose = get_text(d, at, "choose");
+	char *kind = declared_text(d, at, "kind"), *choose = declared_text(d, at, "choose");
 	struct measure *m = &k->measures[k->nmeasures++];
-	*m = (struct measure){.name = get_text(d, at, "name"),
-		.type_name = get_text(d, at, "type"),
-		.field_name = get_text(d, at, "field"),
-		.at_name = get_text(d, at, "at"),
+	*m = (struct measure){.name = declared_text(d, at, "name"),
+		.type_name = declared_text(d, at, "type"),
+		.field_name = declared_text(d, at, "field"),
+		.at_name = declared_text(d, at, "at"),
 		.at = -1,
 		.at_slot = -1,
-		.times = (int)get_int(d, at, "times"),
-		.days = get_bool(d, at, "days"),
+		.times = (int)declared_int(d, at, "times"),
+		.days = declared_bool(d, at, "days"),
 		.bucket = 1,
-		.key_name = get_text(d, at, "key"),
-		.rank_name = get_text(d, at, "rank"),
+		.key_name = declared_text(d, at, "key"),
+		.rank_name = declared_text(d, at, "rank"),
 		.choice = -1,
-		.where = (int)get_int(d, at, "where"),
+		.where = (int)declared_int(d, at, "where"),
 		.kpi = k,
 		.slot = -1,
 		.hist = -1,
@@ -227,15 +186,15 @@ static void take_kpi(const struct json_doc *d, uint32_t at, struct plugin *p)
 	uint32_t measures, target = json_get(d, at, "target");
 	struct kpi *k = p->kpis[p->nkpis++] = xcalloc(1, sizeof *k);
 	k->from = p;
-	k->id = get_text(d, at, "id");
+	k->id = declared_text(d, at, "id");
 	k->plugin = xstrdup(p->name);
-	k->file = get_text(d, at, "file");
-	k->line = (int)get_int(d, at, "line");
-	k->title = get_json(d, at, "title");
-	k->format = get_text(d, at, "format");
-	k->better = get_text(d, at, "better");
-	k->tier = get_text(d, at, "tier");
-	k->owner = get_text(d, at, "owner");
+	k->file = declared_text(d, at, "file");
+	k->line = (int)declared_int(d, at, "line");
+	k->title = declared_json(d, at, "title");
+	k->format = declared_text(d, at, "format");
+	k->better = declared_text(d, at, "better");
+	k->tier = declared_text(d, at, "tier");
+	k->owner = declared_text(d, at, "owner");
 	k->has_target = target != 0;
 	k->target = target ? strtod(d->src + d->nodes[target].at, NULL) : 0;
 	JSON_EACH(d, json_get(d, at, "by"), i)
@@ -244,44 +203,44 @@ static void take_kpi(const struct json_doc *d, uint32_t at, struct plugin *p)
 		if (k->nby < KPI_DIMS)
 			k->by[k->nby++] = xstrndup(s.p, s.n);
 	}
-	k->measures = get_list(d, at, "measures", sizeof *k->measures, &measures);
+	k->measures = declared_list(d, at, "measures", sizeof *k->measures, &measures);
 	JSON_EACH(d, measures, i)
 	take_measure(d, i, k);
-	k->min_n = get_int(d, at, "min_n");
-	k->suppress = get_int(d, at, "suppress");
-	k->formula = (int)get_int(d, at, "formula");
-	k->interval = (int)get_int(d, at, "interval");
+	k->min_n = declared_int(d, at, "min_n");
+	k->suppress = declared_int(d, at, "suppress");
+	k->formula = (int)declared_int(d, at, "formula");
+	k->interval = (int)declared_int(d, at, "interval");
 }
 
 static void take_on(const struct json_doc *d, uint32_t at, struct plugin *p)
 {
-	p->ons[p->nons++] =
-		(struct plugin_on){get_text(d, at, "type"), (int)get_int(d, at, "handler"),
-			get_text(d, at, "file"), (int)get_int(d, at, "line")};
+	p->ons[p->nons++] = (struct plugin_on){declared_text(d, at, "type"),
+		(int)declared_int(d, at, "handler"), declared_text(d, at, "file"),
+		(int)declared_int(d, at, "line")};
 }
 
 static void take_import(const struct json_doc *d, uint32_t at, struct plugin *p)
 {
 	uint32_t tables, parts;
 	struct plugin_import *im = &p->imports[p->nimports++];
-	im->id = get_text(d, at, "id");
-	im->generate = (int)get_int(d, at, "generate");
-	im->total = get_int(d, at, "total");
-	im->tables = get_list(d, at, "tables", sizeof *im->tables, &tables);
-	im->sql = get_list(d, at, "parts", sizeof *im->sql, &parts);
-	im->maps = get_list(d, at, "parts", sizeof *im->maps, &parts);
+	im->id = declared_text(d, at, "id");
+	im->generate = (int)declared_int(d, at, "generate");
+	im->total = declared_int(d, at, "total");
+	im->tables = declared_list(d, at, "tables", sizeof *im->tables, &tables);
+	im->sql = declared_list(d, at, "parts", sizeof *im->sql, &parts);
+	im->maps = declared_list(d, at, "parts", sizeof *im->maps, &parts);
 	JSON_EACH(d, tables, i)
 	{
-		char *delimiter = get_text(d, i, "delimiter");
-		im->tables[im->ntables++] =
-			(struct import_table){get_text(d, i, "name"), get_text(d, i, "file"),
-				get_text(d, i, "encoding"), delimiter ? *delimiter : ','};
+		char *delimiter = declared_text(d, i, "delimiter");
+		im->tables[im->ntables++] = (struct import_table){declared_text(d, i, "name"),
+			declared_text(d, i, "file"), declared_text(d, i, "encoding"),
+			delimiter ? *delimiter : ','};
 		free(delimiter);
 	}
 	JSON_EACH(d, parts, i)
 	{
-		im->maps[im->nparts] = (int)get_int(d, i, "map");
-		im->sql[im->nparts++] = get_text(d, i, "sql");
+		im->maps[im->nparts] = (int)declared_int(d, i, "map");
+		im->sql[im->nparts++] = declared_text(d, i, "sql");
 	}
 }
 
@@ -289,13 +248,13 @@ static void take_plugin(const struct json_doc *d, uint32_t at, struct plugin *p)
 {
 	struct plugin_run *run = p->run;
 	uint32_t depends;
-	run->file = get_text(d, at, "file");
-	run->line = (int)get_int(d, at, "line");
-	p->version = get_text(d, at, "version");
-	p->title = get_json(d, at, "title");
-	p->depends = get_list(d, at, "depends", sizeof *p->depends, &depends);
+	run->file = declared_text(d, at, "file");
+	run->line = (int)declared_int(d, at, "line");
+	p->version = declared_text(d, at, "version");
+	p->title = declared_json(d, at, "title");
+	p->depends = declared_list(d, at, "depends", sizeof *p->depends, &depends);
 	JSON_EACH(d, depends, i)
-	p->depends[p->ndepends++] = get_text(d, i, "name");
+	p->depends[p->ndepends++] = declared_text(d, i, "name");
 }
 
 static void declared_take(struct plugin *p)
@@ -305,25 +264,25 @@ static void declared_take(struct plugin *p)
 	uint32_t plugin, labels, events, kpis, ons, imports, records;
 	if (json_scan(d, run->declared.p, run->declared.len, JSON_DEPTH, UINT32_MAX, NULL) < 0)
 		cx_die("plugin %s: its declarations cannot be read", p->name);
-	run->config = get_text(d, 0, "config");
+	run->config = declared_text(d, 0, "config");
 	plugin = json_get(d, 0, "plugin");
 	if (plugin)
 		take_plugin(d, plugin, p);
-	run->labels = get_list(d, 0, "labels", sizeof *run->labels, &labels);
+	run->labels = declared_list(d, 0, "labels", sizeof *run->labels, &labels);
 	JSON_EACH(d, labels, i)
 	{
 		struct str s = json_text(d, i, &run->kept);
 		run->labels[++run->nlabels] = arena_str(&run->kept, s.p, s.n).p;
 	}
-	p->types = get_list(d, 0, "events", sizeof *p->types, &events);
+	p->types = declared_list(d, 0, "events", sizeof *p->types, &events);
 	JSON_EACH(d, events, i) p->types[p->ntypes++] = take_type(d, i, p);
-	p->kpis = get_list(d, 0, "kpis", sizeof *p->kpis, &kpis);
+	p->kpis = declared_list(d, 0, "kpis", sizeof *p->kpis, &kpis);
 	JSON_EACH(d, kpis, i) take_kpi(d, i, p);
-	p->ons = get_list(d, 0, "ons", sizeof *p->ons, &ons);
+	p->ons = declared_list(d, 0, "ons", sizeof *p->ons, &ons);
 	JSON_EACH(d, ons, i) take_on(d, i, p);
-	p->imports = get_list(d, 0, "imports", sizeof *p->imports, &imports);
+	p->imports = declared_list(d, 0, "imports", sizeof *p->imports, &imports);
 	JSON_EACH(d, imports, i) take_import(d, i, p);
-	p->records = get_list(d, 0, "records", sizeof *p->records, &records);
+	p->records = declared_list(d, 0, "records", sizeof *p->records, &records);
 	JSON_EACH(d, records, i) take_record(d, i, p);
 	json_doc_free(d);
 }
@@ -391,8 +350,8 @@ static int setup(lua_State *L)
 /* Leaves finish() alone on the stack. */
 static int prepare(struct plugin_run *run, struct isolate *iso, struct lua_fail *f)
 {
-	static const char *const chunks[] = {
-		"stats", "common", "fields", "version", "compare", "declare", NULL};
+	static const char *const chunks[] = {"stats", "common", "fields", "version", "compare",
+		"sop", "declare_sop", "declare", NULL};
 	lua_State *L = isolate_state(iso);
 	lua_settop(L, 0);
 	lua_pushcfunction(L, setup);
