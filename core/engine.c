@@ -1,5 +1,6 @@
 #include "engine.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -11,6 +12,7 @@
 #include "engine/quarantine.h"
 #include "engine/reader.h"
 #include "engine/scriptrun.h"
+#include "engine/setconf.h"
 #include "engine/testrun.h"
 #include "engine/verify.h"
 #include "engine/writer.h"
@@ -80,13 +82,14 @@ int engine_main(int argc, char **argv)
 {
 	struct conf conf;
 	struct cx_errs errs = {0};
-	struct engine eng = {.conf = &conf, .fd = SPAWN_FD_SOCKET};
+	struct engine eng = {.conf = &conf, .started = &conf, .fd = SPAWN_FD_SOCKET};
 	if (argc < 2)
 		cx_die("--engine needs a role and a conf file");
 	prctl(PR_SET_NAME, argv[0]);
 	eng.blame = blame_attach(SPAWN_FD_BLAME);
 	blame_phase(eng.blame, BLAME_START);
-	if (conf_load(&conf, argv[1], &errs) < 0)
+	bool told = fcntl(SPAWN_FD_CONF, F_GETFD) >= 0;
+	if (conf_load_from(&conf, argv[1], told ? SPAWN_CONF : NULL, &errs) < 0)
 		cx_die("%s", errs.v[0].msg);
 	enum log_level least = level_of(conf.log_level);
 	for (int i = 2; i < argc; i++)
@@ -100,8 +103,9 @@ int engine_main(int argc, char **argv)
 	isolate_clock_start();
 	int rc = run_role(&eng, argv[0], argc - 2, argv + 2);
 	quarantine_free(&eng);
-	plugin_set_free(&eng.before);
+	engine_forget_before(&eng);
 	plugin_set_free(&eng.set);
+	setconf_free(&eng, eng.conf);
 	dictionary_free(eng.dictionary);
 	store_close(eng.store);
 	conf_free(&conf);

@@ -1,5 +1,6 @@
 #include "front.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +41,7 @@ struct front {
 	struct lane lanes[LANES_MAX];
 	int nlanes, lock_fd, exit_code, quiet;
 	struct lane_told told;
+	struct spawn_conf told_conf;
 	enum cx_lang lang;
 	uint64_t last_job;
 	uint8_t dice[512]; /* random bytes, fetched many at a time */
@@ -87,17 +89,20 @@ static int choose(const struct front *f, enum who who)
 static void refuse(void *ctx, void *owner, int code);
 
 /* The folders were looked at: what was found goes to the writer with the job. */
-static void looked(void *ctx, struct job_head *h, void *owner, const struct buf *json)
+static void looked(void *ctx, struct job_head *h, void *owner, const struct frame *found)
 {
 	struct front *f = ctx;
 	h->job = ++f->last_job; /* the ring is in their order */
 	if (owner)
 		((struct request *)owner)->job = h->job;
-	h->meta_len = 0;
-	h->body_len = (uint32_t)json->len;
-	int rc = lane_add(&f->lanes[WRITER], h, NULL, json->p, owner);
+	h->meta_len = found ? found->head.meta_len : 0;
+	h->body_len = found ? found->head.body_len : 0;
+	int rc = found ? lane_add(&f->lanes[WRITER], h, found->meta, found->body, owner)
+		       : CX_E_ENGINE_RESTARTING;
 	if (rc != CX_OK && owner)
 		refuse(f, owner, rc);
+	else if (rc != CX_OK)
+		log_warn("the plugins are not loaded again");
 }
 
 static int submit(void *ctx, struct request *r, struct job_head *h, const char *meta,
@@ -540,12 +545,12 @@ static void process_setup(const struct conf *c)
 	raise_files(c);
 }
 
-static void lanes_init(struct front *f, const char *conf_file)
+static void lanes_init(struct front *f)
 {
 	struct lane_host host = {f, result, refuse, frame, struck, died};
 	f->nlanes = 1 + (int)f->conf->engine_readers;
 	for (int i = 0; i < f->nlanes; i++)
-		lane_init(&f->lanes[i], &f->loop, f->conf, conf_file,
+		lane_init(&f->lanes[i], &f->loop, f->conf, &f->told_conf,
 			i == WRITER ? "write" : "read", i, f->lock_fd, &f->told, host);
 }
 
@@ -565,13 +570,17 @@ int front_main(struct conf *c, const char *conf_file, int quiet, int safe)
 	uv_loop_init(&f->loop);
 	if (http_open(&f->http, &f->loop, c, host, &e) != CX_OK)
 		cx_die("%s", e.msg);
-	lanes_init(f, conf_file);
+	f->told_conf = (struct spawn_conf){conf_file, spawn_keep_text(c->text.p, c->text.len)};
+	if (f->told_conf.fd < 0)
+		cx_die("memfd: %s", strerror(errno));
+	lanes_init(f);
 	f->checker = (struct checker){
-		.loop = &f->loop, .conf_file = conf_file, .done = looked, .ctx = f};
+		.loop = &f->loop, .conf_file = &f->told_conf, .done = looked, .ctx = f};
 	handles_start(f);
 	if (c->plugins_watch) {
 		f->watch = (struct watch){.loop = &f->loop,
 			.path = c->plugins_path,
+			.conf = conf_file,
 			.changed = files_changed,
 			.ctx = f};
 		watch_start(&f->watch);
@@ -583,6 +592,7 @@ int front_main(struct conf *c, const char *conf_file, int quiet, int safe)
 	http_free(&f->http);
 	buf_free(&f->plugins);
 	close(f->lock_fd);
+	close(f->told_conf.fd);
 	int code = f->exit_code;
 	free(f);
 	return code;

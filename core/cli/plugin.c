@@ -82,18 +82,25 @@ static int turn(struct cli *c, const char *name, const char *how)
 	return rc;
 }
 
+static void print_places(const json_t *list) /* [{file, line, message}] */
+{
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *x = json_array_get(list, i);
+		fprintf(stderr, "%s:%lld: %s\n", json_text_of(x, "file"),
+			(long long)json_integer_value(json_object_get(x, "line")),
+			json_text_of(x, "message"));
+	}
+}
+
 static int reload(struct cli *c)
 {
 	struct reply reply = {0};
 	int rc = cli_request(
 		c, &(struct request){.method = "POST", .path = "/v1/plugins/reload"}, &reply);
 	json_t *j = rc == EXIT_DONE ? reply_json(&reply) : NULL;
-	const json_t *errors = json_object_get(j, "plugin_errors");
-	for (size_t i = 0; i < json_array_size(errors) && !c->json; i++) {
-		const json_t *x = json_array_get(errors, i);
-		fprintf(stderr, "%s:%lld: %s\n", json_text_of(x, "file"),
-			(long long)json_integer_value(json_object_get(x, "line")),
-			json_text_of(x, "message"));
+	if (!c->json) {
+		print_places(json_object_get(j, "plugin_errors"));
+		print_places(json_object_get(j, "notes"));
 	}
 	if (rc == EXIT_DONE)
 		rc = reply_refused(&reply);

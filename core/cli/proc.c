@@ -20,7 +20,8 @@ int proc_start(
 	struct cx_err e;
 	*p = (struct proc){0};
 	fflush(stdout); /* what we printed comes before what it prints */
-	if (spawn_engine(&p->child, role, c->conf.file, args, lock_fd, &e) < 0)
+	const struct spawn_conf conf = {c->conf.file, -1};
+	if (spawn_engine(&p->child, role, &conf, args, lock_fd, &e) < 0)
 		return cli_fail("%s", e.msg);
 	p->role = role;
 	fcntl(p->child.fd, F_SETFL, O_NONBLOCK);

@@ -7,9 +7,14 @@
 
 int conf_load(struct conf *c, const char *file, struct cx_errs *errs)
 {
+	return conf_load_from(c, file, NULL, errs);
+}
+
+int conf_load_from(struct conf *c, const char *file, const char *from, struct cx_errs *errs)
+{
 	struct conf_load l;
 	int before = errs->n;
-	conf_load_begin(&l, c, file, errs);
+	conf_load_begin(&l, c, file, from, errs);
 	for (int i = 0; i < l.npairs; i++) {
 		struct conf_free *p = &l.pairs[i];
 		if (!conf_is_free_section(p->section) && !conf_later_find(p->section, p->key))
@@ -44,6 +49,7 @@ void conf_free(struct conf *c)
 	free(c->free);
 	free(c->access);
 	free(c->file);
+	buf_free(&c->text);
 	*c = (struct conf){0};
 }
 

@@ -1,11 +1,13 @@
-/* conf.h — conf/cxd.ini, read once at start by every process.
+/* conf.h — conf/cxd.ini.
  * Flow:   conf_load() → struct conf; conf.def is the one table of keys (section, key, type,
  * default, range, unit, help in both languages), from which the struct, the loader, the checks and
- *         the documented conf/cxd.ini are made.
- * Owns:   the caller; conf_free().
- * Errors: every mistake as "file:line: …" in a list; unknown sections and keys, a key given twice,
- *         values out of range and over-long lines are mistakes. After one, c can only be freed.
- *         The zone of [company] is set for the process (tz_setup). */
+ *         the documented conf/cxd.ini are made. The daemon reads it at its start and hands what it
+ *         read on to its engines. A part of it belongs to the plugins in force (values of their
+ *         own, which are on, budgets…) and changes with them: conf_part() → the store →
+ * conf_renew(). Owns:   the caller; conf_free(). Errors: every mistake as "file:line: …" in a list;
+ * unknown sections and keys, a key given twice, values out of range and over-long lines are
+ * mistakes. After one, c can only be freed. The zone of [company] is set for the process
+ * (tz_setup). */
 #ifndef CX_CONF_CONF_H
 #define CX_CONF_CONF_H
 
@@ -40,11 +42,13 @@ struct conf_access {
 	uint32_t id;
 	enum level level;
 	char unit[NAME_MAX_BYTES];
+	int line;
 };
 
 struct conf {
-	char *file; /* absolute */
-#define X(section, key, type, def, min, max, unit, pt, en) CONF_C_##type section##_##key;
+	char *file;      /* absolute */
+	struct buf text; /* as it was read */
+#define X(section, key, taken, type, ...) CONF_C_##type section##_##key;
 #include "conf/conf.def"
 #undef X
 	int *lines;             /* of the table's keys, 0 = not given: conf_line() */
@@ -58,6 +62,8 @@ struct conf {
 };
 
 int conf_load(struct conf *c, const char *file, struct cx_errs *errs);
+/* The same of what another process read from FILE: its text is in `from`. */
+int conf_load_from(struct conf *c, const char *file, const char *from, struct cx_errs *errs);
 void conf_free(struct conf *c);
 /* The documented file: every key of the table as a comment with its default, range, unit and help;
  * values that FILE gives are kept (file NULL: none). conf/cxd.ini is what this makes of itself. */
@@ -72,6 +78,19 @@ int conf_line(const struct conf *c, const char *section, const char *key);
 enum conf_note_kind { CONF_LATER, CONF_NO_PLUGIN, CONF_NO_LUA };
 typedef void conf_note(void *ctx, enum conf_note_kind kind, int line, const char *msg);
 void conf_notes(const struct conf *c, conf_note *tell, void *ctx);
+
+/* ---- a file that has changed ---- */
+
+/* The part that a reload takes, with its lines, as bytes that conf_renew() understands. */
+void conf_part(const struct conf *c, struct buf *out);
+/* c becomes a conf with that part, and else what `running` has; false: not understood, c is empty.
+ * Touches neither files nor the process's zone. */
+bool conf_renew(struct conf *c, const struct conf *running, const char *part, size_t n);
+/* What a plugin sees of conf: the same in both? */
+bool conf_same_for(const struct conf *a, const struct conf *b, const char *plugin);
+/* What differs and is taken at the next start only, key by key. */
+void conf_waits(const struct conf *running, const struct conf *now,
+	void (*tell)(void *ctx, int line, const char *msg), void *ctx);
 
 /* Is plugin name switched on by [plugins] enable ("*" or a list)? */
 bool conf_plugin_enabled(const struct conf *c, const char *name);

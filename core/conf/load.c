@@ -66,7 +66,7 @@ static void unknown_key(struct conf_reading *r, const char *section, const char 
 /* "frontline b07" or "manager". */
 static void add_access(struct conf_reading *r, struct conf *c, const char *key, const char *value)
 {
-	struct conf_access a = {.gid = strncmp(key, "gid.", 4) == 0};
+	struct conf_access a = {.gid = strncmp(key, "gid.", 4) == 0, .line = r->line};
 	char level[32] = "", unit[128] = "", more[2] = "", *end;
 	bool named = a.gid || strncmp(key, "uid.", 4) == 0;
 	errno = 0;
@@ -177,7 +177,8 @@ static void set_default(struct conf_load *l, int row, struct cx_errs *errs)
 	}
 }
 
-void conf_load_begin(struct conf_load *l, struct conf *c, const char *file, struct cx_errs *errs)
+void conf_load_begin(struct conf_load *l, struct conf *c, const char *file, const char *from,
+	struct cx_errs *errs)
 {
 	const char *slash = strrchr(file, '/');
 	struct buf path = {0};
@@ -186,8 +187,9 @@ void conf_load_begin(struct conf_load *l, struct conf *c, const char *file, stru
 	buf_printf(&path, "%s/%s", strcmp(l->folder, "/") == 0 ? "" : l->folder,
 		slash ? slash + 1 : file);
 	c->file = buf_cstr(&path);
-	struct conf_reading r = {.on = on_line, .file = file, .errs = errs, .ctx = l};
+	struct conf_reading r = {.on = on_line, .file = file, .from = from, .errs = errs, .ctx = l};
 	conf_read(&r);
+	c->text = r.text;
 	for (int i = 0; i < CONF_ROWS; i++) {
 		char **text = (char **)((char *)c + conf_rows[i].at);
 		if (!l->given[i])

@@ -15,7 +15,8 @@ struct conf_load {
 	int given[CONF_ROWS]; /* index + 1 in pairs, 0 = not given */
 };
 
-void conf_load_begin(struct conf_load *l, struct conf *c, const char *file, struct cx_errs *errs);
+void conf_load_begin(struct conf_load *l, struct conf *c, const char *file, const char *from,
+	struct cx_errs *errs);
 void conf_load_end(struct conf_load *l);
 
 #endif

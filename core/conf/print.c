@@ -43,6 +43,8 @@ static void print_key(struct buf *b, const struct conf_row *r, const char *value
 	buf_printf(b, "; %s\n; %s\n; padrão/default: %s", r->pt, r->en,
 		r->def[0] ? r->def : "(vazio/empty)");
 	print_range(b, r);
+	if (r->taken == CONF_TAKEN_RELOAD)
+		buf_puts(b, " · reload");
 	const char *text = value ? value : r->def;
 	buf_printf(b, "\n%s%s =%s%s\n\n", value ? "" : ";", r->key, text[0] ? " " : "", text);
 }
@@ -70,6 +72,11 @@ static const char head[] =
 	"; Números/numbers: 10000 · tamanhos/sizes: 4096, 64KiB, 16MiB · tempos/times: 500ms, "
 	"10s,\n"
 	"; 5min, 2h, 1d · yes | no (true, false, on, off)\n"
+	"; reload: o valor mudado vale com cxd plugin reload (as opções dos plugins também); os "
+	"outros,\n"
+	"; ao reiniciar o servidor / a changed value is taken by cxd plugin reload (so are the "
+	"plugins'\n"
+	"; options); others when the server is started again.\n"
 	"; Um ; depois de espaço começa um comentário / a ; after a space begins a comment.\n"
 	"\n";
 static const char access_help[] =
@@ -119,7 +126,7 @@ int conf_print(const char *file, struct buf *out, struct cx_errs *errs)
 	struct conf_load l = {0};
 	int before = errs->n;
 	if (file)
-		conf_load_begin(&l, &c, file, errs);
+		conf_load_begin(&l, &c, file, NULL, errs);
 	if (errs->n == before) {
 		buf_puts(out, head);
 		for (int i = 0; i < CONF_ROWS; i++) {

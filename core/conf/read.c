@@ -139,22 +139,20 @@ static bool slurp(const char *path, struct buf *b)
 
 void conf_read(struct conf_reading *r)
 {
-	struct buf text = {0};
+	struct buf *text = &r->text;
 	r->line = 0;
-	if (!slurp(r->file, &text)) {
+	if (!slurp(r->from ? r->from : r->file, text)) {
 		cx_errs_add(r->errs, CX_E_NOT_FOUND, NULL,
 			CX_T("não consigo ler a configuração %s: %s",
 				"cannot read the configuration %s: %s"),
 			r->file, strerror(errno));
-		buf_free(&text);
 		return;
 	}
 	ini_use_stack = false;
 	ini_allow_realloc = false;
 	ini_initial_alloc = ini_max_line = CONF_LINE_MAX + 16;
-	struct source s = {.r = r, .p = text.p, .end = text.p + text.len};
-	if (text.len > 0 && ini_parse_stream(next_line, &s, on_pair, &s) == -2)
+	struct source s = {.r = r, .p = text->p, .end = text->p + text->len};
+	if (text->len > 0 && ini_parse_stream(next_line, &s, on_pair, &s) == -2)
 		cx_errs_add(r->errs, CX_E_INTERNAL, NULL, "%s: inih: out of memory", r->file);
 	missed(&s);
-	buf_free(&text);
 }

@@ -6,13 +6,15 @@
 #ifndef CX_CONF_READ_H
 #define CX_CONF_READ_H
 
+#include "base/buf.h"
 #include "base/err.h"
 
 enum { CONF_LINE_MAX = 1024, CONF_SECTION_MAX = 48 };
 
 struct conf_reading { /* key NULL: a section begins */
 	void (*on)(struct conf_reading *r, const char *section, const char *key, const char *value);
-	const char *file;
+	const char *file, *from; /* from: where its bytes are, NULL: in it; file: its name */
+	struct buf text;         /* as it was read: the caller's */
 	int line;
 	struct cx_errs *errs;
 	void *ctx;

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#define X(section, key, type, def, min, max, unit, pt, en)                                         \
-	{#section, #key, CONF_##type, def, min, max, unit, pt, en,                                 \
+#define X(section, key, taken, type, def, min, max, unit, pt, en)                                  \
+	{#section, #key, CONF_TAKEN_##taken, CONF_##type, def, min, max, unit, pt, en,             \
 		offsetof(struct conf, section##_##key)},
 const struct conf_row conf_rows[CONF_ROWS] = {
 #include "conf/conf.def"
@@ -11,7 +11,8 @@ const struct conf_row conf_rows[CONF_ROWS] = {
 #undef X
 
 static const struct conf_row later_rows[] = {
-	{"lua", "old_versions", CONF_INT, "4", 0, 1000, "", "", "", offsetof(struct conf, later)},
+	{"lua", "old_versions", CONF_TAKEN_START, CONF_INT, "4", 0, 1000, "", "", "",
+		offsetof(struct conf, later)},
 };
 
 const struct conf_row *conf_later_find(const char *section, const char *key)

@@ -9,8 +9,11 @@
 
 enum conf_type { CONF_TEXT, CONF_PATH, CONF_INT, CONF_BYTES, CONF_TIME, CONF_BOOL };
 
+enum conf_taken { CONF_TAKEN_START, CONF_TAKEN_RELOAD, CONF_TAKEN_COMMAND };
+
 struct conf_row {
 	const char *section, *key;
+	enum conf_taken taken;
 	enum conf_type type;
 	const char *def;
 	int64_t min, max;

@@ -85,7 +85,8 @@ static int write_state(struct engine *eng, const struct plugin *p, struct buf *b
 
 int answer_plugins(struct engine *eng, struct buf *b, struct cx_err *e)
 {
-	int rc = CX_OK;
+	int64_t generation;
+	int rc = engine_generation(eng, &generation, e);
 	jw_obj(b);
 	jw_key(b, "plugins");
 	jw_arr(b);
@@ -117,7 +118,7 @@ int answer_plugins(struct engine *eng, struct buf *b, struct cx_err *e)
 		jw_obj_end(b);
 	}
 	jw_arr_end(b);
-	jw_kint(b, "generation", eng->generation);
+	jw_kint(b, "generation", generation);
 	jw_obj_end(b);
 	return rc < 0 ? rc : CX_OK;
 }

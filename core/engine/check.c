@@ -1,9 +1,13 @@
 #include "engine/check.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/tz.h"
 #include "engine/files.h"
+#include "engine/reload.h"
+#include "engine/setconf.h"
 #include "lua/script.h"
 
 struct findings {
@@ -67,11 +71,18 @@ static void check_script(struct engine *eng, const char *path, struct findings *
 	buf_free(&text);
 }
 
-static void check_plugins(struct engine *eng, struct findings *l)
+/* read: what is loaded, as the body of a reload; may be NULL. */
+static void check_plugins(struct engine *eng, struct findings *l, struct buf *read)
 {
+	struct plugin_sources *v;
 	struct cx_err e;
-	if (engine_load_plugins(eng, GENERATION_DISK, &e) < 0) {
-		const struct conf *c = eng->conf;
+	int n;
+	const struct conf *c = eng->conf;
+	if (plugin_sources_read(c, &v, &n, &e) >= 0) {
+		if (read)
+			reload_pack(c, v, n, read);
+		plugin_set_load(&eng->set, c, v, n, NULL, 0, eng->blame);
+	} else {
 		bool path = strcmp(e.field, "plugins_path") == 0;
 		if (path || strcmp(e.field, "plugins_enable") == 0)
 			found(l, c->file, conf_line(c, "plugins", path ? "path" : "enable"), e.msg);
@@ -95,29 +106,112 @@ static void all_good(int plugins, int types, int kpis, int scripts)
 		CX_N(scripts, CX_T("roteiro", "script"), CX_T("roteiros", "scripts")));
 }
 
-/* For the front: the mistakes of the plugins and the hashes of what was looked at, as a frame. */
+/* ---- for the front: what a reload would put in force ---- */
+
+struct told { /* the notes, in both languages */
+	struct buf *json;
+	const struct conf *now;
+	enum cx_lang lang;
+	struct buf texts; /* those of the first language, each with its NUL */
+	size_t at;
+};
+
+static void tell(void *ctx, int line, const char *msg)
+{
+	struct told *t = ctx;
+	if (t->lang == CX_PT) {
+		buf_add(&t->texts, msg, strlen(msg) + 1);
+		return;
+	}
+	const char *pt = t->texts.p + t->at;
+	t->at += strlen(pt) + 1;
+	jw_obj(t->json);
+	jw_kstr(t->json, "file", t->now->file);
+	jw_kint(t->json, "line", line);
+	jw_kstr(t->json, "pt", pt);
+	jw_kstr(t->json, "en", msg);
+	jw_obj_end(t->json);
+}
+
+static void tell_note(void *ctx, enum conf_note_kind kind, int line, const char *msg)
+{
+	if (kind == CONF_NO_PLUGIN)
+		tell(ctx, line, msg);
+}
+
+static void reload_notes(const struct conf *running, const struct conf *now, struct findings *l)
+{
+	enum cx_lang lang = cx_lang;
+	struct told t = {.json = &l->notes, .now = now};
+	for (int i = 0; i < 2; i++) {
+		cx_lang = t.lang = i ? CX_EN : CX_PT;
+		conf_waits(running, now, tell, &t);
+		conf_notes(now, tell_note, &t);
+	}
+	cx_lang = lang;
+	buf_free(&t.texts);
+}
+
+/* "FILE:12: message" */
+static void conf_mistakes(const char *file, const struct cx_errs *errs, struct findings *l)
+{
+	size_t n = strlen(file);
+	for (int i = 0; i < errs->n && i < CX_ERRS_MAX; i++) {
+		const char *msg = errs->v[i].msg;
+		char *end = NULL;
+		bool placed = strncmp(msg, file, n) == 0 && msg[n] == ':';
+		long line = placed ? strtol(msg + n + 1, &end, 10) : 0;
+		found(l, file, (int)line, line > 0 && strncmp(end, ": ", 2) == 0 ? end + 2 : msg);
+	}
+}
+
+/* conf as a reload would have it is eng->conf then; false: it has mistakes, which were found. */
+static bool conf_again(struct engine *eng, struct findings *l)
+{
+	struct conf now;
+	struct cx_errs errs = {0};
+	struct buf part = {0};
+	bool good = conf_load(&now, eng->started->file, &errs) >= 0;
+	if (good) {
+		reload_notes(eng->started, &now, l);
+		conf_part(&now, &part);
+		struct conf *c = setconf_parse(eng, buf_cstr(&part), part.len);
+		if (c)
+			setconf_swap(eng, c);
+	} else {
+		conf_mistakes(eng->started->file, &errs, l);
+	}
+	tz_setup(eng->started->company_timezone); /* loading a conf sets it */
+	conf_free(&now);
+	buf_free(&part);
+	return good;
+}
+
 static int check_reload(struct engine *eng, struct findings *l)
 {
-	struct buf b = {0}, out = {0};
+	struct buf b = {0}, read = {0}, out = {0};
 	l->as_json = true;
-	check_plugins(eng, l);
+	if (conf_again(eng, l))
+		check_plugins(eng, l, &read);
 	jw_obj(&b);
 	jw_key(&b, "errors");
 	jw_arr(&b);
-	buf_add(&b, l->json.p ? l->json.p : "", l->json.len);
+	buf_add(&b, buf_cstr(&l->json), l->json.len);
 	jw_arr_end(&b);
-	jw_key(&b, "plugins");
-	jw_obj(&b);
-	for (int i = 0; i < eng->set.n; i++)
-		jw_kstr(&b, eng->set.v[i]->name, eng->set.v[i]->hash);
+	jw_key(&b, "notes");
+	jw_arr(&b);
+	buf_add(&b, buf_cstr(&l->notes), l->notes.len);
+	jw_arr_end(&b);
 	jw_obj_end(&b);
-	jw_obj_end(&b);
-	struct job_head h = {.kind = FRAME_RESULT, .body_len = (uint32_t)b.len};
-	frame_add(&out, &h, NULL, b.p);
+	struct job_head h = {
+		.kind = FRAME_RESULT, .meta_len = (uint32_t)b.len, .body_len = (uint32_t)read.len};
+	frame_add(&out, &h, b.p, buf_cstr(&read));
 	int rc = frame_flush(eng->fd, &out);
 	buf_free(&b);
+	buf_free(&read);
 	buf_free(&out);
 	buf_free(&l->json);
+	buf_free(&l->notes);
 	return rc < 0;
 }
 
@@ -133,7 +227,7 @@ int check_main(struct engine *eng, int argc, char **argv)
 	jw_key(&l.json, "errors");
 	jw_arr(&l.json);
 	conf_notes(eng->conf, note, &l);
-	check_plugins(eng, &l);
+	check_plugins(eng, &l, NULL);
 	int n = files_list(eng->conf->scripts_path, ".lua", &scripts);
 	for (int i = 0; i < n; i++)
 		check_script(eng, scripts[i], &l);

@@ -12,13 +12,14 @@
 enum { ENGINE_STRUCK_MAX = 16 };
 
 struct engine {
-	struct conf *conf;
+	struct conf *conf, *started; /* in force; as the process read it: setconf.h */
 	struct store *store;
 	struct plugin_set set;
 	/* While figures are counted (projector.h): the plugins whose figures answer until then. Of
 	 * their cubes those with an id are fed, the others are those of `set`, or of nobody. */
 	struct plugin_set before;
-	int64_t generation; /* of the two, as the store has it: reader_refresh() */
+	struct conf *before_conf; /* theirs; NULL: not known, conf */
+	int64_t generation;       /* reader: of the two and of what is off, reader_refresh() */
 	struct blame *blame;
 	struct dictionary *dictionary;           /* reader: of its queries; else NULL */
 	int fd;                                  /* to the front or the cli; -1: none */
@@ -26,11 +27,10 @@ struct engine {
 	int nstruck;
 	/* quarantine.h */
 	struct plugin_outs *outs;
-	int64_t states; /* the number of the rows that were read */
-	bool safe;      /* no plugin's code runs */
-	bool alone;     /* of a command, without a daemon: nobody waits for the writer but it */
-	bool some_out;  /* some plugin is off or behind */
-	bool catching;  /* writer: those that are behind run now */
+	bool safe;     /* no plugin's code runs */
+	bool alone;    /* of a command, without a daemon: nobody waits for the writer but it */
+	bool some_out; /* some plugin is off or behind */
+	bool catching; /* writer: those that are behind run now */
 };
 
 /* Where the plugins come from: their folders on disk, which then become the set in force in the
@@ -45,6 +45,10 @@ int engine_keep_plugins(struct engine *eng, struct cx_err *e);
 /* In a batch: the figures of the set in force are complete, the plugins before and theirs go. */
 int engine_settle(struct engine *eng, struct cx_err *e);
 void engine_forget_before(struct engine *eng); /* after its COMMIT */
+/* The number that says what is in force: plugins, conf, which of them are off. In a snapshot; a
+ * writer's change of any of it makes it the next one. */
+int engine_generation(const struct engine *eng, int64_t *n, struct cx_err *e);
+int engine_next_generation(struct engine *eng, struct cx_err *e);
 /* Reader: binds cubes, choices and time slots to what the store has; loads the plugins before. */
 int engine_bind(struct engine *eng, struct cx_err *e);
 bool engine_counting(const struct engine *eng); /* is there anything to be counted? */

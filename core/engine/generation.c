@@ -6,6 +6,7 @@
 #include "engine/derived.h"
 #include "engine/quarantine.h"
 #include "engine/records.h"
+#include "engine/setconf.h"
 #include "lua/identity.h"
 
 struct kept { /* sources read back from the store */
@@ -51,9 +52,11 @@ int engine_load_plugins(struct engine *eng, enum generation from, struct cx_err 
 {
 	struct plugin_sources *v = NULL;
 	int n = 0, rc = CX_OK;
-	if (from == GENERATION_STORE)
+	struct conf *c = NULL;
+	if (from == GENERATION_STORE && (rc = setconf_read(eng, false, &c, e)) >= 0) {
+		setconf_free(eng, setconf_swap(eng, c));
 		rc = sources_from_store(eng->store, false, &v, &n, e);
-	else
+	} else if (from == GENERATION_DISK)
 		rc = plugin_sources_read(eng->conf, &v, &n, e);
 	if (rc < 0)
 		return rc;
@@ -163,18 +166,21 @@ static int bind_before(struct engine *eng, struct cx_err *e)
 	struct plugin_set *set = &eng->before;
 	struct plugin_sources *v = NULL;
 	int n = 0;
-	plugin_set_free(set);
+	engine_forget_before(eng);
 	if (!engine_counting(eng))
 		return CX_OK;
 	int rc = sources_from_store(eng->store, true, &v, &n, e);
 	if (rc < 0 || !n)
 		return rc;
-	rc = quarantine_sources(eng, v, n, e);
+	rc = setconf_read(eng, true, &eng->before_conf, e);
+	if (rc >= 0)
+		rc = quarantine_sources(eng, v, n, e);
 	if (rc < 0) {
 		plugin_sources_free(v, n);
 		return rc;
 	}
-	rc = plugin_set_load(set, eng->conf, v, n, NULL, 0, eng->blame);
+	rc = plugin_set_load(
+		set, eng->before_conf ? eng->before_conf : eng->conf, v, n, NULL, 0, eng->blame);
 	if (rc >= 0)
 		rc = bind_set(eng, set, STORE_GONE, e);
 	for (int i = 0; i < set->n && rc >= 0; i++)
@@ -196,10 +202,7 @@ static void nothing_derived(struct plugin_set *set)
 
 static int bind(struct engine *eng, int64_t upto, struct cx_err *e)
 {
-	struct buf text = {0};
-	int rc = store_meta_get(eng->store, "generation", &text, e);
-	eng->generation = rc == 1 ? strtoll(buf_cstr(&text), NULL, 10) : 0;
-	buf_free(&text);
+	int rc = engine_generation(eng, &eng->generation, e);
 	if (rc >= 0)
 		rc = bind_set(eng, &eng->set, upto, e);
 	nothing_derived(&eng->set);
@@ -268,11 +271,22 @@ static int retire(struct engine *eng, struct cx_err *e)
 	return rc < 0 ? rc : CX_OK;
 }
 
-static int next_generation(struct engine *eng, struct cx_err *e)
+int engine_generation(const struct engine *eng, int64_t *n, struct cx_err *e)
+{
+	struct buf text = {0};
+	int rc = store_meta_get(eng->store, "generation", &text, e);
+	*n = rc == 1 ? strtoll(buf_cstr(&text), NULL, 10) : 0;
+	buf_free(&text);
+	return rc < 0 ? rc : CX_OK;
+}
+
+int engine_next_generation(struct engine *eng, struct cx_err *e)
 {
 	char text[24];
-	int n = snprintf(text, sizeof text, "%lld", (long long)++eng->generation);
-	return store_meta_set(eng->store, "generation", text, (size_t)n, e);
+	int64_t was;
+	int rc = engine_generation(eng, &was, e);
+	int n = snprintf(text, sizeof text, "%lld", (long long)was + 1);
+	return rc < 0 ? rc : store_meta_set(eng->store, "generation", text, (size_t)n, e);
 }
 
 int engine_settle(struct engine *eng, struct cx_err *e)
@@ -283,12 +297,14 @@ int engine_settle(struct engine *eng, struct cx_err *e)
 	if (rc >= 0)
 		rc = retire(eng, e);
 	eng->before = before; /* until it is certain */
-	return rc < 0 ? rc : next_generation(eng, e);
+	return rc < 0 ? rc : engine_next_generation(eng, e);
 }
 
 void engine_forget_before(struct engine *eng)
 {
 	plugin_set_free(&eng->before);
+	setconf_free(eng, eng->before_conf);
+	eng->before_conf = NULL;
 }
 
 /* ---- the set in force */
@@ -345,6 +361,8 @@ static int keep(struct engine *eng, struct cx_err *e)
 	if (rc >= 0)
 		rc = store_before_keep(eng->store, e);
 	if (rc >= 0)
+		rc = setconf_keep(eng, e);
+	if (rc >= 0)
 		rc = forget_absent(eng, e);
 	for (int i = 0; i < eng->set.n && rc >= 0; i++)
 		rc = keep_one(eng, eng->set.v[i], e);
@@ -355,7 +373,7 @@ static int keep(struct engine *eng, struct cx_err *e)
 	if (rc < 0 || !engine_counting(eng))
 		return rc < 0 ? rc : engine_settle(eng, e);
 	rc = retire(eng, e);
-	return rc < 0 ? rc : next_generation(eng, e);
+	return rc < 0 ? rc : engine_next_generation(eng, e);
 }
 
 int engine_keep_plugins(struct engine *eng, struct cx_err *e)

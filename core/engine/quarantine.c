@@ -127,22 +127,6 @@ void quarantine_apply(struct engine *eng)
 			set->v[i]->state == PLUGIN_OFF || set->v[i]->state == PLUGIN_BEHIND;
 }
 
-int quarantine_follow(struct engine *eng, struct cx_err *e)
-{
-	struct buf now = {0};
-	int rc = store_meta_get(eng->store, "states", &now, e);
-	int64_t number = rc == 1 ? strtoll(buf_cstr(&now), NULL, 10) : 0;
-	buf_free(&now);
-	if (rc < 0 || number == eng->states)
-		return rc < 0 ? rc : CX_OK;
-	rc = quarantine_read(eng, e);
-	if (rc < 0)
-		return rc;
-	eng->states = number;
-	quarantine_apply(eng);
-	return CX_OK;
-}
-
 /* ---- told ---- */
 
 const char *quarantine_state(const struct engine *eng, const struct plugin *p)

@@ -3,8 +3,8 @@
  * What they declared stays in force: their events are checked and stored, and wait.
  * Flow:   rows in the table plugin_state → quarantine_read() → quarantine_sources() before the set
  *         is loaded, so that nothing of theirs runs → quarantine_apply() sets plugin->state. The
- *         writer changes the rows (strikes, enable, disable) and bumps the generation; readers see
- *         that at their next job (quarantine_follow) and do the same.
+ *         writer changes the rows (strikes, enable, disable) and with them the generation; readers
+ *         see that at their next job (reader_refresh) and do the same.
  *         Enabled again, a plugin is BEHIND: between batches quarantine_work() has it deal with the
  *         events since then in their order; at the end of the log it runs. What arrives until then
  *         waits too, so that nothing is done out of order.
@@ -29,8 +29,6 @@ int quarantine_read(struct engine *eng, struct cx_err *e);
 void quarantine_free(struct engine *eng);
 int quarantine_sources(struct engine *eng, struct plugin_sources *v, int n, struct cx_err *e);
 void quarantine_apply(struct engine *eng);
-/* Reader, in the snapshot of a job. */
-int quarantine_follow(struct engine *eng, struct cx_err *e);
 
 /* For /v1/plugins: "running", "failed", "quarantined", "disabled", "rebuilding"; appends strikes,
  * since, reason and pending of one that is not running to the open object. */

@@ -12,18 +12,6 @@
 enum { STRIKES = 2 };
 static const int64_t within_ms = 10 * 60 * 1000;
 
-/* What readers compare with what they have. */
-static int bump(struct engine *eng, struct cx_err *e)
-{
-	struct buf b = {0};
-	char text[24];
-	int rc = store_meta_get(eng->store, "states", &b, e);
-	long long was = rc == 1 ? strtoll(buf_cstr(&b), NULL, 10) : 0;
-	buf_free(&b);
-	int n = snprintf(text, sizeof text, "%lld", was + 1);
-	return rc < 0 ? rc : store_meta_set(eng->store, "states", text, (size_t)n, e);
-}
-
 /* The row as it is, or one that says nothing; texts of it point into the rows read. */
 static struct state_row row_of(const struct engine *eng, const char *plugin)
 {
@@ -44,7 +32,7 @@ static int put(struct engine *eng, const struct state_row *r, struct cx_err *e)
 	int rc = nothing ? store_state_drop(eng->store, r->plugin, e)
 			 : store_state_put(eng->store, r, e);
 	if (rc >= 0)
-		rc = bump(eng, e);
+		rc = engine_next_generation(eng, e);
 	return rc < 0 ? rc : quarantine_read(eng, e);
 }
 

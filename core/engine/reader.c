@@ -1,7 +1,5 @@
 #include "engine/reader.h"
 
-#include <stdlib.h>
-
 #include "base/log.h"
 #include "base/problem.h"
 #include "engine/access.h"
@@ -9,10 +7,10 @@
 #include "engine/batch.h"
 #include "engine/confine.h"
 #include "engine/openapi.h"
-#include "engine/quarantine.h"
 #include "kpi/dictionary.h"
 #include "engine/records.h"
 #include "engine/reload.h"
+#include "engine/setconf.h"
 
 static int answer(struct engine *eng, const struct frame *f, struct buf *headers, struct buf *b,
 	int *status, struct cx_err *e)
@@ -51,8 +49,6 @@ static void run(struct engine *eng, const struct frame *f, struct buf *out)
 		eng->blame->job = f->head.job;
 	blame_phase(eng->blame, BLAME_BATCH);
 	int status = 200, rc = store_begin(eng->store, &e);
-	if (rc >= 0)
-		rc = quarantine_follow(eng, &e);
 	if (rc >= 0) {
 		rc = reader_refresh(eng, &e);
 		if (rc >= 0)
@@ -101,22 +97,26 @@ static int loop(struct engine *eng)
 
 int reader_refresh(struct engine *eng, struct cx_err *e)
 {
-	struct buf text = {0};
-	int rc = store_meta_get(eng->store, "generation", &text, e);
-	bool same = rc == 1 && strtoll(buf_cstr(&text), NULL, 10) == eng->generation;
-	buf_free(&text);
-	if (rc <= 0 || same)
-		return rc < 0 ? rc : CX_OK;
 	struct plugin_sources *v;
-	struct plugin_set old;
-	int n;
+	struct conf *c;
+	struct reload_old old;
+	int64_t now;
+	int n, rc = engine_generation(eng, &now, e);
+	if (rc < 0 || now == eng->generation)
+		return rc;
 	eng->generation = 0; /* until all is there */
-	rc = engine_sources(eng, &v, &n, e);
-	if (rc >= 0)
-		rc = reload_load(eng, v, n, &old, e);
+	rc = setconf_read(eng, false, &c, e);
 	if (rc < 0)
 		return rc;
-	plugin_set_leave(&old, &eng->set);
+	rc = engine_sources(eng, &v, &n, e);
+	if (rc < 0) {
+		setconf_free(eng, c);
+		return rc;
+	}
+	rc = reload_load(eng, c, v, n, &old, e);
+	if (rc < 0)
+		return rc;
+	reload_done(eng, &old);
 	return engine_bind(eng, e);
 }
 

@@ -7,12 +7,14 @@
 #include "base/problem.h"
 #include "engine/answers.h"
 #include "engine/quarantine.h"
+#include "engine/setconf.h"
 #include "json/scan.h"
+#include "kpi/cells.h"
 
 struct reload {
 	struct ingest *in;
 	struct engine *eng;
-	struct json_doc found; /* {"errors":[{file,line,message}],"plugins":{name:hash}} */
+	struct json_doc found; /* {"errors":[{file,line,message}],"notes":[{file,line,pt,en}]} */
 	struct arena arena;
 	struct buf changed; /* JSON texts of names */
 	struct cx_err e;
@@ -85,38 +87,94 @@ static int refuse(struct reload *r, struct buf *reply, int *status)
 	return any;
 }
 
-/* Are these the files that were checked? */
-static bool as_checked(struct reload *r, const struct plugin_sources *v, int n)
+/* What is not taken now, or not read: in the log at each reload. */
+static void write_notes(struct reload *r, struct buf *b)
 {
-	uint32_t list = json_get(&r->found, 0, "plugins");
-	if (!list || r->found.nodes[list].count != (uint32_t)n)
-		return false;
-	for (int i = 0; i < n; i++)
-		if (strcmp(text_of(r, list, v[i].name).p, v[i].hash) != 0)
-			return false;
-	return true;
+	jw_key(b, "notes");
+	jw_arr(b);
+	EACH(&r->found, json_get(&r->found, 0, "notes"), i)
+	{
+		int64_t line = 0;
+		struct str file = text_of(r, i, "file");
+		json_int64(&r->found, json_get(&r->found, i, "line"), &line);
+		log_warn("%s:%lld: %s", file.p, (long long)line, text_of(r, i, "en").p);
+		jw_obj(b);
+		jw_kstr(b, "file", file.p);
+		jw_kint(b, "line", line);
+		jw_kstr(b, "message", text_of(r, i, CX_T("pt", "en")).p);
+		jw_obj_end(b);
+	}
+	jw_arr_end(b);
 }
 
-static void find_changed(struct reload *r, const struct plugin_sources *v, int n)
+static void find_changed(
+	struct reload *r, const struct conf *c, const struct plugin_sources *v, int n)
 {
+	const struct engine *eng = r->eng;
 	jw_arr(&r->changed);
 	for (int i = 0; i < n; i++) {
-		const struct plugin *p = plugin_set_find(&r->eng->set, v[i].name);
-		if (!p || strcmp(p->hash, v[i].hash) != 0)
+		const struct plugin *p = plugin_set_find(&eng->set, v[i].name);
+		if (!p || strcmp(p->hash, v[i].hash) != 0 || !conf_same_for(eng->conf, c, p->name))
 			jw_str(&r->changed, v[i].name);
 	}
-	for (int i = 0; i < r->eng->set.n; i++) {
+	for (int i = 0; i < eng->set.n; i++) {
 		int k = 0;
-		while (k < n && strcmp(v[k].name, r->eng->set.v[i]->name) != 0)
+		while (k < n && strcmp(v[k].name, eng->set.v[i]->name) != 0)
 			k++;
 		if (k == n)
-			jw_str(&r->changed, r->eng->set.v[i]->name);
+			jw_str(&r->changed, eng->set.v[i]->name);
 	}
 	jw_arr_end(&r->changed);
 }
 
-int reload_load(struct engine *eng, struct plugin_sources *v, int n, struct plugin_set *old,
-	struct cx_err *e)
+/* Also where only lines moved: mistakes name them. */
+static bool conf_moved(const struct conf *a, const struct conf *b)
+{
+	struct buf x = {0}, y = {0};
+	conf_part(a, &x);
+	conf_part(b, &y);
+	bool moved = x.len != y.len || (x.len && memcmp(x.p, y.p, x.len) != 0);
+	buf_free(&x);
+	buf_free(&y);
+	return moved;
+}
+
+/* ---- the body of the job: how long the part of conf is, it, the sources ---- */
+
+void reload_pack(const struct conf *c, const struct plugin_sources *v, int n, struct buf *out)
+{
+	struct buf part = {0};
+	conf_part(c, &part);
+	uint64_t len = part.len;
+	buf_add(out, &len, sizeof len);
+	buf_add(out, buf_cstr(&part), part.len);
+	plugin_sources_pack(v, n, out);
+	buf_free(&part);
+}
+
+static int unpack(
+	struct reload *r, const struct frame *f, struct conf **c, struct plugin_sources **v, int *n)
+{
+	const char *p = f->body, *end = p + f->head.body_len;
+	uint64_t len = UINT64_MAX;
+	if (f->head.body_len >= sizeof len)
+		memcpy(&len, p, sizeof len);
+	*c = NULL;
+	if (len <= f->head.body_len - sizeof len)
+		*c = setconf_parse(r->eng, p + sizeof len, len);
+	if (*c) {
+		p += sizeof len + len;
+		if (plugin_sources_unpack(&p, end, v, n))
+			return CX_OK;
+		setconf_free(r->eng, *c);
+	}
+	return cx_fail(&r->e, CX_E_INTERNAL, NULL, "the check sent something else");
+}
+
+/* ---- the swap ---- */
+
+int reload_load(struct engine *eng, struct conf *c, struct plugin_sources *v, int n,
+	struct reload_old *old, struct cx_err *e)
 {
 	struct plugin_set set;
 	int rc = quarantine_read(eng, e);
@@ -124,14 +182,34 @@ int reload_load(struct engine *eng, struct plugin_sources *v, int n, struct plug
 		rc = quarantine_sources(eng, v, n, e);
 	if (rc < 0) {
 		plugin_sources_free(v, n);
+		setconf_free(eng, c);
 		return rc;
 	}
+	old->conf = setconf_swap(eng, c);
 	plugin_set_renew(&set, &eng->set, eng->conf, v, n, NULL, 0, eng->blame);
-	*old = eng->set;
+	old->set = eng->set;
 	eng->set = (struct plugin_set){0};
 	plugin_set_take(&eng->set, &set);
 	quarantine_apply(eng);
 	return CX_OK;
+}
+
+void reload_done(struct engine *eng, struct reload_old *old)
+{
+	plugin_set_leave(&old->set, &eng->set);
+	setconf_free(eng, old->conf);
+}
+
+void reload_undo(struct engine *eng, struct reload_old *old)
+{
+	struct cx_err why;
+	plugin_set_leave(&eng->set, &old->set);
+	plugin_set_take(&eng->set, &old->set);
+	setconf_free(eng, setconf_swap(eng, old->conf));
+	if (store_begin(eng->store, &why) >= 0) {
+		engine_bind(eng, &why);
+		store_rollback(eng->store);
+	}
 }
 
 static int settle(struct reload *r)
@@ -147,24 +225,19 @@ static int settle(struct reload *r)
 	return rc;
 }
 
-static int swap(struct reload *r, struct plugin_sources *v, int n)
+static int swap(struct reload *r, struct conf *c, struct plugin_sources *v, int n)
 {
-	struct plugin_set old;
-	int rc = reload_load(r->eng, v, n, &old, &r->e);
+	struct reload_old old;
+	int rc = reload_load(r->eng, c, v, n, &old, &r->e);
 	if (rc < 0)
 		return rc;
 	rc = engine_keep_plugins(r->eng, &r->e);
-	if (rc < 0) { /* back to what was in force */
-		plugin_set_leave(&r->eng->set, &old);
-		plugin_set_take(&r->eng->set, &old);
-		struct cx_err why;
-		if (store_begin(r->eng->store, &why) >= 0) {
-			engine_bind(r->eng, &why);
-			store_rollback(r->eng->store);
-		}
+	if (rc < 0) {
+		reload_undo(r->eng, &old);
 		return rc;
 	}
-	plugin_set_leave(&old, &r->eng->set);
+	reload_done(r->eng, &old);
+	cells_limit(r->in->cells, r->eng->conf->kpi_groups);
 	engine_log_plugins(r->eng);
 	return settle(r);
 }
@@ -172,25 +245,28 @@ static int swap(struct reload *r, struct plugin_sources *v, int n)
 static int run(struct reload *r, const struct frame *f, struct buf *reply, int *status)
 {
 	struct plugin_sources *v;
+	struct conf *c;
 	int n;
-	if (json_scan(&r->found, f->body, f->head.body_len, JSON_DEPTH, UINT32_MAX, &r->e) < 0)
+	if (r->eng->alone)
+		return cx_fail(&r->e, CX_E_CONFLICT, NULL, "%s",
+			CX_T("o servidor não está rodando; ao começar ele carrega o que está nas "
+			     "pastas",
+				"the server is not running; it loads what is in the folders when "
+				"it starts"));
+	if (json_scan(&r->found, f->meta, f->head.meta_len, JSON_DEPTH, UINT32_MAX, &r->e) < 0)
 		return r->e.code;
 	if (refuse(r, reply, status))
 		return CX_OK;
-	int rc = plugin_sources_read(r->eng->conf, &v, &n, &r->e);
+	int rc = unpack(r, f, &c, &v, &n);
 	if (rc < 0)
 		return rc;
-	if (!as_checked(r, v, n)) {
+	find_changed(r, c, v, n);
+	if (r->changed.len > 2 || conf_moved(r->eng->conf, c)) {
+		rc = swap(r, c, v, n);
+	} else {
 		plugin_sources_free(v, n);
-		return cx_fail(&r->e, CX_E_CONFLICT, NULL, "%s",
-			CX_T("os arquivos mudaram enquanto eram conferidos; tente de novo",
-				"the files changed while they were checked; try again"));
+		setconf_free(r->eng, c);
 	}
-	find_changed(r, v, n);
-	if (r->changed.len == 2)
-		plugin_sources_free(v, n);
-	else
-		rc = swap(r, v, n);
 	if (rc >= 0)
 		rc = store_begin(r->eng->store, &r->e);
 	if (rc < 0)
@@ -200,6 +276,7 @@ static int run(struct reload *r, const struct frame *f, struct buf *reply, int *
 	reply->len--;
 	jw_key(reply, "changed");
 	jw_raw(reply, r->changed.p, r->changed.len);
+	write_notes(r, reply);
 	jw_obj_end(reply);
 	return rc;
 }

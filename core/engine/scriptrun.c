@@ -115,7 +115,7 @@ static int keep(struct run *r, const char *base, const struct buf *json, const s
 
 static int run(struct run *r, const char *path, const char *base, const struct buf *source)
 {
-	struct conf *c = r->eng->conf;
+	struct conf *c = r->eng->started; /* a script is no plugin in force */
 	struct script_host host = {.ctx = r, .kpi = run_kpi};
 	struct script_options opt = {.name = base,
 		.company = c->company_name,

@@ -11,9 +11,8 @@
 
 #include "base/log.h"
 #include "base/tz.h"
-#include "ipc/frame.h"
 
-enum { READ_BYTES = 65536 };
+enum { READ_BYTES = 65536, TRIES = 5 };
 static const int64_t most_us = 60000000;
 
 bool checker_busy(const struct checker *c)
@@ -83,6 +82,7 @@ static void look(struct checker *c)
 	if (checker_busy(c) || !c->n)
 		return;
 	c->looked = c->n;
+	c->tries = 1;
 	if (start(c, &e) != CX_OK)
 		log_error("the plugins cannot be checked: %s", e.msg);
 }
@@ -103,10 +103,10 @@ void checker_forget(struct checker *c, const void *owner)
 			c->v[i].owner = NULL;
 }
 
-static void tell(struct checker *c, const struct buf *json)
+static void tell(struct checker *c, const struct frame *found)
 {
 	for (int i = 0; i < c->looked; i++)
-		c->done(c->ctx, &c->v[i].head, c->v[i].owner, json);
+		c->done(c->ctx, &c->v[i].head, c->v[i].owner, found);
 	c->n -= c->looked;
 	memmove(c->v, c->v + c->looked, sizeof *c->v * (size_t)c->n);
 	c->looked = 0;
@@ -135,22 +135,42 @@ static void blame(const struct checker *c, struct buf *json)
 	jw_obj_end(json);
 }
 
+/* Killed, and not by us. */
+static bool from_outside(const struct checker *c, int status)
+{
+	return !c->killed && WIFSIGNALED(status) &&
+	       (WTERMSIG(status) == SIGKILL || WTERMSIG(status) == SIGTERM);
+}
+
+static bool once_more(struct checker *c)
+{
+	struct cx_err e;
+	log_warn("the process that checked the plugins was killed");
+	return c->tries++ < TRIES && start(c, &e) == CX_OK;
+}
+
 void checker_child(struct checker *c)
 {
 	struct frame f;
-	struct buf json = {0};
+	struct buf json = {0}, in;
 	size_t size;
 	int status;
 	if (c->proc.pid <= 0 || waitpid(c->proc.pid, &status, WNOHANG) != c->proc.pid)
 		return;
 	read_all(c);
-	if (WIFEXITED(status) && frame_parse(&c->in, 0, &f, &size) == 1)
-		buf_add(&json, f.body, f.head.body_len);
-	else
+	in = c->in;
+	c->in = (struct buf){0};
+	bool whole = WIFEXITED(status) && frame_parse(&in, 0, &f, &size) == 1;
+	bool again = !whole && from_outside(c, status);
+	if (!whole) {
 		blame(c, &json);
+		f = (struct frame){.head = {.meta_len = (uint32_t)json.len}, .meta = json.p};
+	}
 	checker_stop(c);
-	tell(c, &json);
+	if (!again || !once_more(c))
+		tell(c, again ? NULL : &f);
 	buf_free(&json);
+	buf_free(&in);
 }
 
 void checker_tick(struct checker *c, int64_t now_us)

@@ -1,8 +1,9 @@
 /* checker.h — one look at the plugin folders in a process of its own, so that a runaway at load
  * disturbs nobody.
  * Flow:   checker_add() → the child loads all and says what it found (engine/check.c) → done() for
- *         each job that waited when it began, with that JSON; of a child that died or hung, with a
- *         mistake of the plugin to blame. Who came later waits for another look.
+ *         each job that waited when it began, with that frame; of a child that died or hung, with a
+ *         mistake of the plugin to blame, but one that was killed from outside has done nothing:
+ *         it looks again. Who came later waits for another look.
  * Callers: front.c; checker_tick() every 100 ms or so, checker_child() at SIGCHLD.
  * Owns:   the child, at most one. */
 #ifndef CX_IPC_CHECKER_H
@@ -12,6 +13,7 @@
 
 #include "base/buf.h"
 #include "base/job.h"
+#include "ipc/frame.h"
 #include "ipc/spawn.h"
 
 enum { CHECKER_MAX = 32 };
@@ -23,8 +25,9 @@ struct waiting {
 
 struct checker {
 	uv_loop_t *loop;
-	const char *conf_file;
-	void (*done)(void *ctx, struct job_head *h, void *owner, const struct buf *json);
+	const struct spawn_conf *conf_file;
+	/* found: its frame; NULL: it was killed from outside each time */
+	void (*done)(void *ctx, struct job_head *h, void *owner, const struct frame *found);
 	void *ctx;
 	struct engine_proc proc; /* pid 0: none */
 	uv_poll_t *poll;
@@ -33,6 +36,7 @@ struct checker {
 	bool killed;
 	struct waiting v[CHECKER_MAX];
 	int n, looked; /* the first `looked` wait for the look that is under way */
+	int tries;     /* of that look */
 };
 
 int checker_add(struct checker *c, const struct job_head *h, void *owner); /* or CX_E_QUEUE_FULL */

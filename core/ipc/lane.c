@@ -16,8 +16,9 @@ enum { READ_BYTES = 256 * 1024 };
 static const int64_t grace_us = 1000000; /* between the socket's end and the exit */
 static const int64_t fast_us = 1000000;  /* a death younger than this counts for the backoff */
 
-void lane_init(struct lane *l, uv_loop_t *loop, const struct conf *c, const char *conf_file,
-	const char *role, int index, int lock_fd, struct lane_told *told, struct lane_host host)
+void lane_init(struct lane *l, uv_loop_t *loop, const struct conf *c,
+	const struct spawn_conf *conf_file, const char *role, int index, int lock_fd,
+	struct lane_told *told, struct lane_host host)
 {
 	*l = (struct lane){.conf = c,
 		.conf_file = conf_file,

@@ -43,7 +43,8 @@ struct lane_host {
 
 struct lane {
 	const struct conf *conf;
-	const char *conf_file, *role;
+	const struct spawn_conf *conf_file;
+	const char *role;
 	int index, lock_fd;
 	uv_loop_t *loop;
 	struct lane_host host;
@@ -61,8 +62,9 @@ struct lane {
 	uint64_t restarts, strikes, timeouts;
 };
 
-void lane_init(struct lane *l, uv_loop_t *loop, const struct conf *c, const char *conf_file,
-	const char *role, int index, int lock_fd, struct lane_told *told, struct lane_host host);
+void lane_init(struct lane *l, uv_loop_t *loop, const struct conf *c,
+	const struct spawn_conf *conf_file, const char *role, int index, int lock_fd,
+	struct lane_told *told, struct lane_host host);
 void lane_start(struct lane *l);
 int lane_add(struct lane *l, const struct job_head *head, const char *meta, const char *body,
 	void *owner);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -16,16 +17,17 @@
 #include "base/tz.h"
 
 /* Child, between fork and exec: the ends go to their fixed numbers, everything else is closed. */
-static void become(int sock, int page, int lock, char **argv, pid_t parent)
+static void become(const int ends[4], char **argv, pid_t parent)
 {
-	int from[] = {sock, page, lock};
-	for (int i = 0; i < 3; i++) /* first out of the way of the fixed numbers */
-		if (from[i] >= 0)
-			from[i] = fcntl(from[i], F_DUPFD, 16);
-	for (int i = 0; i < 3; i++)
+	int from[4];
+	for (int i = 0; i < 4; i++) /* first out of the way of the fixed numbers */
+		from[i] = ends[i] >= 0 ? fcntl(ends[i], F_DUPFD, 16) : -1;
+	for (int i = 0; i < 4; i++)
 		if (from[i] >= 0)
 			dup2(from[i], SPAWN_FD_SOCKET + i);
-	close_range(lock >= 0 ? 6 : 5, ~0u, 0);
+		else
+			close(SPAWN_FD_SOCKET + i);
+	close_range(SPAWN_FD_CONF + 1, ~0u, 0);
 	sigset_t none;
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -42,11 +44,11 @@ static void become(int sock, int page, int lock, char **argv, pid_t parent)
 	_exit(127);
 }
 
-int spawn_engine(struct engine_proc *p, const char *role, const char *conf_file,
+int spawn_engine(struct engine_proc *p, const char *role, const struct spawn_conf *conf,
 	const char *const *args, int lock_fd, struct cx_err *e)
 {
 	enum { ARGS = 32 };
-	char *argv[ARGS] = {"cxd", "--engine", (char *)role, (char *)conf_file};
+	char *argv[ARGS] = {"cxd", "--engine", (char *)role, (char *)conf->file};
 	int n = 4, pair[2], page;
 	for (; args && *args && n < ARGS - 1; args++)
 		argv[n++] = (char *)*args;
@@ -60,7 +62,7 @@ int spawn_engine(struct engine_proc *p, const char *role, const char *conf_file,
 	pid_t parent = getpid();
 	pid_t pid = p->blame ? fork() : -1;
 	if (pid == 0)
-		become(pair[1], page, lock_fd, argv, parent);
+		become((const int[]){pair[1], page, lock_fd, conf->fd}, argv, parent);
 	int why = errno;
 	close(pair[1]);
 	if (p->blame)
@@ -99,6 +101,16 @@ bool spawn_hung(struct engine_proc *p)
 	}
 	return now - p->lua_cpu_us > (int64_t)b->budget_ms * 1000 + grace_us &&
 	       b->phase == BLAME_LUA && b->turn == p->lua_turn;
+}
+
+int spawn_keep_text(const char *p, size_t n)
+{
+	int fd = memfd_create("cxd.ini", MFD_CLOEXEC);
+	if (fd >= 0 && write(fd, p, n) != (ssize_t)n) {
+		close(fd);
+		return -1;
+	}
+	return fd;
 }
 
 void spawn_close(struct engine_proc *p)

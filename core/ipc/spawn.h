@@ -12,7 +12,13 @@
 #include "base/err.h"
 #include "ipc/blame.h"
 
-enum { SPAWN_FD_SOCKET = 3, SPAWN_FD_BLAME = 4, SPAWN_FD_LOCK = 5 };
+enum { SPAWN_FD_SOCKET = 3, SPAWN_FD_BLAME = 4, SPAWN_FD_LOCK = 5, SPAWN_FD_CONF = 6 };
+#define SPAWN_CONF "/proc/self/fd/6"
+
+struct spawn_conf {
+	const char *file;
+	int fd; /* its text as it was read: what the child has instead of the file; -1: the file */
+};
 
 struct engine_proc {
 	pid_t pid;
@@ -24,8 +30,10 @@ struct engine_proc {
 
 /* role: "write", "read", "script", "import", "test", "check"; args: NULL-terminated further
  * arguments (what they are: engine.h); lock_fd: -1 for none. */
-int spawn_engine(struct engine_proc *p, const char *role, const char *conf_file,
+int spawn_engine(struct engine_proc *p, const char *role, const struct spawn_conf *conf,
 	const char *const *args, int lock_fd, struct cx_err *e);
+int spawn_keep_text(const char *p, size_t n); /* a file without a name; -1, errno */
+
 /* Has plugin code run so long that no hook of its own will end it? To be asked every so often.
  * Counts the child's CPU time, as its budgets do: a machine that is busy elsewhere proves nothing.
  */

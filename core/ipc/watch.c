@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/buf.h"
 #include "base/log.h"
@@ -22,7 +23,7 @@ static void forget_folders(struct watch *w)
 	w->n = 0;
 }
 
-static void add_folder(struct watch *w, const char *path)
+static uv_fs_event_t *add_folder(struct watch *w, const char *path)
 {
 	uv_fs_event_t *h = xcalloc(1, sizeof *h);
 	uv_fs_event_init(w->loop, h);
@@ -31,18 +32,22 @@ static void add_folder(struct watch *w, const char *path)
 	if (rc != 0) {
 		log_warn("cannot watch %s: %s", path, uv_strerror(rc));
 		uv_close((uv_handle_t *)h, on_closed);
-		return;
+		return NULL;
 	}
 	w->v = xrealloc(w->v, (size_t)(w->n + 1) * sizeof(uv_fs_event_t *));
-	w->v[w->n++] = h;
+	return w->v[w->n++] = h;
 }
 
-/* The folder of plugins and those in it. */
+/* The folder of conf, that of plugins, and those in it. */
 static void look(struct watch *w)
 {
 	uv_fs_t req;
 	uv_dirent_t entry;
+	const char *slash = strrchr(w->conf, '/');
+	char *folder = slash ? xstrndup(w->conf, (size_t)(slash - w->conf) + 1) : xstrdup(".");
 	forget_folders(w);
+	w->of_conf = add_folder(w, folder);
+	free(folder);
 	add_folder(w, w->path);
 	if (uv_fs_scandir(w->loop, &req, w->path, 0, NULL) >= 0)
 		while (uv_fs_scandir_next(&req, &entry) == 0) {
@@ -62,11 +67,19 @@ static void on_quiet(uv_timer_t *t)
 	w->changed(w->ctx);
 }
 
+/* The folder of conf has other files too. */
+static bool matters(const struct watch *w, const uv_fs_event_t *h, const char *file)
+{
+	const char *name = strrchr(w->conf, '/');
+	return h != w->of_conf || !file || strcmp(file, name ? name + 1 : w->conf) == 0;
+}
+
 static void on_event(uv_fs_event_t *h, const char *file, int events, int status)
 {
 	struct watch *w = h->data;
-	(void)file, (void)events, (void)status;
-	uv_timer_start(&w->quiet, on_quiet, WATCH_QUIET_MS, 0);
+	(void)events, (void)status;
+	if (matters(w, h, file))
+		uv_timer_start(&w->quiet, on_quiet, WATCH_QUIET_MS, 0);
 }
 
 void watch_start(struct watch *w)

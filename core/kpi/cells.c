@@ -23,6 +23,11 @@ struct cells *cells_new(struct store *s, int64_t max_groups,
 	return c;
 }
 
+void cells_limit(struct cells *c, int64_t max_groups)
+{
+	c->max_groups = max_groups;
+}
+
 static void cell_free(struct cells *c, struct cell *cell)
 {
 	for (int i = 0; cell && i < cell->value.nhists; i++) {

@@ -16,6 +16,7 @@ struct cells *cells_new(struct store *s, int64_t max_groups,
 	int (*where)(void *ctx, const struct measure *m, struct event *ev, struct cx_err *e),
 	void *ctx);
 void cells_free(struct cells *c);
+void cells_limit(struct cells *c, int64_t max_groups); /* [kpi] groups, from now on */
 
 /* sign 1: ev counts from now on; −1: no longer (a measure that cannot subtract spoils the day).
  * known_ms: when this became known, recordedtime of the event that caused it, or later. */

@@ -76,21 +76,23 @@ static void sources_drop(struct plugin_sources *s)
 }
 
 /* The plugin of these sources in the other set, unless it has to be loaded anew. */
-static struct plugin *same_as(const struct plugin_set *old, const struct plugin_sources *s)
+static struct plugin *same_as(
+	const struct plugin_set *old, const struct conf *c, const struct plugin_sources *s)
 {
 	struct plugin *p = old ? plugin_set_find(old, s->name) : NULL;
-	bool same = p && p->state != PLUGIN_FAILED && strcmp(p->hash, s->hash) == 0;
+	bool same = p && p->state != PLUGIN_FAILED && strcmp(p->hash, s->hash) == 0 &&
+		    conf_same_for(old->conf, c, s->name);
 	return same && (p->state == PLUGIN_OFF) == s->off ? p : NULL;
 }
 
 /* Which plugins of the other set stay: those that are as they were, and so is all that they depend
  * on. */
 static struct plugin **find_kept(
-	const struct plugin_set *old, const struct plugin_sources *v, int n)
+	const struct plugin_set *old, const struct conf *c, const struct plugin_sources *v, int n)
 {
 	struct plugin **kept = xcalloc((size_t)n + 1, sizeof(struct plugin *));
 	for (int i = 0; i < n; i++)
-		kept[i] = same_as(old, &v[i]);
+		kept[i] = same_as(old, c, &v[i]);
 	for (bool more = true; more;) {
 		more = false;
 		for (int i = 0; i < n; i++)
@@ -141,7 +143,7 @@ void plugin_set_take(struct plugin_set *set, struct plugin_set *from)
 int plugin_set_renew(struct plugin_set *set, const struct plugin_set *old, const struct conf *c,
 	struct plugin_sources *v, int n, const char *const *off, int noff, struct blame *blame)
 {
-	struct plugin **kept = find_kept(old, v, n);
+	struct plugin **kept = find_kept(old, c, v, n);
 	*set = (struct plugin_set){.conf = c, .blame = blame, .n = n};
 	set->v = xcalloc((size_t)n + 1, sizeof(struct plugin *));
 	for (int i = 0; i < n; i++) {

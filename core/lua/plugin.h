@@ -134,12 +134,16 @@ struct plugin_sources {
 int plugin_sources_read(const struct conf *c, struct plugin_sources **v, int *n, struct cx_err *e);
 void plugin_sources_free(struct plugin_sources *v, int n);
 void plugin_sources_hash(struct plugin_sources *s);
+/* As bytes for another process, appended; read back from [*p, end): false, that is not what is
+ * there. */
+void plugin_sources_pack(const struct plugin_sources *v, int n, struct buf *out);
+bool plugin_sources_unpack(const char **p, const char *end, struct plugin_sources **v, int *n);
 
 /* Takes the sources over. off: names of plugins not to run (reason shown), may be NULL. */
 int plugin_set_load(struct plugin_set *set, const struct conf *c, struct plugin_sources *v, int n,
 	const char *const *off, int noff, struct blame *blame);
-/* The same beside another set: plugins whose sources are those of `old`, and so all they depend on,
- * are taken over as they are, and are in both until one of them is left or taken. */
+/* The same beside another set: plugins whose sources and conf are those of `old`, and so all they
+ * depend on, are taken over as they are, and are in both until one of them is left or taken. */
 int plugin_set_renew(struct plugin_set *set, const struct plugin_set *old, const struct conf *c,
 	struct plugin_sources *v, int n, const char *const *off, int noff, struct blame *blame);
 void plugin_set_take(struct plugin_set *set, struct plugin_set *from); /* set becomes from */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/varint.h"
 #include "lua/bind.h"
 
 enum { FILE_MAX = 1 << 20, FILES_MAX = 500, FOLDERS_DEEP = 4 };
@@ -191,4 +192,89 @@ void plugin_sources_free(struct plugin_sources *v, int n)
 		free(v[i].name);
 	}
 	free(v);
+}
+
+/* ---- as bytes: numbers, and texts behind their length ---- */
+
+static void put_number(struct buf *b, uint64_t v)
+{
+	uint8_t bytes[VARINT_MAX];
+	buf_add(b, bytes, varint_put(bytes, v));
+}
+
+static void put_text(struct buf *b, const char *p, size_t n)
+{
+	put_number(b, n);
+	buf_add(b, p, n);
+}
+
+void plugin_sources_pack(const struct plugin_sources *v, int n, struct buf *out)
+{
+	put_number(out, (uint64_t)n);
+	for (int i = 0; i < n; i++) {
+		put_text(out, v[i].name, strlen(v[i].name));
+		put_number(out, (uint64_t)v[i].nfiles);
+		for (int k = 0; k < v[i].nfiles; k++) {
+			const struct source_file *f = &v[i].files[k];
+			put_text(out, f->path, strlen(f->path));
+			put_text(out, f->text, f->len);
+		}
+	}
+}
+
+static bool get_number(const char **p, const char *end, uint64_t most, uint64_t *v)
+{
+	size_t n = varint_get((const uint8_t *)*p, (const uint8_t *)end, v);
+	*p += n;
+	return n > 0 && *v <= most;
+}
+
+static char *get_text(const char **p, const char *end, size_t *n)
+{
+	uint64_t len;
+	if (!get_number(p, end, (uint64_t)(end - *p), &len) || len > (uint64_t)(end - *p))
+		return NULL;
+	char *text = xstrndup(*p, len);
+	*p += len;
+	*n = len;
+	return text;
+}
+
+static bool unpack_one(const char **p, const char *end, struct plugin_sources *s)
+{
+	uint64_t files;
+	size_t n;
+	s->name = get_text(p, end, &n);
+	if (!s->name || !get_number(p, end, FILES_MAX, &files))
+		return false;
+	s->files = xcalloc(files + 1, sizeof *s->files);
+	for (uint64_t k = 0; k < files; k++) {
+		struct source_file *f = &s->files[k];
+		f->path = get_text(p, end, &n);
+		s->nfiles++;
+		f->text = f->path ? get_text(p, end, &f->len) : NULL;
+		if (!f->text)
+			return false;
+	}
+	plugin_sources_hash(s);
+	return true;
+}
+
+bool plugin_sources_unpack(const char **p, const char *end, struct plugin_sources **v, int *n)
+{
+	uint64_t count;
+	*v = NULL;
+	*n = 0;
+	if (!get_number(p, end, (uint64_t)(end - *p), &count))
+		return false;
+	*v = xcalloc(count + 1, sizeof **v);
+	while (*n < (int)count) {
+		if (unpack_one(p, end, &(*v)[(*n)++]))
+			continue;
+		plugin_sources_free(*v, *n);
+		*v = NULL;
+		*n = 0;
+		return false;
+	}
+	return true;
 }

@@ -61,12 +61,19 @@ int store_before_keep(struct store *s, struct cx_err *e)
 {
 	int64_t n;
 	int rc = st_int(s, ST_BEFORE_ANY, NULL, 0, &n, e);
-	return rc == 0 ? st_run(s, ST_BEFORE_KEEP, NULL, 0, e) : rc < 0 ? rc : CX_OK;
+	if (rc == 0)
+		rc = st_run(s, ST_BEFORE_CONF_FORGET, NULL, 0, e);
+	else
+		return rc < 0 ? rc : CX_OK;
+	if (rc >= 0)
+		rc = st_run(s, ST_BEFORE_CONF_KEEP, NULL, 0, e);
+	return rc < 0 ? rc : st_run(s, ST_BEFORE_KEEP, NULL, 0, e);
 }
 
 int store_before_forget(struct store *s, struct cx_err *e)
 {
-	return st_run(s, ST_BEFORE_FORGET, NULL, 0, e);
+	int rc = st_run(s, ST_BEFORE_CONF_FORGET, NULL, 0, e);
+	return rc < 0 ? rc : st_run(s, ST_BEFORE_FORGET, NULL, 0, e);
 }
 
 /* ---- tokens ---- */

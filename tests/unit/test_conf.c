@@ -326,6 +326,59 @@ static void test_lengths_and_choices(void **state)
 	bad("[log]\nlevel =\n", 2, "must be error | warn | info | debug");
 }
 
+static void take_wait(void *ctx, int line, const char *msg)
+{
+	buf_printf(ctx, "%d %s\n", line, msg);
+}
+
+static void test_the_part_of_a_reload(void **state)
+{
+	struct buf part = {0}, told = {0};
+	struct conf c;
+	(void)state;
+	cx_lang = CX_EN;
+	struct conf running =
+		good("[server]\nsocket = /a/s\n[lua]\nload = 1s\n[plugin:acme]\nx = 1\n"
+		     "[access]\nuid.7 = admin\nuid.8 = manager\n");
+	struct conf now = good("[server]\ntcp = 127.0.0.1:80\nsocket = /a/s\n[kpi]\nmin_n = 20\n"
+			       "[plugins]\nenable = acme, b\n[plugin:acme]\nx = 2; y\ny = é = 1\n"
+			       "[plugin:b]\n[scripts]\npath = /s\n[access]\nuid.7 = manager\n");
+	conf_part(&now, &part);
+	assert_true(conf_renew(&c, &running, part.p, part.len));
+	assert_int_equal(c.kpi_min_n, 20);
+	assert_int_equal(c.lua_load, 500);
+	assert_string_equal(c.plugins_enable, "acme, b");
+	assert_string_equal(c.server_tcp, "off");
+	assert_string_equal(c.server_socket, "/a/s");
+	assert_string_equal(c.file, running.file);
+	assert_int_equal(conf_line(&c, "kpi", "min_n"), 5);
+	assert_int_equal(conf_line(&c, "plugin:b", NULL), 11);
+	assert_string_equal(conf_section(&c, "plugin:acme", 0)->value, "2; y");
+	assert_string_equal(conf_section(&c, "plugin:acme", 1)->value, "é = 1");
+	assert_null(conf_section(&c, "plugin:acme", 2));
+	assert_false(conf_same_for(&running, &c, "acme")); /* budgets are everybody's */
+	assert_false(conf_same_for(&running, &c, "b"));
+	assert_true(conf_same_for(&now, &c, "acme") && conf_same_for(&now, &c, "b"));
+	conf_free(&c);
+	for (size_t n = 1; n < part.len; n++) /* cut off anywhere it is whole or nothing */
+		if (conf_renew(&c, &running, part.p, n))
+			conf_free(&c);
+	assert_false(conf_renew(&c, &running, "1\0server\0tcp\0off", 17));
+	conf_waits(&running, &now, take_wait, &told);
+	assert_string_equal(buf_cstr(&told),
+		"2 [server] tcp = 127.0.0.1:80 is taken when the server is started again; until "
+		"then: off\n"
+		"15 [access] uid.7 is taken when the server is started again\n"
+		"0 [access] uid.8 ends when the server is started again\n");
+	buf_clear(&told);
+	conf_waits(&now, &now, take_wait, &told);
+	assert_int_equal(told.len, 0);
+	conf_free(&running);
+	conf_free(&now);
+	buf_free(&part);
+	buf_free(&told);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -340,6 +393,7 @@ int main(void)
 		cmocka_unit_test(test_all_at_once),
 		cmocka_unit_test(test_nearest),
 		cmocka_unit_test(test_documented_file),
+		cmocka_unit_test(test_the_part_of_a_reload),
 		cmocka_unit_test(test_later),
 		cmocka_unit_test(test_lengths_and_choices),
 	};

@@ -44,7 +44,9 @@ static void start(const char *option)
 {
 	struct cx_err e;
 	const char *args[] = {option, NULL};
-	assert_int_equal(spawn_engine(&writer, "write", conf_file, args, -1, &e), CX_OK);
+	assert_int_equal(
+		spawn_engine(&writer, "write", &(struct spawn_conf){conf_file, -1}, args, -1, &e),
+		CX_OK);
 	buf_clear(&input);
 	assert_int_equal(next(), 0);
 }

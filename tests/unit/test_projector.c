@@ -72,7 +72,7 @@ static void leave(void)
 
 static void enter(bool again)
 {
-	eng = (struct engine){.conf = &fx.conf, .fd = -1};
+	eng = (struct engine){.conf = &fx.conf, .started = &fx.conf, .fd = -1};
 	ok(store_open(&eng.store, "sqlite:", fx.dir, STORE_WRITE, &err));
 	ok(engine_load_plugins(&eng, again ? GENERATION_STORE : GENERATION_DISK, &err));
 	for (int i = 0; i < eng.set.n; i++)
