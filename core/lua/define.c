@@ -350,8 +350,8 @@ static int setup(lua_State *L)
 /* Leaves finish() alone on the stack. */
 static int prepare(struct plugin_run *run, struct isolate *iso, struct lua_fail *f)
 {
-	static const char *const chunks[] = {"stats", "common", "fields", "version", "compare",
-		"sop", "declare_sop", "declare", NULL};
+	static const char *const chunks[] = {
+		"stats", "common", "fields", "version", "compare", "declare", NULL};
 	lua_State *L = isolate_state(iso);
 	lua_settop(L, 0);
 	lua_pushcfunction(L, setup);
