@@ -388,11 +388,13 @@ static void name_all(lua_State *L, int at, const char *path, int depth)
 	lua_pop(L, 1);
 }
 
-static int walk(lua_State *L)
+/* Pushes the names of what the plugin's globals hold, which stays as it is. */
+static void push_names(lua_State *L)
 {
-	struct walk *w = lua_touserdata(L, 1);
-	lua_newtable(L);
-	lua_newtable(L);
+	static const char names_key;
+	if (lua_rawgetp(L, LUA_REGISTRYINDEX, &names_key) == LUA_TTABLE)
+		return;
+	lua_settop(L, NAMES - 1);
 	lua_newtable(L);
 	sandbox_push_view(L);
 	lua_pushvalue(L, -1);
@@ -400,7 +402,17 @@ static int walk(lua_State *L)
 	lua_rawset(L, NAMES);
 	sandbox_push_globals(L);
 	name_all(L, lua_gettop(L), "", 0);
-	lua_settop(L, QUEUE);
+	lua_settop(L, NAMES);
+	lua_pushvalue(L, NAMES);
+	lua_rawsetp(L, LUA_REGISTRYINDEX, &names_key);
+}
+
+static int walk(lua_State *L)
+{
+	struct walk *w = lua_touserdata(L, 1);
+	push_names(L);
+	lua_newtable(L);
+	lua_newtable(L);
 	lua_rawgeti(L, LUA_REGISTRYINDEX, w->p->run->handles_ref);
 	lua_rawgeti(L, -1, w->handle);
 	put_value(L, w, -1);

@@ -119,10 +119,39 @@ struct loading {
 	bool runtime;
 };
 
+/* Every isolate loads the same runtime texts: compiled once, until the process ends. */
+static struct compiled {
+	const char *text;
+	struct buf code;
+} compiled[RUNTIME_TEXTS];
+
+static int add_code(lua_State *L, const void *p, size_t n, void *code)
+{
+	(void)L;
+	buf_add(code, p, n);
+	return 0;
+}
+
+static int load_runtime(lua_State *L, const struct loading *l)
+{
+	struct compiled *c = compiled;
+	while (c->text && c->text != l->text)
+		c++;
+	if (c->text)
+		return luaL_loadbufferx(L, c->code.p, c->code.len, l->chunk, "b");
+	int status = luaL_loadbufferx(L, l->text, l->len, l->chunk, "t");
+	if (status == LUA_OK) {
+		lua_dump(L, add_code, &c->code, 0);
+		c->text = l->text;
+	}
+	return status;
+}
+
 static int load_protected(lua_State *L)
 {
 	const struct loading *l = lua_touserdata(L, 1);
-	int status = luaL_loadbufferx(L, l->text, l->len, l->chunk, "t");
+	int status = l->runtime ? load_runtime(L, l)
+				: luaL_loadbufferx(L, l->text, l->len, l->chunk, "t");
 	budget_after(L, status);
 	if (status != LUA_OK)
 		return lua_error(L);

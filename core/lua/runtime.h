@@ -5,6 +5,14 @@
 
 #include <stddef.h>
 
+enum {
+	RUNTIME_TEXTS =
+#define X(name) 1 +
+#include "lua/runtime.def"
+#undef X
+		0
+};
+
 const char *runtime_text(const char *name, size_t *len); /* "report" for runtime/report.lua */
 
 #endif
