@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/digits.h"
+
 static void out_of_memory(void)
 {
 	fputs("cxd: out of memory\n", stderr);
@@ -204,20 +206,39 @@ void jw_int(struct buf *b, int64_t v)
 	buf_add(b, p, (size_t)(t + sizeof t - p));
 }
 
+static int put_digits(char *out, const struct digits *x)
+{
+	char *o = out;
+	for (int i = x->point > 0 ? 0 : x->point - 1; i < x->n || i < x->point; i++) {
+		if (i == x->point)
+			*o++ = '.';
+		*o++ = i >= 0 && i < x->n ? x->d[i] : '0';
+	}
+	return (int)(o - out);
+}
+
+/* As "%.*g" with as many digits as are needed. */
 void jw_double(struct buf *b, double v)
 {
-	char t[40];
+	char t[40], *o = t;
+	struct digits x;
 	if (!isfinite(v)) {
 		jw_null(b);
 		return;
 	}
-	for (int digits = 15; digits <= 17; digits++) {
-		snprintf(t, sizeof t, "%.*g", digits, v);
-		if (strtod(t, NULL) == v)
-			break;
+	digits_of(v, &x);
+	if (signbit(v))
+		*o++ = '-';
+	if (x.point < -3 || x.point > x.tried) { /* 1.5e+21 */
+		int power = x.point - 1;
+		x.point = 1;
+		o += put_digits(o, &x);
+		o += sprintf(o, "e%+03d", power);
+	} else {
+		o += put_digits(o, &x);
 	}
 	comma(b);
-	buf_puts(b, t);
+	buf_add(b, t, (size_t)(o - t));
 }
 
 void jw_bool(struct buf *b, bool v)

@@ -19,12 +19,13 @@ static inline size_t varint_put(uint8_t *p, uint64_t v)
 /* Bytes used, 0: it does not end. */
 static inline size_t varint_get(const uint8_t *p, const uint8_t *end, uint64_t *v)
 {
+	size_t n = 0;
 	*v = 0;
-	for (unsigned shift = 0; p + shift / 7 < end && shift < 64; shift += 7) {
-		uint8_t c = p[shift / 7];
+	for (unsigned shift = 0; p + n < end && shift < 64; shift += 7) {
+		uint8_t c = p[n++];
 		*v |= (uint64_t)(c & 0x7f) << shift;
 		if (c < 0x80)
-			return shift / 7 + 1;
+			return n;
 	}
 	return 0;
 }

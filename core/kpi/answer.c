@@ -11,6 +11,7 @@ struct memo { /* what a group of cells means to this query */
 	bool counted;
 	bool rest; /* not counted for being "…": what is in there may well pass the filters */
 	struct answer_group *group; /* NULL: no groups asked for */
+	struct memo *next;          /* that was asked for after this one */
 };
 
 static bool same_memo(const void *item, const void *key)
@@ -76,16 +77,12 @@ static int group_for(struct answer *a, const struct str el[KPI_DIMS], struct ans
 	return rc;
 }
 
-static int memo_for(struct answer *a, struct str group, struct memo **out)
+static int memo_new(struct answer *a, struct str group, struct memo **out)
 {
 	const struct kpi_query *q = a->q;
 	struct str el[KPI_DIMS];
-	uint32_t h = hash_bytes(group.p, group.n, 0);
-	*out = pmap_find(&a->memo, h, same_memo, &group);
-	if (*out)
-		return CX_OK;
 	struct memo *m = arena_alloc(&a->arena, sizeof *m);
-	*m = (struct memo){arena_str(&a->arena, group.p, group.n), true, false, NULL};
+	*m = (struct memo){arena_str(&a->arena, group.p, group.n), true, false, NULL, NULL};
 	if (group_split(m->key, el) != a->k->nby)
 		return cx_fail(a->e, CX_E_STORE_FAILED, NULL,
 			CX_T("chave de grupo danificada: %.*s", "damaged group key: %.*s"),
@@ -101,8 +98,26 @@ static int memo_for(struct answer *a, struct str group, struct memo **out)
 		if (rc < 0)
 			return rc;
 	}
-	pmap_add(&a->memo, h, m);
+	pmap_add(&a->memo, hash_bytes(group.p, group.n, 0), m);
 	*out = m;
+	return CX_OK;
+}
+
+/* Days mostly have the same groups, in the same order. */
+static int memo_for(struct answer *a, struct str group, struct memo **out)
+{
+	struct memo *last = a->memo_last;
+	if (last && last->next && str_same(last->next->key, group)) {
+		*out = a->memo_last = last->next;
+		return CX_OK;
+	}
+	*out = pmap_find(&a->memo, hash_bytes(group.p, group.n, 0), same_memo, &group);
+	int rc = *out ? CX_OK : memo_new(a, group, out);
+	if (rc < 0)
+		return rc;
+	a->memo_last = *out;
+	if (last)
+		last->next = *out;
 	return CX_OK;
 }
 

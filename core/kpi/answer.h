@@ -60,7 +60,8 @@ struct answer {
 	struct bucket *buckets;
 	int nbuckets, bucket; /* bucket: where the last day was */
 	struct figure *total, *series;
-	struct pmap memo, map; /* key of a cell → struct memo; of the reply → answer_group */
+	struct pmap memo, map;  /* key of a cell → struct memo; of the reply → answer_group */
+	struct memo *memo_last; /* the one before this cell */
 	struct answer_group **groups;
 	int ngroups, cap_groups;
 	struct str where[16][2]; /* a filter's text as bare and as quoted JSON */

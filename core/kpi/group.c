@@ -155,9 +155,18 @@ uint32_t hash_bytes(const void *data, size_t n, uint64_t seed)
 		h = (h ^ w) * k;
 		h ^= h >> 29;
 	}
+	/* fixed lengths, which are no calls */
+	uint32_t four = 0;
+	uint16_t two = 0;
 	uint64_t w = 0;
-	if (n)
-		memcpy(&w, p, n);
+	size_t at = n & 6;
+	if (n & 1)
+		w = (uint64_t)(uint8_t)p[at] << at * 8;
+	if (n & 2)
+		memcpy(&two, p + (n & 4), 2);
+	if (n & 4)
+		memcpy(&four, p, 4);
+	w |= four | (uint64_t)two << (n & 4) * 8;
 	h = (h ^ w) * k;
 	h ^= h >> 32;
 	h *= 0xD6E8FEB86659FD93u;

@@ -6,35 +6,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/digits.h"
 #include "base/err.h"
 
 #define NBSP  "\u00a0"
 #define MINUS "\u2212"
-enum { DIGITS = 40, LARGE = 21 }; /* from 10^21 on: 1,5e+21 */
+enum { LARGE = 21 }; /* from 10^21 on: 1,5e+21 */
 
 struct decimal { /* 0.d1 d2 d3… × 10^point */
-	char d[DIGITS];
+	char d[DIGITS_MAX];
 	int n, point;
 	bool negative;
 };
 
-/* The shortest digits that read back the same: what a person would call the number, so that 1.005
- * is rounded as 1.005 and not as the 1.00499… beneath it. */
+/* The shortest digits: 1.005 is rounded as 1.005 and not as the 1.00499… beneath it. */
 static void decimal_of(double v, struct decimal *x)
 {
-	char t[40], *e;
-	for (int digits = 14; digits <= 16; digits++) {
-		snprintf(t, sizeof t, "%.*e", digits, fabs(v));
-		if (strtod(t, NULL) == fabs(v))
-			break;
-	}
-	e = strchr(t, 'e');
+	struct digits shortest;
+	digits_of(v, &shortest);
 	x->negative = v < 0;
-	x->point = atoi(e + 1) + 1;
-	x->n = 0;
-	for (char *p = t; p < e; p++)
-		if (*p >= '0' && *p <= '9')
-			x->d[x->n++] = *p;
+	x->point = shortest.point;
+	x->n = shortest.n;
+	memcpy(x->d, shortest.d, (size_t)x->n);
 }
 
 /* Keeps keep digits, half away from zero. */
@@ -128,6 +121,15 @@ static const char *symbol(const char *currency)
 	return NULL;
 }
 
+/* Appends at most so many bytes; a query makes hundreds of these texts, and printf is slow. */
+static char *put(char *o, const char *text, size_t most)
+{
+	size_t n = strnlen(text, most);
+	memcpy(o, text, n);
+	o[n] = 0;
+	return o + n;
+}
+
 /* What stands before and after the number. */
 static void frame(const char *format, const char *currency, char before[8], char after[20])
 {
@@ -192,7 +194,10 @@ void number_text(char out[NUMBER_TEXT], double value, bool null, const char *for
 	} else if (plain(number, &x, decimals, trim)) {
 		x.negative = false;
 	}
-	snprintf(out, NUMBER_TEXT, "%s%s%.32s%s", x.negative ? MINUS : "", before, number, after);
+	char *o = put(out, x.negative ? MINUS : "", 3);
+	o = put(o, before, sizeof before);
+	o = put(o, number, 32);
+	put(o, after, sizeof after);
 }
 
 void number_compact(char out[NUMBER_TEXT], double value, bool null, const char *format, int scale,
@@ -264,7 +269,7 @@ void number_count_text(char out[NUMBER_TEXT], double n)
 {
 	char text[NUMBER_TEXT];
 	number_text(text, n, false, "integer", -1, 0, NULL);
-	snprintf(out, NUMBER_TEXT, "n=%.60s", text);
+	put(put(out, "n=", 2), text, 60);
 }
 
 void number_p_text(char out[NUMBER_TEXT], double p)
@@ -289,9 +294,9 @@ void number_rank_text(char out[NUMBER_TEXT], int64_t best, int64_t worst)
 	char a[NUMBER_TEXT], b[NUMBER_TEXT];
 	number_text(a, (double)best, false, "integer", -1, 0, NULL);
 	number_text(b, (double)worst, false, "integer", -1, 0, NULL);
+	char *o = put(put(out, a, 24), ordinal(best), 2);
 	if (best == worst)
-		snprintf(out, NUMBER_TEXT, "%.28s%s", a, ordinal(best));
-	else
-		snprintf(out, NUMBER_TEXT, CX_T("%.24s%s a %.24s%s", "%.24s%s to %.24s%s"), a,
-			ordinal(best), b, ordinal(worst));
+		return;
+	o = put(o, CX_T(" a ", " to "), 4);
+	put(put(o, b, 24), ordinal(worst), 2);
 }

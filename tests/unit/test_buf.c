@@ -95,6 +95,53 @@ static void doubles(void **state)
 	buf_free(&b);
 }
 
+/* As printf has it: with 15 significant digits, or more if those do not read back the same. */
+static void same_as_printf(double v)
+{
+	struct buf b = {0};
+	char t[40];
+	for (int digits = 15; digits <= 17; digits++) {
+		snprintf(t, sizeof t, "%.*g", digits, v);
+		if (strtod(t, NULL) == v)
+			break;
+	}
+	jw_double(&b, v);
+	assert_string_equal(buf_cstr(&b), t);
+	buf_free(&b);
+}
+
+static void doubles_as_printf(void **state)
+{
+	(void)state;
+	static const double values[] = {0, -0.0, 1e15, 999999999999999.9, 1e14,
+		9.9999999999999995e-5, 1e-4, 0.001, 0.1, 0.3, 0.5, 1, 2, 1024, 0.0009765625,
+		4503599627370496, 1e16, 1e17, 1e22, 1e23, 5e-324, 2.2250738585072014e-308,
+		1.7976931348623157e308, 1.005, 9.995};
+	uint64_t x = 1, bits;
+	for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+		same_as_printf(values[i]);
+		same_as_printf(-values[i]);
+		same_as_printf(nextafter(values[i], -1));
+		same_as_printf(nextafter(values[i], 1e300));
+	}
+	for (int e = -20; e < 60; e++) { /* powers of two, where steps change */
+		same_as_printf(ldexp(1, e));
+		same_as_printf(nextafter(ldexp(1, e), 0));
+		same_as_printf(nextafter(ldexp(1, e), 1e300));
+	}
+	for (int i = 0; i < 200000; i++) {
+		double any;
+		x = x * 6364136223846793005u + 1442695040888963407u;
+		bits = x ^ x >> 29;
+		same_as_printf((double)(bits >> 11) / (double)(1 + (bits & 0xffff)));
+		same_as_printf((double)(int64_t)(bits >> 40) / 1000);
+		same_as_printf(ldexp((double)(bits >> 11), -45 - (int)(bits % 30)));
+		memcpy(&any, &bits, sizeof any);
+		if (isfinite(any))
+			same_as_printf(any);
+	}
+}
+
 static void arenas(void **state)
 {
 	(void)state;
@@ -217,7 +264,8 @@ static void texts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(buffers), cmocka_unit_test(json),
-		cmocka_unit_test(doubles), cmocka_unit_test(arenas), cmocka_unit_test(ids),
-		cmocka_unit_test(errors), cmocka_unit_test(texts)};
+		cmocka_unit_test(doubles), cmocka_unit_test(doubles_as_printf),
+		cmocka_unit_test(arenas), cmocka_unit_test(ids), cmocka_unit_test(errors),
+		cmocka_unit_test(texts)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
