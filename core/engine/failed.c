@@ -9,6 +9,7 @@
 #include "base/tz.h"
 #include "engine/answers.h"
 #include "engine/late.h"
+#include "engine/timers.h"
 
 enum { LIMIT = 100, LIMIT_MAX = 1000, VALUE = 256 };
 
@@ -28,7 +29,10 @@ void failed_json(struct buf *b, const struct failed_row *row)
 	tz_format(row->at_ms, when);
 	jw_obj(b);
 	jw_kint(b, "id", row->id);
-	jw_kint(b, "seq", row->seq);
+	if (row->seq)
+		jw_kint(b, "seq", row->seq);
+	else
+		jw_knull(b, "seq");
 	jw_kstr(b, "time", when);
 	jw_kstr(b, "plugin", row->plugin);
 	jw_kstr(b, "handler", row->handler);
@@ -37,6 +41,16 @@ void failed_json(struct buf *b, const struct failed_row *row)
 	jw_kstr(b, "message", row->message);
 	jw_kstr(b, "traceback", row->traceback);
 	jw_kint(b, "tries", row->tries);
+	if (!row->timer)
+		return;
+	tz_format(row->due_ms, when);
+	jw_kint(b, "timer", row->timer);
+	jw_kstr(b, "due", when);
+	jw_key(b, "arg");
+	if (row->arg)
+		jw_raw(b, row->arg, strlen(row->arg));
+	else
+		jw_null(b);
 }
 
 struct page {
@@ -149,7 +163,8 @@ static int react(struct again *x)
 		if (x->plan->ons[i].plugin != x->plugin || ++nth != x->row.nth ||
 			strcmp(x->plan->ons[i].on->type_name, type) != 0)
 			continue;
-		int rc = ingest_react_one(x->in, x->plugin, x->plan->ons[i].on, &x->ev, &x->fail);
+		int rc = ingest_react_one(
+			x->in, x->plugin, x->plan->ons[i].on, nth, &x->ev, &x->fail);
 		x->failed = rc == 0;
 		return rc < 0 ? rc : CX_OK;
 	}
@@ -213,13 +228,30 @@ static int measures(struct again *x)
 	return any ? late_figures(x->in, x->plan, &x->ev, is_plugin, x->plugin) : gone(x);
 }
 
+/* Handler "timer NAME". */
+static int timer(struct again *x)
+{
+	int rc = timers_again(x->in, x->plugin, &x->row, &x->fail, x->e);
+	x->failed = rc == 0;
+	return rc < 0 ? rc : CX_OK;
+}
+
 static int dispatch(struct again *x)
 {
+	if (x->row.timer)
+		return timer(x);
 	if (strncmp(x->row.handler, "on ", 3) == 0)
 		return react(x);
 	if (strncmp(x->row.handler, "derive", 6) == 0)
 		return derive(x);
 	return measures(x);
+}
+
+static int none(struct again *x, const char *id)
+{
+	return cx_fail(x->e, CX_E_NOT_FOUND, "id",
+		CX_T("não existe a reação que falhou \"%s\"", "there is no failed reaction \"%s\""),
+		id);
 }
 
 static int open(struct again *x, const struct frame *f, const char *id)
@@ -229,6 +261,8 @@ static int open(struct again *x, const struct frame *f, const char *id)
 	int rc = store_failed_get(in->eng->store, number, &x->row, &x->texts, x->e);
 	if (rc < 0)
 		return rc;
+	if (rc == 1 && x->row.timer && !x->row.seq)
+		return *f->head.caller.unit ? none(x, id) : 1;
 	if (rc == 1) {
 		rc = late_open(
 			in, &f->head, x->row.seq, x->row.past, &x->ev, &x->plan, &x->missing);
@@ -238,11 +272,9 @@ static int open(struct again *x, const struct frame *f, const char *id)
 		bool theirs = x->ev.unit.p && x->ev.unit.n == strlen(unit) &&
 			      memcmp(x->ev.unit.p, unit, x->ev.unit.n) == 0;
 		if (!*unit || theirs)
-			return rc == 1 || x->row.done_ms ? 1 : gone(x);
+			return rc == 1 || x->row.timer || x->row.done_ms ? 1 : gone(x);
 	}
-	return cx_fail(x->e, CX_E_NOT_FOUND, "id",
-		CX_T("não existe a reação que falhou \"%s\"", "there is no failed reaction \"%s\""),
-		id);
+	return none(x, id);
 }
 
 static int run(struct again *x)

@@ -39,6 +39,8 @@ int ingest_open(struct ingest *in, struct cx_err *e)
 	int rc = store_last_seq(in->eng->store, &last, e);
 	if (rc >= 0)
 		in->next_seq = last + 1;
+	in->due.turned = in->eng->turned - 1;
+	in->due.import_us = clock_mono_us();
 	return rc;
 }
 
@@ -66,6 +68,7 @@ void ingest_rewind(struct ingest *in, struct ingest_mark m)
 {
 	in->next_seq = m.next_seq;
 	in->counts = m.counts;
+	in->due.turned = in->eng->turned - 1; /* what had fired is there again */
 	cells_forget(in->cells);
 }
 

@@ -21,6 +21,8 @@ enum outcome {
 
 struct ingest_counts {
 	uint64_t events, duplicates, rejected, reactions_failed;
+	uint64_t timers_fired, timers_late;
+	int64_t timers_waiting;
 };
 
 struct ingest {
@@ -52,6 +54,14 @@ struct ingest {
 	int marks;           /* open savepoints */
 	bool measure_failed; /* a where-function raised: */
 	struct lua_fail measure_fail;
+	struct {                    /* timers.h */
+		int64_t next_ms[2]; /* nothing is due sooner; [1]: of imported history */
+		uint32_t turned;    /* eng->turned when that was found */
+		int64_t import_us;  /* when the last part of an import came */
+		int64_t pause_us;   /* nothing fires sooner: clock_mono_us() */
+		int64_t late, late_ms,
+			told_us; /* fired late and not yet told; the latest of them */
+	} due;
 	bool loop; /* events were emitted too deep: the whole chain is being undone */
 	struct cx_err loop_why;
 };
@@ -83,11 +93,25 @@ struct ingest_mark {
 struct ingest_mark ingest_mark(const struct ingest *in);
 void ingest_rewind(struct ingest *in, struct ingest_mark m); /* also forgets the cells */
 
-/* ingest_react.c: the reactions of one stored event. */
+/* ingest_react.c: plugin code with a tx, in a savepoint that its first write begins. */
+struct handler {
+	struct plugin *plugin;
+	const char *what; /* "on order.placed", "timer sweep" */
+	const char *file; /* where it is declared */
+	int line;
+	struct event *cause;     /* of what it emits, sets and writes */
+	int64_t now_ms, late_ms; /* tx.now, tx.late */
+	int nth;                 /* which of the plugin's reactions to the cause, from 1; 0: none */
+	int (*call)(const struct handler *h, struct tx *tx, struct lua_fail *f);
+	const void *ctx; /* call()'s own */
+};
+/* 1 done, 0 it failed (f) and is undone, <0 the batch is lost, or the event that is at hand is part
+ * of a loop. */
+int ingest_handle(struct ingest *in, const struct handler *h, struct lua_fail *f);
+/* The reactions of one stored event. */
 int ingest_react(struct ingest *in, const struct type_plan *plan, struct event *ev);
-/* One of them in its savepoint: 1 done, 0 it failed (f) and is undone, <0 the batch is lost, or the
- * event that is at hand is part of a loop. */
-int ingest_react_one(struct ingest *in, struct plugin *p, const struct plugin_on *on,
+/* One of them, the nth of the plugin's; gives back what ingest_handle() does. */
+int ingest_react_one(struct ingest *in, struct plugin *p, const struct plugin_on *on, int nth,
 	struct event *ev, struct lua_fail *f);
 /* All of them for the i-th of the plan's, with its row if it fails. */
 int ingest_react_nth(struct ingest *in, const struct type_plan *plan, int i, struct event *ev);
@@ -114,6 +138,8 @@ int ingest_emit(struct ingest *in, struct event *cause, struct str json, struct 
 /* update.c: with in->update, turns ev into the next correction of what is there of it, or into the
  * one that is there already. The job's document is scanned anew. */
 int ingest_update(struct ingest *in, const struct ingest_source *src, struct event *ev);
+/* Appends the row and its warning; fills in what is of the job and the failure, and row->id. */
+int ingest_failed_row(struct ingest *in, struct failed_row *row, const struct lua_fail *f);
 /* A failed derive, measure or reaction (the nth of the plugin to the type): a row, and a warning in
  * the receipt. */
 int ingest_failed(struct ingest *in, const struct event *ev, const char *plugin,

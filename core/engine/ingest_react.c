@@ -3,44 +3,48 @@
 
 #include "base/log.h"
 #include "engine/records.h"
+#include "engine/timers.h"
 
-int ingest_failed(struct ingest *in, const struct event *ev, const char *plugin,
-	const char *handler, int nth, const struct lua_fail *f)
+int ingest_failed_row(struct ingest *in, struct failed_row *row, const struct lua_fail *f)
 {
 	struct cx_err e;
-	struct failed_row row = {.seq = ev->seq,
-		.at_ms = in->head->now_ms,
-		.plugin = plugin,
-		.handler = handler,
-		.file = f->file,
-		.line = f->line,
-		.message = f->msg,
-		.traceback = f->traceback,
-		.tries = 1,
-		.nth = nth,
-		.past = in->past};
+	row->at_ms = in->head->now_ms;
+	row->file = f->file;
+	row->line = f->line;
+	row->message = f->msg;
+	row->traceback = f->traceback;
+	row->tries = 1;
+	row->past = in->past;
 	in->counts.reactions_failed++;
-	if (store_failed_add(in->eng->store, &row, &e) < 0)
+	if (store_failed_add(in->eng->store, row, &e) < 0)
 		return ingest_lost(in, &e);
 	char place[600], said[100]; /* where, not what: a message can quote the event */
-	snprintf(place, sizeof place, "%s failed at %s:%d", handler, f->file, f->line);
-	snprintf(said, sizeof said, "event %lld, failed reaction %lld", (long long)ev->seq,
-		(long long)row.id);
-	log_plugin_place(LOG_WARN, plugin, place, said);
+	snprintf(place, sizeof place, "%s failed at %s:%d", row->handler, f->file, f->line);
+	snprintf(said, sizeof said, "event %lld, failed reaction %lld", (long long)row->seq,
+		(long long)row->id);
+	log_plugin_place(LOG_WARN, row->plugin, place, said);
 	struct buf *b = &in->warnings;
 	jw_obj(b);
-	jw_kstr(b, "plugin", plugin);
+	jw_kstr(b, "plugin", row->plugin);
 	jw_kstr(b, "file", f->file);
 	jw_kint(b, "line", f->line);
 	jw_kstr(b, "message", f->msg);
-	jw_kint(b, "failed", row.id);
+	jw_kint(b, "failed", row->id);
 	jw_obj_end(b);
 	return CX_OK;
 }
 
+int ingest_failed(struct ingest *in, const struct event *ev, const char *plugin,
+	const char *handler, int nth, const struct lua_fail *f)
+{
+	struct failed_row row = {.seq = ev->seq, .plugin = plugin, .handler = handler, .nth = nth};
+	return ingest_failed_row(in, &row, f);
+}
+
 struct reaction { /* tx of one handler; its savepoint is taken at its first write */
 	struct ingest *in;
-	const struct event *cause;
+	const struct handler *h;
+	int timers;                      /* that it has set */
 	char name[NAME_MAX_BYTES + 160]; /* "sales: on order.placed" */
 	bool marked;
 	size_t cells;
@@ -106,7 +110,8 @@ static void plugin_log(void *ctx, const char *plugin, int level, const char *tex
 static int tx_kpi(void *ctx, const char *id, const struct kpi_param *p, int n, struct buf *json,
 	struct cx_err *e)
 {
-	struct ingest *in = ((struct reaction *)ctx)->in;
+	const struct reaction *r = ctx;
+	struct ingest *in = r->in;
 	if (in->store_failed) {
 		*e = in->errs.v[0];
 		return e->code;
@@ -118,7 +123,7 @@ static int tx_kpi(void *ctx, const char *id, const struct kpi_param *p, int n, s
 	int rc = cells_flush(in->cells, e); /* a query sees what this batch has added so far */
 	if (rc < 0)
 		return ingest_lost(in, e);
-	rc = engine_kpi(in->eng, id, p, n, in->head->now_ms, json, e);
+	rc = engine_kpi(in->eng, id, p, n, r->h->now_ms, json, e);
 	return store_in_batch(in->eng->store) ? rc : ingest_lost(in, e);
 }
 
@@ -126,7 +131,7 @@ static int tx_record(void *ctx, struct record_ask *ask, struct arena *a, struct 
 {
 	struct reaction *r = ctx;
 	struct ingest *in = r->in;
-	const struct record_who who = {r->name, r->cause->seq, in->head->now_ms};
+	const struct record_who who = {r->name, r->h->cause->seq, in->head->now_ms};
 	int rc = CX_OK;
 	if (in->store_failed) {
 		*e = in->errs.v[0];
@@ -138,6 +143,17 @@ static int tx_record(void *ctx, struct record_ask *ask, struct arena *a, struct 
 		return rc;
 	rc = records_ask(in->eng, ask, &who, a, e);
 	return rc == CX_E_STORE_FAILED || rc == CX_E_DISK_FULL ? ingest_lost(in, e) : rc;
+}
+
+static int after(void *ctx, const struct timer_ask *ask, struct cx_err *e)
+{
+	struct reaction *r = ctx;
+	if (r->in->store_failed) {
+		*e = r->in->errs.v[0];
+		return e->code;
+	}
+	int rc = begin_write(r, e);
+	return rc < 0 ? rc : timers_after(r->in, r->h, ++r->timers, ask, e);
 }
 
 /* Ends the handler's savepoint: kept, or undone with all it stored and counted. */
@@ -159,32 +175,35 @@ static int end(struct reaction *r, bool keep)
 	return CX_OK;
 }
 
-int ingest_react_one(struct ingest *in, struct plugin *p, const struct plugin_on *on,
-	struct event *ev, struct lua_fail *f)
+static int call(struct reaction *r, struct lua_fail *f)
 {
-	struct reaction r = {.in = in, .cause = ev};
-	struct tx tx = {.ctx = &r,
-		.now_ms = in->head->now_ms,
-		.past = in->past,
-		.random = &in->random,
+	const struct handler *h = r->h;
+	struct tx tx = {.ctx = r,
+		.now_ms = h->now_ms,
+		.late_ms = h->late_ms,
+		.past = r->in->past,
+		.random = &r->in->random,
 		.emit = emit,
 		.log = plugin_log,
 		.kpi = tx_kpi,
-		.record = tx_record};
+		.record = tx_record,
+		.after = after};
+	if (!ingest_left_out(r->in, h->plugin->name))
+		return h->call(h, &tx, f);
+	snprintf(f->file, sizeof f->file, "%s", h->file);
+	f->line = h->line;
+	snprintf(f->msg, sizeof f->msg, "%s",
+		CX_T("o plugin derrubou o motor neste evento", "the plugin crashed on this event"));
+	return -1;
+}
+
+int ingest_handle(struct ingest *in, const struct handler *h, struct lua_fail *f)
+{
+	struct reaction r = {.in = in, .h = h};
 	size_t warned = in->warnings.len;
-	snprintf(r.name, sizeof r.name, "%s: on %s", p->name, on->type_name);
-	int rc = 0;
+	snprintf(r.name, sizeof r.name, "%s: %s", h->plugin->name, h->what);
 	*f = (struct lua_fail){0};
-	if (ingest_left_out(in, p->name)) {
-		snprintf(f->file, sizeof f->file, "%s", on->file);
-		f->line = on->line;
-		snprintf(f->msg, sizeof f->msg, "%s",
-			CX_T("o plugin derrubou o motor neste evento",
-				"the plugin crashed on this event"));
-		rc = -1;
-	} else {
-		rc = plugin_react(p, on, ev, &tx, f);
-	}
+	int rc = call(&r, f);
 	if (in->loop)
 		rc = -1; /* also where the handler caught the error: nothing of a loop is kept */
 	if (in->store_failed)
@@ -201,6 +220,31 @@ int ingest_react_one(struct ingest *in, struct plugin *p, const struct plugin_on
 	return rc >= 0;
 }
 
+static int react(const struct handler *h, struct tx *tx, struct lua_fail *f)
+{
+	return plugin_react(h->plugin, h->ctx, h->cause, tx, f);
+}
+
+int ingest_react_one(struct ingest *in, struct plugin *p, const struct plugin_on *on, int nth,
+	struct event *ev, struct lua_fail *f)
+{
+	char what[NAME_MAX_BYTES + 96];
+	const struct handler h = {.plugin = p,
+		.what = what,
+		.file = on->file,
+		.line = on->line,
+		.cause = ev,
+		.now_ms = in->head->now_ms,
+		.nth = nth,
+		.call = react,
+		.ctx = on};
+	snprintf(what, sizeof what, "on %s", on->type_name);
+	int rc = ingest_handle(in, &h, f);
+	if (rc == 1 && ev->root && timers_supersede(in, &h, ev) < 0)
+		return in->errs.v[0].code;
+	return rc;
+}
+
 int ingest_nth(const struct type_plan *plan, int on)
 {
 	int nth = 1;
@@ -214,11 +258,11 @@ int ingest_react_nth(struct ingest *in, const struct type_plan *plan, int i, str
 	char handler[96];
 	struct lua_fail f;
 	struct plugin *p = plan->ons[i].plugin;
-	int rc = ingest_react_one(in, p, plan->ons[i].on, ev, &f);
+	int nth = ingest_nth(plan, i), rc = ingest_react_one(in, p, plan->ons[i].on, nth, ev, &f);
 	if (rc != 0)
 		return rc < 0 ? rc : CX_OK;
 	snprintf(handler, sizeof handler, "on %s", plan->ons[i].on->type_name);
-	return ingest_failed(in, ev, p->name, handler, ingest_nth(plan, i), &f);
+	return ingest_failed(in, ev, p->name, handler, nth, &f);
 }
 
 int ingest_react(struct ingest *in, const struct type_plan *plan, struct event *ev)

@@ -102,6 +102,7 @@ void quarantine_apply(struct engine *eng)
 {
 	struct plugin_set *set = &eng->set;
 	eng->some_out = false;
+	eng->turned++;
 	for (int i = 0; i < set->n; i++) {
 		struct plugin *p = set->v[i];
 		const struct plugin_out *o = out_of(eng, p->name);

@@ -8,6 +8,7 @@
 #include "engine/answers.h"
 #include "engine/quarantine.h"
 #include "engine/setconf.h"
+#include "engine/timers.h"
 #include "json/scan.h"
 #include "kpi/cells.h"
 
@@ -218,6 +219,8 @@ static int settle(struct reload *r)
 	int rc = store_begin(s, &r->e);
 	if (rc >= 0)
 		rc = quarantine_settle(r->eng, r->in->next_seq, &r->e);
+	if (rc >= 0)
+		rc = timers_declare(r->in, clock_now_ms(), &r->e);
 	if (rc >= 0)
 		rc = store_commit(s, &r->e);
 	if (rc < 0)

@@ -12,6 +12,7 @@
 #include "engine/projector.h"
 #include "engine/quarantine.h"
 #include "engine/reload.h"
+#include "engine/timers.h"
 
 enum {
 	IDLE_MS = 50,
@@ -173,6 +174,23 @@ static int catch_up(struct writer *w)
 	return w->behind;
 }
 
+/* What is due fires, for a while. 1 it did something. */
+static int fire_due(struct writer *w)
+{
+	struct cx_err e;
+	int64_t last = w->in.next_seq;
+	blame_phase(w->eng->blame, BLAME_BATCH);
+	int rc = timers_work(&w->in, &e);
+	if (rc < 0)
+		log_warn("timers: %s", e.msg);
+	if (rc == 1 && batch_idle(w->batch))
+		batch_run(w->batch, &w->output); /* tells what there is now */
+	if (last != w->in.next_seq)
+		w->settled = false;
+	blame_phase(w->eng->blame, BLAME_IDLE);
+	return rc == 1;
+}
+
 static void idle_work(struct writer *w)
 {
 	log_plugin_dropped(false);
@@ -239,10 +257,11 @@ static int loop(struct writer *w)
 		w->counting = engine_counting(w->eng);
 		bool more = busy || w->behind || w->counting;
 		int wait = more ? 0 : w->settled ? SETTLED_MS : IDLE_MS;
+		wait = timers_wait(&w->in, clock_now_ms(), wait);
 		int got = frame_fill(w->eng->fd, &w->input, wait);
 		if (got < 0 || take(w) < 0)
 			return 1; /* the front is gone: what was told is on disk */
-		bool idle = batch_idle(w->batch);
+		bool idle = batch_idle(w->batch), fired = !w->stop && fire_due(w);
 		if (!idle) {
 			batch_run(w->batch, &w->output);
 			w->settled = false;
@@ -256,7 +275,7 @@ static int loop(struct writer *w)
 		buf_drop(&w->input, w->taken); /* the batch's frames pointed into it until now */
 		if (frame_flush(w->eng->fd, &w->output) < 0)
 			return 1;
-		if (idle && !got && !w->stop)
+		if (idle && !got && !fired && !w->stop)
 			idle_work(w);
 		else if (!idle)
 			busy_work(w);
@@ -287,6 +306,8 @@ static int settle(struct writer *w, struct cx_err *e)
 	int rc = store_begin(s, e);
 	if (rc >= 0)
 		rc = quarantine_settle(w->eng, w->in.next_seq, e);
+	if (rc >= 0)
+		rc = timers_declare(&w->in, clock_now_ms(), e);
 	if (rc >= 0)
 		rc = store_commit(s, e);
 	if (rc < 0)

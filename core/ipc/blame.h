@@ -27,6 +27,8 @@ struct blame {
 	_Atomic uint32_t budget_ms; /* of the Lua call that runs; its own hook ends it first */
 	_Atomic uint64_t job;       /* of the job that runs, 0 = none */
 	_Atomic uint32_t item;      /* of a batch: which of its events */
+	_Atomic uint32_t due_kind;  /* of what fires by itself: its kind, from 1; 0 nothing does */
+	_Atomic int64_t due;        /* and its id */
 	_Atomic uint64_t turn;      /* one more with every phase that begins */
 	char plugin[64], handler[96];
 };

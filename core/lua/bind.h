@@ -93,6 +93,10 @@ void define_known(struct plugin *p, const char *declared);  /* the definitions w
 void declared_drop(struct plugin *p);                       /* frees what was declared */
 void sha256_text(const void *data, size_t n, char hex[65]); /* sources.c */
 
+/* define_timer.c */
+void timers_take(const struct json_doc *d, struct plugin *p);
+void timers_drop(struct plugin *p);
+
 /* resolve.c: after every plugin is loaded: names between plugins (what is wrong fails its plugin),
  * and what happens to each event type. */
 void resolve_set(struct plugin_set *set);
@@ -133,6 +137,8 @@ void tx_field(lua_State *L, const char *what, const char *name, const struct fie
 /* record_bind.c: tx:record */
 void record_bind_setup(lua_State *L);
 int tx_record(lua_State *L, const struct tx_ud *u); /* kind at 2 */
+
+int tx_after(lua_State *L, const struct tx_ud *u); /* timer_bind.c */
 
 /* tx_bind.c, formula_bind.c, hist_bind.c */
 void tx_bind_setup(lua_State *L);

@@ -105,6 +105,18 @@ int cx_amount(lua_State *L)
 	return 1;
 }
 
+/* "1h" → how many ms it lasts, where it is a calendar unit at the least; nil: it is no duration */
+static int duration(lua_State *L)
+{
+	struct duration d;
+	size_t n;
+	const char *s = luaL_checklstring(L, 1, &n);
+	if (!duration_parse(s, n, &d))
+		return 0;
+	lua_pushinteger(L, d.ms + (d.days + d.months * 28LL) * 82800000);
+	return 1;
+}
+
 /* cx.day(ms) → "2026-11-20" in the company's zone */
 static int day(lua_State *L)
 {
@@ -199,7 +211,7 @@ void cx_push_common(lua_State *L, const char *currency)
 void cx_push_host(lua_State *L, struct plugin_run *run)
 {
 	static const luaL_Reg functions[] = {{"where", where}, {"is_attribute", is_attribute},
-		{"amount", cx_amount}, {NULL, NULL}};
+		{"amount", cx_amount}, {"duration", duration}, {NULL, NULL}};
 	const struct conf *c = run->set->conf;
 	cx_push_common(L, c->company_currency);
 	luaL_setfuncs(L, functions, 0);

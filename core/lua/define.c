@@ -284,6 +284,7 @@ static void declared_take(struct plugin *p)
 	JSON_EACH(d, imports, i) take_import(d, i, p);
 	p->records = declared_list(d, 0, "records", sizeof *p->records, &records);
 	JSON_EACH(d, records, i) take_record(d, i, p);
+	timers_take(d, p);
 	json_doc_free(d);
 }
 
@@ -316,6 +317,7 @@ void declared_drop(struct plugin *p)
 		event_type_free(p->records[i].type);
 		free(p->records[i].index);
 	}
+	timers_drop(p);
 	free(p->records);
 	free(p->kpis);
 	free(p->types);
@@ -350,8 +352,8 @@ static int setup(lua_State *L)
 /* Leaves finish() alone on the stack. */
 static int prepare(struct plugin_run *run, struct isolate *iso, struct lua_fail *f)
 {
-	static const char *const chunks[] = {
-		"stats", "common", "fields", "version", "compare", "declare", NULL};
+	static const char *const chunks[] = {"stats", "common", "fields", "version", "compare",
+		"declare_timer", "declare", NULL};
 	lua_State *L = isolate_state(iso);
 	lua_settop(L, 0);
 	lua_pushcfunction(L, setup);

@@ -9,6 +9,7 @@
 #ifndef CX_LUA_PLUGIN_H
 #define CX_LUA_PLUGIN_H
 
+#include "base/tz.h"
 #include "conf/conf.h"
 #include "kpi/query.h"
 #include "lua/isolate.h"
@@ -60,6 +61,15 @@ struct plugin_record {           /* cx.record: a noun of the company's own, kept
 	enum level read, write;  /* least levels */
 };
 
+struct plugin_timer { /* cx.timer */
+	char *name;
+	int run;                /* handle of the function */
+	char *every;            /* NULL: it only fires where tx:after asks for it */
+	struct duration period; /* what that says */
+	char *file;
+	int line;
+};
+
 struct plugin {
 	char *name, *version, *title; /* title: JSON text or NULL */
 	char hash[65];                /* of all its sources */
@@ -86,6 +96,8 @@ struct plugin {
 	int nimports;
 	struct plugin_record *records;
 	int nrecords;
+	struct plugin_timer *timers;
+	int ntimers;
 	struct isolate_limits limits;
 	struct plugin_run *run; /* private to lua/: bind.h */
 };
@@ -203,9 +215,16 @@ struct record_ask { /* of a handler or test; the answer lives in the arena that 
 	struct str next; /* FIND: where to go on, p NULL = the end */
 };
 
-struct tx { /* what a reaction may do: the engine fills it */
+struct timer_ask {                        /* tx:after */
+	const struct plugin_timer *timer; /* of the plugin whose code asks */
+	struct duration after;            /* the cause's time */
+	struct str arg;                   /* JSON; p NULL: none */
+};
+
+struct tx { /* what plugin code may do: the engine fills it */
 	void *ctx;
 	int64_t now_ms;
+	int64_t late_ms; /* tx.late: of a timer, after it was due */
 	bool past;
 	uint64_t *random; /* state of tx:random, from the job's seed */
 	/* type, subject and data (JSON object) of an event caused by ev; "" = inherit */
@@ -215,8 +234,13 @@ struct tx { /* what a reaction may do: the engine fills it */
 	int (*kpi)(void *ctx, const char *id, const struct kpi_param *p, int n, struct buf *json,
 		struct cx_err *e);
 	int (*record)(void *ctx, struct record_ask *ask, struct arena *a, struct cx_err *e);
+	int (*after)(void *ctx, const struct timer_ask *ask, struct cx_err *e);
 };
 int plugin_react(struct plugin *p, const struct plugin_on *on, struct event *ev, struct tx *tx,
 	struct lua_fail *f);
+/* Runs a timer; cause: what its tx:emit inherits from; arg: JSON, NULL none. */
+int plugin_fire(struct plugin *p, const struct plugin_timer *t, struct event *cause,
+	const char *arg, struct tx *tx, struct lua_fail *f);
+const struct plugin_timer *plugin_timer_find(const struct plugin *p, const char *name);
 
 #endif

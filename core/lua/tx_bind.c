@@ -270,6 +270,11 @@ static int record(lua_State *L)
 	return tx_record(L, self(L, "record"));
 }
 
+static int after(lua_State *L)
+{
+	return tx_after(L, self(L, "after"));
+}
+
 static int tx_later(lua_State *L)
 {
 	return luaL_error(
@@ -277,10 +282,10 @@ static int tx_later(lua_State *L)
 }
 
 static const char *const later[] = {"journey", "sop", "propose", "notify", "webhook", "mail",
-	"after", "friction", "inbox", "outbox", "plans", "frictions"};
+	"friction", "inbox", "outbox", "plans", "frictions"};
 enum { LATER = sizeof later / sizeof *later };
 static const luaL_Reg methods[] = {{"emit", tx_emit}, {"random", tx_random}, {"log", tx_log},
-	{"kpi", tx_kpi}, {"record", record}, {NULL, NULL}};
+	{"kpi", tx_kpi}, {"record", record}, {"after", after}, {NULL, NULL}};
 
 static int tx_index(lua_State *L)
 {
@@ -290,15 +295,15 @@ static int tx_index(lua_State *L)
 	if (lua_rawget(L, lua_upvalueindex(1)) == LUA_TFUNCTION)
 		return 1; /* says itself when it is used outside a job */
 	struct slot *s = &u->run->slots[u->slot];
-	bool now = strcmp(key, "now") == 0;
-	if (now || strcmp(key, "past") == 0) {
+	bool now = strcmp(key, "now") == 0, late = strcmp(key, "late") == 0;
+	if (now || late || strcmp(key, "past") == 0) {
 		if (!alive(u))
 			return luaL_error(L,
 				"tx.%s outside its job: tx is there until the reaction "
 				"returns",
 				key);
-		if (now)
-			lua_pushinteger(L, s->tx->now_ms);
+		if (now || late)
+			lua_pushinteger(L, now ? s->tx->now_ms : s->tx->late_ms);
 		else
 			lua_pushboolean(L, s->tx->past);
 		return 1;
@@ -307,6 +312,7 @@ static int tx_index(lua_State *L)
 	char hint[MEANT];
 	nearest_try(&n, "now");
 	nearest_try(&n, "past");
+	nearest_try(&n, "late");
 	for (const luaL_Reg *m = methods; m->name; m++)
 		nearest_try(&n, m->name);
 	for (int i = 0; i < LATER; i++)

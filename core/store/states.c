@@ -20,7 +20,8 @@ int store_failed_add(struct store *s, struct failed_row *row, struct cx_err *e)
 			ARG_TEXT("message", or_empty(row->message)),
 			ARG_TEXT("traceback", or_empty(row->traceback)),
 			ARG_INT("tries", row->tries), ARG_INT("nth", row->nth),
-			ARG_INT("past", row->past)),
+			ARG_INT("past", row->past), ARG_INT("timer", row->timer),
+			ARG_INT("due_ms", row->due_ms), ARG_TEXT("arg", row->arg)),
 		e);
 	if (rc == CX_OK)
 		row->id = drv_made(s->d);
@@ -52,7 +53,10 @@ static struct failed_row failed_of(struct drv_stmt *st)
 		.tries = (int)drv_int(st, 9),
 		.nth = (int)drv_int(st, 10),
 		.past = drv_int(st, 11) != 0,
-		.done_ms = drv_int(st, 12)};
+		.done_ms = drv_int(st, 12),
+		.timer = drv_int(st, 13),
+		.due_ms = drv_int(st, 14),
+		.arg = drv_str(st, 15).p};
 }
 
 static const char *copy(struct arena *a, const char *s)
@@ -75,6 +79,7 @@ int store_failed_get(
 		row->file = copy(a, row->file);
 		row->message = copy(a, row->message);
 		row->traceback = copy(a, row->traceback);
+		row->arg = row->arg ? copy(a, row->arg) : NULL;
 	}
 	drv_end(st);
 	return rc;

@@ -360,9 +360,11 @@ struct failed_row {
 	int64_t id, seq, at_ms;
 	const char *plugin, *handler, *file, *message, *traceback;
 	int line, tries;
-	int nth;         /* which of the plugin's reactions to the type, from 1 */
-	bool past;       /* it ran as imported history */
-	int64_t done_ms; /* when it ran again without failing; 0 = not yet */
+	int nth;               /* which of the plugin's reactions to the type, from 1 */
+	bool past;             /* it ran as imported history */
+	int64_t done_ms;       /* when it ran again without failing; 0 = not yet */
+	int64_t timer, due_ms; /* of a timer: its id (0: it is none), and when it was due */
+	const char *arg;       /* JSON; NULL: none */
 };
 int store_failed_add(struct store *s, struct failed_row *row, struct cx_err *e); /* sets row->id */
 /* Keeps what running it again has changed: at_ms, file, line, message, traceback, tries, done_ms.

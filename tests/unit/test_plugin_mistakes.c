@@ -73,7 +73,7 @@ static void test_mistakes(void **state)
 	has_error("bad", 16, "import \"x\": total goes with generate");
 	has_error("bad", 18, "import \"y\": total must be an integer");
 	has_error("bad", 19, "import \"z\": total must be at least 1");
-	has_error("bad", 17, "cx.timer \"sweep\" is not available in this version");
+	has_error("bad", 17, "timer \"sweep\": run is missing: run = function(tx, arg) … end");
 	struct plugin *p = plugin("bad");
 	for (int i = 0, n = 0; i < p->nerrors; i++) {
 		n += p->errors[i].line == 12;

@@ -475,7 +475,7 @@ local cx = {
 for _, kind in next, { "integer", "decimal", "boolean", "text", "choice", "time", "duration", "money" } do
   cx[kind] = c.field_kind(kind)
 end
-for _, word in next, { "journey", "sop", "plan", "review", "timer" } do
+for _, word in next, { "journey", "sop", "plan", "review" } do
   cx[word] = later(word)
 end
 

@@ -2,15 +2,40 @@
 
 -- What a plugin asked to be run later (tx:after, cx.timer with every). A timer that has fired is gone.
 CREATE TABLE timer (
-	id     INTEGER PRIMARY KEY AUTOINCREMENT,
-	due_ms INTEGER NOT NULL,
-	plugin TEXT NOT NULL,
-	name   TEXT NOT NULL,    -- of cx.timer
-	arg    TEXT,             -- JSON
-	past   INTEGER NOT NULL, -- set by imported history: tx.past when it fires
-	seq    INTEGER           -- the event whose reaction set it; NULL: an interval
+	id       INTEGER PRIMARY KEY AUTOINCREMENT,
+	due_ms   INTEGER NOT NULL,
+	plugin   TEXT NOT NULL,
+	name     TEXT NOT NULL,    -- of cx.timer
+	arg      TEXT,             -- JSON
+	past     INTEGER NOT NULL, -- set by imported history: tx.past when it fires
+	seq      INTEGER,          -- the event whose reaction set it, or set the timer that set it; NULL: none
+	nth      INTEGER NOT NULL, -- which of the plugin's reactions to that event set it, from 1; 0: a timer did
+	pos      INTEGER NOT NULL, -- its place among those that one set, from 1
+	strikes  INTEGER NOT NULL, -- how often the engine ended while it fired
+	every    TEXT,             -- of an interval, as declared; NULL: it fires once
+	since_ms INTEGER           -- of an interval: where its periods are counted from
 ) STRICT;
+CREATE INDEX timer_next ON timer (plugin, past, due_ms, id);
 CREATE INDEX timer_due ON timer (due_ms, id);
+CREATE INDEX timer_seq ON timer (seq) WHERE seq IS NOT NULL;
+CREATE UNIQUE INDEX timer_every ON timer (plugin, name) WHERE every IS NOT NULL;
+-- What became of timers that go back to an event: for traces, and for corrections, which set nothing again.
+CREATE TABLE timer_fired (
+	id       INTEGER PRIMARY KEY, -- that it had as a timer
+	due_ms   INTEGER NOT NULL,
+	plugin   TEXT NOT NULL,
+	name     TEXT NOT NULL,
+	seq      INTEGER NOT NULL,
+	nth      INTEGER NOT NULL,
+	pos      INTEGER NOT NULL,
+	fired_ms INTEGER NOT NULL,
+	failed   INTEGER              -- failed.id
+) STRICT;
+CREATE INDEX timer_fired_seq ON timer_fired (seq);
+-- Of a timer that failed: its id, when it was due, its arg. Where no event led to it, seq is 0.
+ALTER TABLE failed ADD COLUMN timer INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE failed ADD COLUMN due_ms INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE failed ADD COLUMN arg TEXT;
 
 -- The events of each journey by key, also of those without an instance: what a fold reads. Of an event
 -- and its corrections the newest is here.
