@@ -1,8 +1,10 @@
 """Definitions that change: what is counted again and what is not, and what answers until then."""
+import http.client
 import json
 import os
 import random
 import signal
+import threading
 import time
 
 import pytest
@@ -197,43 +199,135 @@ def test_a_mistake_refuses_the_whole(tmp_path):
         assert reload(host)["changed"] == ["other"]
 
 
-def test_reloads_under_load_lose_nothing(tmp_path):
-    import threading
-    rounds = int(os.environ.get("CXD_RELOADS", "60"))
-    sent, wrong, stop = [], [], threading.Event()
+class Storm:
+    """Clients that send without end, each event until it is acknowledged, and one that asks for a figure that stays."""
+    SETTLED = "from=2026-03-01&to=2026-04-01"
+
+    def __init__(self, host, figure):
+        self.host, self.figure = host, figure
+        self.sent, self.wrong, self.asked, self.over = [], [], 0, threading.Event()
+        self.threads = [threading.Thread(target=self.send, args=(k,)) for k in range(2)] + [threading.Thread(target=self.ask)]
+        for thread in self.threads:
+            thread.start()
+
+    def send(self, k):
+        i = 0
+        while not self.over.is_set():
+            e = dict(sale(100000 + k * 1000000 + i), time="2026-05-02T12:00:00Z")
+            try:
+                status, reply = self.host.post(e)[:2]
+            except (OSError, http.client.HTTPException):  # the front is gone: once more, when it is back
+                time.sleep(0.02)
+                continue
+            if status == 503:
+                time.sleep(0.02)
+                continue
+            (self.sent if status in (200, 201) else self.wrong).append((e["id"], reply))
+            i += 1
+            time.sleep(0.002)
+
+    def ask(self):
+        while not self.over.is_set():
+            try:
+                status, reply = self.host.get("/v1/kpis/all?" + self.SETTLED)
+            except (OSError, http.client.HTTPException):
+                status = 503
+            if status == 503:
+                time.sleep(0.02)
+                continue
+            if status != 200 or reply["value"] != self.figure or reply["note"]:
+                self.wrong.append((status, reply))
+            self.asked += 1
+            time.sleep(0.005)
+
+    def end(self):
+        self.over.set()
+        for thread in self.threads:
+            thread.join()
+
+
+def child(host, role, seconds=2):
+    """A process of the daemon, once there is one."""
+    end = time.monotonic() + seconds
+    front = host.process.pid
+    while time.monotonic() < end:
+        for pid in open(f"/proc/{front}/task/{front}/children").read().split():
+            try:
+                if open(f"/proc/{pid}/comm").read().strip() == role:
+                    return int(pid)
+            except OSError:
+                pass
+    return None
+
+
+def reload_struck(host, role, after):
+    """A reload, and a process killed in the middle of it: its answer (None: there was nobody to give it), and whether
+    the process was still there to be killed."""
+    answer, struck = [], False
+
+    def ask():
+        try:
+            answer.append(host.request("POST", "/v1/plugins/reload")[:2])
+        except (OSError, http.client.HTTPException):
+            answer.append(None)
+    thread = threading.Thread(target=ask)
+    thread.start()
+    if role == "check":
+        pid = child(host, "check")
+        after = after / 4
+    else:
+        pid = host.process.pid if role == "front" else child(host, role)
+    time.sleep(after)
+    try:
+        if pid:
+            os.kill(pid, signal.SIGKILL)
+            struck = True
+    except ProcessLookupError:  # it was through
+        pass
+    thread.join()
+    if role == "front":
+        host.process.wait()
+        host.start()
+    return answer[0], struck
+
+
+@pytest.mark.parametrize("seed", [int(os.environ.get("CXD_SEED", "4"))])
+def test_reloads_under_load_lose_nothing(tmp_path, seed):
+    rounds, rng = int(os.environ.get("CXD_RELOADS", "60")), random.Random(seed)
+    good = [SHOP, CHANGED, "-- a\n" + SHOP, SHOP.replace("return m.n", "return m.n + 0")]
+    killed = dict.fromkeys(("write", "read", "check", "front"), 0)
     with Host(tmp_path, plugins={"shop": SHOP}) as host:
         many(host, 3000)
-
-        def send(k):
-            i = 0
-            while not stop.is_set():
-                e = sale(100000 + k * 1000000 + i)
-                status, reply = host.post(e)[:2]
-                (sent if status == 201 else wrong).append((e["id"], reply))
-                i += 1
-                time.sleep(0.002)
-        threads = [threading.Thread(target=send, args=(k,)) for k in range(2)]
-        for t in threads:
-            t.start()
-        for i in range(rounds):
-            if i % 10 == 9:
-                host.write_plugin("shop", SHOP + "\nerror('no')")
-                reload(host, 422)
-                continue
-            host.write_plugin("shop", random.choice([SHOP, CHANGED, "-- a\n" + SHOP, SHOP.replace("return m.n", "return m.n + 0")]))
+        storm = Storm(host, 3000)
+        try:
+            for i in range(rounds):
+                if i % 10 == 9:
+                    host.write_plugin("shop", SHOP + "\nerror('no')")
+                    reload(host, 422)
+                    continue
+                host.write_plugin("shop", rng.choice(good))
+                if i % 3:
+                    reload(host)
+                    continue
+                role = list(killed)[i // 3 % 4]
+                answer, struck = reload_struck(host, role, rng.random() * 0.04)
+                killed[role] += struck
+                assert (role == "front" and answer is None) or answer[0] == 200, (role, answer)
+            host.write_plugin("shop", SHOP)
             reload(host)
-            if i % 20 == 4:
-                os.kill(host.pids("writer")[0], signal.SIGKILL)
-            if i % 20 == 14:
-                os.kill(host.pids("reader")[0], signal.SIGKILL)
-        host.write_plugin("shop", SHOP)
-        reload(host)
-        stop.set()
-        for t in threads:
-            t.join()
+        finally:
+            storm.end()
         settled(host)
-        assert not wrong, wrong[:3]
-        assert host.kpi("all")["value"] == 3000 + len(sent) and host.kpi("all")["note"] is None
+        assert not storm.wrong, storm.wrong[:3]
+        assert all(killed.values()) and sum(killed.values()) >= rounds // 5 and storm.asked > rounds, killed
+        assert host.kpi("all")["value"] == 3000 + len(storm.sent) and host.kpi("all")["note"] is None
+        assert host.kpi("sales")["value"] == 2100 + sum(int(i[1:]) % 10 >= 3 for i, _ in storm.sent)
+        ids, after = [], 0
+        while after is not None:
+            page = host.get(f"/v1/events?after={after}&limit=1000")[1]
+            ids += [e["id"] for e in page["events"]]
+            after = page["next"]
+        assert len(ids) == len(set(ids)) and set(ids) == {f"s{i}" for i in range(3000)} | {i for i, _ in storm.sent}
         no_difference(host)
 
 
