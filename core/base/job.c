@@ -4,8 +4,8 @@
 
 #include "base/text.h"
 
-#define X(sym, method, path, level, who, body, summary)                                            \
-	{method, path, LEVEL_##level, WHO_##who, body, summary},
+#define X(sym, method, path, level, who, body, query, summary)                                     \
+	{method, path, LEVEL_##level, WHO_##who, body, query, summary},
 const struct route_row routes[ROUTE_COUNT] = {
 #include "base/routes.def"
 };

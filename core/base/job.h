@@ -120,6 +120,7 @@ struct route_row {
 	enum level level;
 	enum who who;
 	enum body_limit body;
+	const char *query; /* names of parameters, with a blank between; "*": any other too */
 	const char *summary;
 };
 extern const struct route_row routes[ROUTE_COUNT];

@@ -97,3 +97,40 @@ int route_find(const char *method, const char *path, size_t n, enum route *route
 		CX_T("não há nada em %.*s", "there is nothing at %.*s"), n < 200 ? (int)n : 200,
 		path);
 }
+
+static bool listed(const char *names, const char *name)
+{
+	size_t n = strlen(name);
+	for (; *names; names += strcspn(names, " "), names += *names == ' ')
+		if (*names == '*' || (strcspn(names, " ") == n && strncmp(names, name, n) == 0))
+			return true;
+	return false;
+}
+
+static int unknown(const char *name, const char *names, struct cx_err *e)
+{
+	struct buf list = {0};
+	for (; *names; names++)
+		buf_puts(&list, *names == ' ' ? ", " : (char[]){*names, 0});
+	int rc = list.len ? cx_fail(e, CX_E_BAD_QUERY, name,
+				    CX_T("%s: parâmetro desconhecido; há %s",
+					    "%s: unknown parameter; there are %s"),
+				    name, buf_cstr(&list))
+			  : cx_fail(e, CX_E_BAD_QUERY, name,
+				    CX_T("%s: parâmetro desconhecido; aqui não há nenhum",
+					    "%s: unknown parameter; there are none here"),
+				    name);
+	buf_free(&list);
+	return rc;
+}
+
+int route_query(enum route route, const char *query, struct cx_err *e)
+{
+	const char *names = routes[route].query;
+	char name[64];
+	for (; query && *query; query += strcspn(query, "&"), query += *query == '&')
+		if (*query != '&' && query_name(query, 0, name, sizeof name) &&
+			!listed(names, name))
+			return unknown(*name ? name : "?", names, e);
+	return CX_OK;
+}

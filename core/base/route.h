@@ -19,4 +19,7 @@ void route_split(const char *target, size_t n, const char **path, size_t *path_n
 int route_find(const char *method, const char *path, size_t n, enum route *route,
 	char allow[ROUTE_ALLOW_MAX], struct buf *meta, struct cx_err *e);
 
+/* A parameter in the raw query (NULL: none) that the route does not have: CX_E_BAD_QUERY. */
+int route_query(enum route route, const char *query, struct cx_err *e);
+
 #endif

@@ -146,7 +146,8 @@ static int ask_private(struct cli *c, const struct request *r, struct reply *rep
 	size_t path_n, query_n;
 	int rc = EXIT_DONE;
 	route_split(r->path, strlen(r->path), &path, &path_n, &query, &query_n);
-	if (route_find(r->method, path, path_n, &route, allow, &meta, &e) != CX_OK) {
+	if (route_find(r->method, path, path_n, &route, allow, &meta, &e) != CX_OK ||
+		route_query(route, query, &e) != CX_OK) {
 		reply->status = problem_write(&reply->body, &e);
 		buf_free(&meta);
 		return EXIT_DONE;

@@ -72,21 +72,11 @@ static int one(struct params *p, const char *name, const char *v, struct cx_err 
 			CX_T("não é uma data nem um instante RFC 3339",
 				"neither a date nor an RFC 3339 time"));
 	}
-	static const char *const texts[] = {"type", "subject", "unit"};
-	for (int i = 0; i < 3; i++)
-		if (strcmp(name, texts[i]) == 0) {
-			char *to = i == 0 ? p->type : i == 1 ? p->subject : p->unit;
-			const char **use = i == 0   ? &p->q.type
-					   : i == 1 ? &p->q.subject
-						    : &p->q.unit;
-			snprintf(to, VALUE, "%s", v);
-			*use = to;
-			return CX_OK;
-		}
-	return bad(name, e,
-		CX_T("parâmetro desconhecido; há type, subject, unit, from, to, after, limit",
-			"unknown parameter; there are type, subject, unit, from, to, after, "
-			"limit"));
+	char *to = *name == 't' ? p->type : *name == 's' ? p->subject : p->unit;
+	const char **use = *name == 't' ? &p->q.type : *name == 's' ? &p->q.subject : &p->q.unit;
+	snprintf(to, VALUE, "%s", v);
+	*use = to;
+	return CX_OK;
 }
 
 static int read_params(const struct frame *f, struct params *p, struct cx_err *e)

@@ -320,14 +320,10 @@ static int read_params(struct page *p, bool fields, struct cx_err *e)
 			rc = number(name, v, 1, LIMIT_MAX, &limit, e);
 		else if (strcmp(name, "after") == 0 && fields)
 			p->after = arena_str(p->c->a, v, strlen(v));
-		else if (strcmp(name, "after") == 0)
+		else if (!fields)
 			rc = number(name, v, 0, INT64_MAX, &p->version, e);
-		else if (fields)
-			rc = by_field(p, name, v, e);
 		else
-			rc = wrong(name, e,
-				CX_T("parâmetro desconhecido; há after, limit",
-					"unknown parameter; there are after, limit"));
+			rc = by_field(p, name, v, e);
 	}
 	p->limit = (int)limit;
 	return rc;

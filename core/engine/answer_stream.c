@@ -65,7 +65,7 @@ static int read_seq(const char *field, const char *text, int64_t *seq, struct cx
 		field);
 }
 
-/* What the caller asks for: ?types= and ?after=; each once, nothing else. */
+/* What the caller asks for: ?types= and ?after=; each once. */
 static int read_query(const char *query, char types[TYPES], char after[32], struct cx_err *e)
 {
 	char name[32];
@@ -73,10 +73,6 @@ static int read_query(const char *query, char types[TYPES], char after[32], stru
 	types[0] = after[0] = 0;
 	for (int i = 0; query_name(query, i, name, sizeof name); i++) {
 		bool is_types = strcmp(name, "types") == 0;
-		if (!is_types && strcmp(name, "after") != 0)
-			return cx_fail(e, CX_E_BAD_QUERY, name,
-				CX_T("desconhecido; há types e after",
-					"unknown; there are types and after"));
 		char *to = is_types ? types : after, again[8];
 		const char *v = query_get(query, name, 0, to, is_types ? TYPES : 32, &wrong);
 		if (!v || wrong || query_get(query, name, 1, again, sizeof again, &wrong) || wrong)

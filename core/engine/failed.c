@@ -93,14 +93,10 @@ static int read_params(
 			*after = n;
 		else if (strcmp(name, "limit") == 0 && n > 0 && n <= LIMIT_MAX)
 			*limit = (int)n;
-		else if (is_after || strcmp(name, "limit") == 0)
+		else
 			return cx_fail(e, CX_E_BAD_QUERY, name,
 				CX_T("%s é um número%s", "%s is a number%s"), name,
 				is_after ? "" : CX_T(" de 1 a 1000", " from 1 to 1000"));
-		else
-			return cx_fail(e, CX_E_BAD_QUERY, name,
-				CX_T("desconhecido; há plugin, after e limit",
-					"unknown; there are plugin, after and limit"));
 	}
 	return CX_OK;
 }

@@ -355,10 +355,6 @@ static int read_params(const struct frame *f, char after[1024], int *limit, stru
 	for (int i = 0; query_name(query, i, name, sizeof name); i++) {
 		const char *v = query_get(query, name, 0, value, sizeof value, &wrong);
 		bool is_limit = strcmp(name, "limit") == 0;
-		if (!is_limit && strcmp(name, "after") != 0)
-			return cx_fail(e, CX_E_BAD_QUERY, name,
-				CX_T("desconhecido; há after e limit",
-					"unknown; there are after and limit"));
 		if (!v || wrong)
 			return cx_fail(e, CX_E_BAD_QUERY, name,
 				CX_T("valor longo demais ou mal codificado",

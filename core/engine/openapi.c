@@ -173,6 +173,7 @@ static int refusals(const struct row *w, int out[STATUSES])
 		json_int64(w->d, own + 1 + i, &status);
 		out[n++] = (int)status;
 	}
+	out[n++] = 400;
 	out[n++] = 421;
 	if (r->level > LEVEL_NONE) {
 		out[n++] = 401;
@@ -187,7 +188,11 @@ static int refusals(const struct row *w, int out[STATUSES])
 		out[n++] = 503;
 	}
 	qsort(out, (size_t)n, sizeof *out, ascending);
-	return n;
+	int kept = 1;
+	for (int i = 1; i < n; i++)
+		if (out[i] != out[kept - 1])
+			out[kept++] = out[i];
+	return kept;
 }
 
 static void responses(struct buf *b, const struct row *w)

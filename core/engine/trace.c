@@ -368,12 +368,8 @@ int answer_trace(struct engine *eng, const struct frame *f, struct buf *b, struc
 {
 	const char *query = meta_get(f->meta, f->head.meta_len, "query");
 	const char *id = meta_get(f->meta, f->head.meta_len, "id");
-	char name[32], source[SOURCE] = "";
+	char source[SOURCE] = "";
 	int wrong = 0;
-	for (int i = 0; query_name(query, i, name, sizeof name); i++)
-		if (strcmp(name, "source") != 0)
-			return cx_fail(e, CX_E_BAD_QUERY, name,
-				CX_T("desconhecido; há source", "unknown; there is source"));
 	query_get(query, "source", 0, source, sizeof source, &wrong);
 	if (wrong)
 		return cx_fail(e, CX_E_BAD_QUERY, "source",

@@ -182,7 +182,10 @@ static int plan(struct conn *c)
 			CX_T("isto exige o nível %s; o seu é %s",
 				"this needs the level %s; yours is %s"),
 			level_name(least), level_name(c->caller.level));
-	return describe(c, query, query_n);
+	rc = describe(c, query, query_n);
+	return rc < 0 ? rc
+		      : route_query(
+				c->route, meta_get(c->meta.p, (uint32_t)c->meta.len, "query"), e);
 }
 
 int request_plan(struct conn *c)

@@ -92,6 +92,22 @@ def test_every_route_asks_for_its_level(cxd, symbol, method, path, least, who):
         assert head["WWW-Authenticate"].startswith("Bearer")
 
 
+@pytest.mark.parametrize("method, path, names", re.findall(
+    r'^X\(\w+,\s+"(\w+)",\s+"([^"]+)",\s+\w+,\s+\w+,\s+\w+,\s+"([^"]*)"', (ROOT / "core/base/routes.def").read_text(), re.M))
+def test_no_route_takes_a_parameter_it_does_not_know(cxd, method, path, names):
+    path = re.sub(r"{\w+}", "nobody", path)
+    if "*" in names:
+        assert path == "/v1/records/nobody"  # its fields: test_records
+        return
+    body = "" if method == "POST" else None
+    for query in ("x_y=1", "x_y", "=", "%zz=1", "&&x_y=1&"):
+        status, reply, _ = cxd.request(method, f"{path}?{query}", body, {"Content-Type": NDJSON} if method == "POST" else {})
+        assert (status, reply["code"], reply["field"]) == (400, "bad_query", "x_y" if "x_y" in query else "?"), reply
+        assert all(n in reply["detail"] for n in names.split()), reply
+    status, reply, _ = cxd.request(method, f"{path}?&&", body, {"Content-Type": NDJSON} if method == "POST" else {})
+    assert status != 400 or reply.get("field") != "", reply
+
+
 def test_own_uid_is_admin(cxd):
     me = cxd.get("/v1/me")[1]
     assert me == {"name": f"uid/{os.getuid()}", "person": None, "level": "admin", "unit": None,

@@ -55,7 +55,7 @@ def document(cxd, lang="en", **headers):
 
 def rows():
     text = (ROOT / "core" / "base" / "routes.def").read_text()
-    found = re.findall(r'^X\((\w+), "(\w+)", "([^"]+)", (\w+), (\w+), (\w+),\s*"([^"]*)"\)', text, re.M)
+    found = re.findall(r'^X\((\w+), "(\w+)", "([^"]+)", (\w+), (\w+), (\w+), "([^"]*)",\s*"([^"]*)"\)', text, re.M)
     assert len(found) == text.count("\nX("), "a row of routes.def that this test cannot read"
     return found
 
@@ -65,7 +65,7 @@ def test_every_route_is_there_with_a_shape(cxd):
     have = {(m.upper(), path) for path, ops in doc["paths"].items() for m in ops}
     assert have == {(method, path) for _, method, path, *_ in rows()}
     ids = set()
-    for symbol, method, path, level, who, body, summary in rows():
+    for symbol, method, path, level, who, body, query, summary in rows():
         op = doc["paths"][path][method.lower()]
         assert {"operationId", "tags"} <= op.keys() and any(s.startswith("2") for s in op["responses"]), \
             f"{method} {path} has no shape in core/engine/openapi/routes.json"
@@ -74,6 +74,11 @@ def test_every_route_is_there_with_a_shape(cxd):
         assert ("requestBody" in op) == (body != "BODY_NONE"), path
         assert ("503" in op["responses"]) or who == "FRONT"
         assert [p["name"] for p in op["parameters"] if p.get("in") == "path"] == re.findall(r"{(\w+)}", path)
+        told = [doc["components"]["parameters"][p["$ref"].rpartition("/")[2]] for p in op["parameters"] if "$ref" in p]
+        told = {p["name"] for p in told if p["in"] == "query"}
+        names = set(query.split())  # of those about one figure a route knows more, to say why they are refused
+        assert ("*" in names or told <= names) and ("/v1/kpis/" in path or names - {"*"} <= told), (path, told)
+        assert "400" in op["responses"]
         ids.add(op["operationId"])
     assert len(ids) == len(rows())
     shapes = json.loads((ROOT / "core" / "engine" / "openapi" / "routes.json").read_text())
