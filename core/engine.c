@@ -27,19 +27,21 @@ static enum log_level level_of(const char *name)
 			      : LOG_INFO;
 }
 
-/* As ipc/lane.c writes it: AT,ITEM,LOADING,OF_JOB,PLUGIN,HANDLER */
+/* As ipc/lane.c writes it: AT,ITEM,LOADING,OF_JOB,DUE_KIND,DUE,PLUGIN,HANDLER */
 static void read_strike(const char *text, struct strike *s)
 {
-	long long at = 0;
-	unsigned item = 0, loading = 0, of_job = 0;
+	long long at = 0, due = 0;
+	unsigned item = 0, loading = 0, of_job = 0, kind = 0;
 	int n = 0;
-	sscanf(text, "%lld,%u,%u,%u,%n", &at, &item, &loading, &of_job, &n);
+	sscanf(text, "%lld,%u,%u,%u,%u,%lld,%n", &at, &item, &loading, &of_job, &kind, &due, &n);
 	const char *plugin = text + n;
 	size_t end = strcspn(plugin, ",");
 	s->at_ms = at;
 	s->item = item;
 	s->loading = (uint8_t)loading;
 	s->of_job = (uint8_t)of_job;
+	s->due_kind = kind;
+	s->due = due;
 	snprintf(s->plugin, sizeof s->plugin, "%.*s", (int)end, plugin);
 	snprintf(s->handler, sizeof s->handler, "%s", plugin[end] ? plugin + end + 1 : "");
 }

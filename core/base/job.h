@@ -88,7 +88,9 @@ struct ready {
 struct batch_done { /* how the writer is doing; counters since its start */
 	int64_t last_seq;
 	uint64_t batches, jobs, events, duplicates, rejected, reactions_failed;
-	uint64_t commit_us; /* of this batch */
+	uint64_t timers_fired, timers_late;
+	int64_t timers_waiting; /* now */
+	uint64_t commit_us;     /* of this batch */
 };
 
 struct plugins_told { /* how many are in which state */
@@ -100,6 +102,10 @@ struct strike { /* plugin code ended an engine process */
 	uint32_t item;   /* blame.h: without a job, of the event it was catching up with */
 	uint8_t loading; /* the process was not ready yet */
 	uint8_t of_job, pad[2];
+	uint32_t due_kind; /* something fired by itself: of engine/timers.h, from 1; 0: nothing did
+			    */
+	uint32_t pad2;
+	int64_t due; /* and its id */
 	char plugin[NAME_MAX_BYTES], handler[96];
 };
 

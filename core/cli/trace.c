@@ -61,6 +61,26 @@ static void caused(const json_t *list, int depth)
 	}
 }
 
+static void timers(const json_t *list)
+{
+	if (json_array_size(list))
+		title(CX_T("timers", "timers"));
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *t = json_array_get(list, i);
+		const char *fired = json_text_of(t, "fired");
+		printf(CX_T("  %s de %s, para %s: ", "  %s of %s, due %s: "),
+			json_text_of(t, "name"), json_text_of(t, "plugin"), json_text_of(t, "due"));
+		if (number(t, "failed"))
+			printf(CX_T("falhou em %s (%lld)\n", "failed at %s (%lld)\n"), fired,
+				number(t, "failed"));
+		else if (fired)
+			printf(CX_T("disparou em %s\n", "fired at %s\n"), fired);
+		else
+			printf("%s\n", CX_T("espera", "it waits"));
+		caused(json_object_get(t, "caused"), 1);
+	}
+}
+
 static void failed(const json_t *list)
 {
 	if (json_array_size(list))
@@ -197,6 +217,7 @@ static void tree(const json_t *j)
 	if (json_array_size(list))
 		title(CX_T("emitiu", "emitted"));
 	caused(list, 0);
+	timers(json_object_get(j, "timers"));
 	failed(json_object_get(j, "failed"));
 	records(json_object_get(j, "records"));
 	measures(json_object_get(j, "measures"));

@@ -13,6 +13,7 @@ int answer_kpi(struct engine *eng, const struct frame *f, struct buf *b, struct 
 int answer_explain(struct engine *eng, const struct frame *f, struct buf *b, struct cx_err *e);
 int answer_control(struct engine *eng, const struct frame *f, struct buf *b, struct cx_err *e);
 int answer_failed(struct engine *eng, const struct frame *f, struct buf *b, struct cx_err *e);
+int answer_timers(struct engine *eng, const struct frame *f, struct buf *b, struct cx_err *e);
 int answer_trace(struct engine *eng, const struct frame *f, struct buf *b, struct cx_err *e);
 int answer_imports(struct engine *eng, struct buf *b, struct cx_err *e);
 int answer_plugins(struct engine *eng, struct buf *b, struct cx_err *e);

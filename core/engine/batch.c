@@ -277,6 +277,9 @@ static void report(struct batch *b, struct buf *out)
 	s->duplicates = b->in->counts.duplicates;
 	s->rejected = b->in->counts.rejected;
 	s->reactions_failed = b->in->counts.reactions_failed;
+	s->timers_fired = b->in->counts.timers_fired;
+	s->timers_late = b->in->counts.timers_late;
+	s->timers_waiting = b->in->counts.timers_waiting;
 	struct job_head h = {.kind = FRAME_BATCH, .body_len = sizeof *s};
 	frame_add(out, &h, NULL, (const char *)s);
 }

@@ -456,6 +456,15 @@ int ingest_item(struct ingest *in, const struct ingest_source *src, uint32_t ite
 	return rc;
 }
 
+int ingest_time(struct ingest *in, const struct ingest_source *src, uint32_t item, int64_t *time_ms)
+{
+	struct event ev;
+	ingest_item_begin(in, item, &ev);
+	bool read = read_event(in, src, &ev) >= 0;
+	*time_ms = ev.time_ms;
+	return read;
+}
+
 void ingest_receipt(struct ingest *in, const struct event *ev, struct buf *b)
 {
 	char text[TZ_TEXT];

@@ -82,6 +82,9 @@ struct ingest_source {
 void ingest_item_begin(struct ingest *in, uint32_t item, struct event *ev);
 int ingest_item(struct ingest *in, const struct ingest_source *src, uint32_t item, struct event *ev,
 	enum outcome *out);
+/* When the event happened, and nothing else of it: 1, or 0 where that cannot be read. */
+int ingest_time(
+	struct ingest *in, const struct ingest_source *src, uint32_t item, int64_t *time_ms);
 /* {"id","source","seq","time","recordedtime"} and what else the receipt says of ev. */
 void ingest_receipt(struct ingest *in, const struct event *ev, struct buf *json);
 

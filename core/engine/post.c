@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/problem.h"
+#include "engine/timers.h"
 
 /* The charset that a content type names, "" = none; quotes are not part of it. */
 static const char *charset(const char *type, char out[32])
@@ -238,6 +239,33 @@ static int remember(struct ingest *in, struct post_batch *b)
 	return rc < 0 ? ingest_lost(in, &e) : CX_OK;
 }
 
+/* What is due before the next item, or with none left before now, fires first. 1: not all of it did
+ * yet. */
+static int history(struct ingest *in, const struct post_batch *b, const struct ingest_source *src)
+{
+	struct cx_err e;
+	int64_t until = in->head->now_ms;
+	if (!b->past || !timers_history(in))
+		return 0;
+	if (src && !ingest_time(in, src, b->now.next, &until))
+		return 0;
+	return timers_import(in, b->now.next, until, &e);
+}
+
+/* The end of a step: of the last part of an import all that is due fires, too. */
+static int step_end(struct ingest *in, const struct post_batch *b, bool *done)
+{
+	int rc = 0;
+	*done = b->now.next == b->items.n;
+	if (*done && b->finished) {
+		rc = history(in, b, NULL);
+		*done = rc == 0;
+		if (*done)
+			timers_imported(in);
+	}
+	return rc < 0 ? rc : CX_OK;
+}
+
 int post_batch_step(struct ingest *in, struct post_batch *b, uint32_t max, bool *done)
 {
 	b->now.rejected_len = b->rejected.len;
@@ -255,7 +283,10 @@ int post_batch_step(struct ingest *in, struct post_batch *b, uint32_t max, bool 
 			.body = item.p, .body_len = item.n, .structured = b->structured};
 		struct event ev;
 		enum outcome out = INGEST_STORED;
-		int rc = ingest_item(in, &src, b->now.next, &ev, &out);
+		int rc = history(in, b, &src);
+		if (rc != 0)
+			return rc < 0 ? rc : CX_OK;
+		rc = ingest_item(in, &src, b->now.next, &ev, &out);
 		if (rc < 0 && in->store_failed)
 			return rc;
 		if (rc < 0)
@@ -263,8 +294,7 @@ int post_batch_step(struct ingest *in, struct post_batch *b, uint32_t max, bool 
 		else
 			accept(in, b, &ev, out);
 	}
-	*done = b->now.next == b->items.n;
-	return CX_OK;
+	return step_end(in, b, done);
 }
 
 void post_batch_undo(struct post_batch *b)

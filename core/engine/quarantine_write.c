@@ -8,6 +8,7 @@
 #include "base/tz.h"
 #include "engine/late.h"
 #include "engine/quarantine.h"
+#include "engine/timers.h"
 
 enum { STRIKES = 2 };
 static const int64_t within_ms = 10 * 60 * 1000;
@@ -84,6 +85,14 @@ static int note_event(
 	return store_note_add(eng->store, seq, r->plugin, "crashed", e);
 }
 
+/* What fires by itself does so again when the engine is back, but not for ever. */
+static int note_due(struct engine *eng, const struct strike *s, struct cx_err *e)
+{
+	if (!s->due_kind || s->due_kind > (uint32_t)due_nkinds)
+		return CX_OK;
+	return due_kinds[s->due_kind - 1].struck(eng->store, s->due, e);
+}
+
 static int strike(struct engine *eng, const struct strike *s, struct cx_err *e)
 {
 	struct state_row r = row_of(eng, s->plugin);
@@ -91,7 +100,9 @@ static int strike(struct engine *eng, const struct strike *s, struct cx_err *e)
 	struct buf strikes = {0};
 	char why[300];
 	int n = add_strike(r.strikes, s->at_ms, &strikes);
-	int rc = n ? store_plugins(eng->store, false, find_hash, &h, e) : CX_OK;
+	int rc = n ? note_due(eng, s, e) : CX_OK;
+	if (rc >= 0 && n)
+		rc = store_plugins(eng->store, false, find_hash, &h, e);
 	if (rc >= 0 && n && (h.hash[0] || s->loading)) {
 		r.strikes = buf_cstr(&strikes);
 		bool enough = s->loading || n >= STRIKES;

@@ -24,6 +24,7 @@ static int answer(struct engine *eng, const struct frame *f, struct buf *headers
 	case ROUTE_KPI_EXPLAIN: return answer_explain(eng, f, b, e);
 	case ROUTE_KPI_CONTROL: return answer_control(eng, f, b, e);
 	case ROUTE_FAILED_GET: return answer_failed(eng, f, b, e);
+	case ROUTE_TIMERS_GET: return answer_timers(eng, f, b, e);
 	case ROUTE_TRACE_GET: return answer_trace(eng, f, b, e);
 	case ROUTE_IMPORTS_GET: return answer_imports(eng, b, e);
 	case ROUTE_PLUGINS_GET: return answer_plugins(eng, b, e);

@@ -12,6 +12,7 @@
 #include "engine/files.h"
 #include "engine/post.h"
 #include "engine/records.h"
+#include "engine/timers.h"
 #include "lua/testing.h"
 
 struct testrun {
@@ -101,7 +102,15 @@ static int load(struct testrun *t, struct cx_err *e)
 	return CX_OK;
 }
 
-static int reset(void *ctx, const char *config_json, struct cx_err *e)
+static int declare(struct testrun *t, int64_t now_ms, struct cx_err *e)
+{
+	int rc = store_begin(t->eng->store, e);
+	if (rc >= 0)
+		rc = timers_declare(&t->in, now_ms, e);
+	return rc < 0 ? rc : store_commit(t->eng->store, e);
+}
+
+static int reset(void *ctx, int64_t now_ms, const char *config_json, struct cx_err *e)
 {
 	struct testrun *t = ctx;
 	const char *tmp = getenv("TMPDIR");
@@ -120,7 +129,8 @@ static int reset(void *ctx, const char *config_json, struct cx_err *e)
 		return rc;
 	ingest_init(&t->in, t->eng);
 	t->open = true;
-	return ingest_open(&t->in, e);
+	rc = ingest_open(&t->in, e);
+	return rc < 0 ? rc : declare(t, now_ms, e);
 }
 
 /* A time without offset becomes the instant of the company's wall clock. */
@@ -175,6 +185,41 @@ static void with_offsets(
 	jw_obj_end(b);
 }
 
+/* Inside a batch; a writer that is idle would do so, too. */
+static int fire(
+	struct testrun *t, int64_t now_ms, int64_t until_ms, struct buf *warnings, struct cx_err *e)
+{
+	struct timers_run r = {.until_ms = until_ms,
+		.now_ms = now_ms,
+		.present = true,
+		.past = true,
+		.on_time = true,
+		.warnings = warnings};
+	int rc = timers_run(&t->in, &r, e);
+	if (rc >= 0)
+		rc = cells_flush(t->in.cells, e);
+	return rc < 0 ? rc : store_commit(t->eng->store, e);
+}
+
+static int pass(void *ctx, int64_t now_ms, int64_t until_ms, struct buf *reply, struct cx_err *e)
+{
+	struct testrun *t = ctx;
+	struct buf warnings = {0};
+	int rc = store_begin(t->eng->store, e);
+	if (rc >= 0)
+		rc = fire(t, now_ms, until_ms, &warnings, e);
+	jw_obj(reply);
+	if (warnings.len) {
+		jw_key(reply, "warnings");
+		jw_arr(reply);
+		buf_add(reply, warnings.p, warnings.len);
+		jw_arr_end(reply);
+	}
+	jw_obj_end(reply);
+	buf_free(&warnings);
+	return rc;
+}
+
 static int post(struct testrun *t, int64_t now_ms, const struct buf *body, struct buf *reply,
 	int *status, struct cx_err *e)
 {
@@ -197,11 +242,7 @@ static int post(struct testrun *t, int64_t now_ms, const struct buf *body, struc
 	rc = post_single(&t->in, &f, reply, status);
 	if (rc < 0)
 		*e = t->in.errs.v[0];
-	if (rc >= 0)
-		rc = cells_flush(t->in.cells, e);
-	if (rc >= 0)
-		rc = store_commit(t->eng->store, e);
-	return rc;
+	return rc < 0 ? rc : fire(t, now_ms, now_ms, NULL, e);
 }
 
 static int send_event(void *ctx, int64_t now_ms, const char *json, size_t n, struct buf *reply,
@@ -264,6 +305,7 @@ static void run_file(struct testrun *t, const char *path)
 	struct conf *c = t->eng->conf;
 	struct testing_host host = {.ctx = t,
 		.reset = reset,
+		.pass = pass,
 		.send = send_event,
 		.kpi = kpi,
 		.kind = record_kind,

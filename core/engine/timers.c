@@ -166,6 +166,32 @@ int timers_run(struct ingest *in, struct timers_run *r, struct cx_err *e)
 	return it.kind >= 0;
 }
 
+/* ---- imports ---- */
+
+bool timers_history(struct ingest *in)
+{
+	in->due.import_us = clock_mono_us();
+	look_again(in);
+	return in->due.next_ms[1] <= in->head->now_ms;
+}
+
+int timers_import(struct ingest *in, uint32_t item, int64_t until_ms, struct cx_err *e)
+{
+	const struct job_head *job = in->head;
+	struct timers_run r = {.until_ms = until_ms < job->now_ms ? until_ms : job->now_ms,
+		.now_ms = job->now_ms,
+		.past = true,
+		.stop_us = clock_mono_us() + SLICE_US,
+		.job = job,
+		.item = item};
+	return timers_run(in, &r, e);
+}
+
+void timers_imported(struct ingest *in)
+{
+	in->due.import_us = INT64_MIN / 2;
+}
+
 /* ---- the writer between batches ---- */
 
 /* What an import's facts set may have to fire before the next of its events. */

@@ -60,6 +60,14 @@ struct timers_run {
 /* Inside a batch: 1 it stopped and there is more, 0 nothing is due any more. */
 int timers_run(struct ingest *in, struct timers_run *r, struct cx_err *e);
 
+/* ---- imports ---- */
+/* Is something of history due before the job that is under way came? */
+bool timers_history(struct ingest *in);
+/* It fires, up to an instant: before the event that happened then. 1 it stopped and there is more,
+ * 0 nothing is due any more. */
+int timers_import(struct ingest *in, uint32_t item, int64_t until_ms, struct cx_err *e);
+void timers_imported(struct ingest *in); /* no more of this import comes */
+
 /* ---- the writer between batches ---- */
 /* How long until something is due, at most max_ms; 0: something is. */
 int timers_wait(struct ingest *in, int64_t now_ms, int max_ms);

@@ -10,6 +10,7 @@
 #include "engine/quarantine.h"
 #include "engine/records.h"
 #include "engine/tracefigures.h"
+#include "store/timers.h"
 
 enum { SOURCE = 1024, FAILED_MOST = 1000, CAUSED_MOST = 500, CAUSED_DEPTH = 16, POSITION_GAP = 16 };
 
@@ -202,6 +203,15 @@ static int family(struct trace *t)
 	return rc < 0 ? rc : CX_OK;
 }
 
+/* The event that led to the timer that emitted this one: 1 there is one. */
+static int timer_cause(struct trace *t, const struct event *ev, uint32_t n, int64_t *seq)
+{
+	struct str id = arena_str(&t->a, ev->id.p, n);
+	if (ev->source.n < 11 || memcmp(ev->source.p, "/cxd/timer/", 11) != 0)
+		return 0;
+	return store_timer_fired_seq(t->eng->store, failed_number(id.p), seq, t->e);
+}
+
 /* An emitted event's id is its cause's and "/n": 1 there is a cause. */
 static int cause_of(struct trace *t, const struct event *ev, struct event *cause)
 {
@@ -213,6 +223,8 @@ static int cause_of(struct trace *t, const struct event *ev, struct event *cause
 	*cause = (struct event){0};
 	int rc = store_event_find(
 		t->eng->store, ev->source, (struct str){ev->id.p, n - 1}, cause, &t->a, t->e);
+	if (rc == 0)
+		rc = timer_cause(t, ev, n - 1, &cause->seq);
 	if (rc == 1)
 		rc = store_event_get(t->eng->store, cause->seq, cause, &t->a, t->e);
 	return rc == 1 ? cause->seq < ev->seq && may_see(t, cause) : rc;
@@ -263,6 +275,61 @@ static int caused(struct trace *t, const struct event *cause, int depth)
 	}
 	jw_arr_end(t->b);
 	return rc < 0 ? rc : CX_OK;
+}
+
+/* ---- timers */
+
+/* As timer.c says what a timer emits. */
+static int timer(struct trace *t, const struct timer_fired *row, bool fired)
+{
+	char when[TZ_TEXT];
+	struct buf source = {0}, id = {0};
+	tz_format(row->due_ms, when);
+	jw_obj(t->b);
+	jw_kint(t->b, "id", row->id);
+	jw_kstr(t->b, "plugin", row->plugin);
+	jw_kstr(t->b, "name", row->name);
+	jw_kstr(t->b, "due", when);
+	tz_format(row->fired_ms, when);
+	jw_kstr(t->b, "fired", fired ? when : NULL);
+	if (row->failed)
+		jw_kint(t->b, "failed", row->failed);
+	else
+		jw_knull(t->b, "failed");
+	buf_printf(&source, "/cxd/timer/%s/%s", row->plugin, row->name);
+	buf_printf(&id, "%lld", (long long)row->id);
+	struct event cause = {.id = arena_str(&t->a, id.p, id.len),
+		.source = arena_str(&t->a, source.p, source.len),
+		.seq = t->ev.seq};
+	int rc = caused(t, &cause, 0);
+	jw_obj_end(t->b);
+	buf_free(&source);
+	buf_free(&id);
+	return rc;
+}
+
+static int each_fired(void *ctx, const struct timer_fired *row)
+{
+	return timer(ctx, row, true);
+}
+
+static int each_waiting(void *ctx, const struct timer_row *row)
+{
+	const struct timer_fired one = {
+		.id = row->id, .due_ms = row->due_ms, .plugin = row->plugin, .name = row->name};
+	return timer(ctx, &one, false);
+}
+
+static int timers(struct trace *t)
+{
+	struct store *s = t->eng->store;
+	jw_key(t->b, "timers");
+	jw_arr(t->b);
+	int rc = store_timers_fired_of(s, t->ev.seq, CAUSED_MOST, each_fired, t, t->e);
+	if (rc >= 0)
+		rc = store_timers_of(s, t->ev.seq, CAUSED_MOST, each_waiting, t, t->e);
+	jw_arr_end(t->b);
+	return rc;
 }
 
 /* ---- what failed */
@@ -333,6 +400,8 @@ static int tell(struct trace *t)
 		rc = causes(t);
 	if (rc >= 0)
 		rc = caused(t, &t->ev, 0);
+	if (rc >= 0)
+		rc = timers(t);
 	if (rc >= 0)
 		rc = failed(t);
 	if (rc >= 0)

@@ -358,6 +358,7 @@ int writer_main(struct engine *eng, bool restart)
 	} else {
 		say_ready(&w);
 		blame_phase(eng->blame, BLAME_IDLE);
+		batch_run(w.batch, &w.output); /* tells what there is */
 		if (frame_flush(eng->fd, &w.output) == 0)
 			rc = loop(&w);
 		blame_phase(eng->blame, BLAME_CHECKPOINT);

@@ -78,8 +78,9 @@ void lane_start(struct lane *l)
 		args[n++] = "--safe";
 	for (int i = 0; i < l->told->n && !l->is_query; i++) {
 		const struct strike *s = &l->told->struck[i];
-		snprintf(texts[i], sizeof texts[i], "--struck=%lld,%u,%u,%u,%s,%s",
-			(long long)s->at_ms, s->item, s->loading, s->of_job, s->plugin, s->handler);
+		snprintf(texts[i], sizeof texts[i], "--struck=%lld,%u,%u,%u,%u,%lld,%s,%s",
+			(long long)s->at_ms, s->item, s->loading, s->of_job, s->due_kind,
+			(long long)s->due, s->plugin, s->handler);
 		args[n++] = texts[i];
 	}
 	args[n] = NULL;
@@ -236,7 +237,9 @@ static void strike(struct lane *l)
 	struct strike s = {.at_ms = clock_now_ms(),
 		.item = b->item,
 		.loading = l->state == LANE_STARTING,
-		.of_job = job != 0};
+		.of_job = job != 0,
+		.due_kind = b->due_kind,
+		.due = b->due};
 	memcpy(s.plugin, b->plugin, sizeof s.plugin - 1);
 	memcpy(s.handler, b->handler, sizeof s.handler - 1);
 	const char *plugin = s.plugin;

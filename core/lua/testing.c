@@ -29,10 +29,23 @@ static int host_reset(lua_State *L)
 {
 	struct testing *t = hostcall_owner(L);
 	hostcall_begin(&t->call);
-	if (lua_to_json(L, 1, &t->call.in, &t->call.e) < 0 ||
-		t->host->reset(t->host->ctx, buf_cstr(&t->call.in), &t->call.e) < 0)
+	if (lua_to_json(L, 2, &t->call.in, &t->call.e) < 0 ||
+		t->host->reset(t->host->ctx, luaL_checkinteger(L, 1), buf_cstr(&t->call.in),
+			&t->call.e) < 0)
 		return hostcall_raise(L, &t->call.e);
 	return 0;
+}
+
+static int host_pass(lua_State *L)
+{
+	struct testing *t = hostcall_owner(L);
+	struct hostcall *c = &t->call;
+	hostcall_begin(c);
+	if (t->host->pass(t->host->ctx, luaL_checkinteger(L, 1), luaL_checkinteger(L, 2), &c->out,
+		    &c->e) < 0)
+		return hostcall_raise(L, &c->e);
+	lua_push_json(L, c->out.p, c->out.len);
+	return 1;
 }
 
 static int host_send(lua_State *L)
@@ -149,10 +162,10 @@ static int64_t start_of(const struct testing_options *o)
 
 static void push_host(lua_State *L, struct testing *t)
 {
-	static const luaL_Reg functions[] = {{"reset", host_reset}, {"send", host_send},
-		{"kpi", host_kpi}, {"record", host_record}, {"has_record", host_has_record},
-		{"instant", host_instant}, {"later", host_later}, {"show", host_show},
-		{NULL, NULL}};
+	static const luaL_Reg functions[] = {{"reset", host_reset}, {"pass", host_pass},
+		{"send", host_send}, {"kpi", host_kpi}, {"record", host_record},
+		{"has_record", host_has_record}, {"instant", host_instant}, {"later", host_later},
+		{"show", host_show}, {NULL, NULL}};
 	cx_push_common(L, t->opt->currency);
 	hostcall_functions(L, functions, t);
 	lua_pushinteger(L, start_of(t->opt));

@@ -19,7 +19,11 @@ struct testing_host {
 	/* An empty store and the plugin loaded with these options over its defaults: a JSON object
 	 * {"promoter":8}, "{}" = the defaults. Once in each test, before its first send or query.
 	 */
-	int (*reset)(void *ctx, const char *config_json, struct cx_err *e);
+	int (*reset)(void *ctx, int64_t now_ms, const char *config_json, struct cx_err *e);
+	/* The clock goes from now_ms to until_ms: what is due fires. reply: {"warnings":[…]} of
+	 * what failed. */
+	int (*pass)(
+		void *ctx, int64_t now_ms, int64_t until_ms, struct buf *reply, struct cx_err *e);
 	/* POST /v1/events of one event; times in it without offset are wall clock. *status: as
 	 * HTTP (201, 422…); reply: the receipt or problem+json. <0: the engine itself failed. */
 	int (*send)(void *ctx, int64_t now_ms, const char *json, size_t n, struct buf *reply,

@@ -1,6 +1,7 @@
 """GET /v1/openapi.json: every route and every declared event, as the daemon really answers."""
 import json
 import re
+import time
 
 import npm
 import pytest
@@ -37,7 +38,9 @@ cx.record "desk" { key = "number", unit = "store", subject = "clerk", title = { 
     kind = cx.choice { "a", "b", default = "a" }, rent = cx.money { max = 900 } }, index = { "kind" } }
 cx.import "old" { generate = function(emit) end }
 """
-QUIET = 'cx.plugin { name = "quiet", version = "1.0.0", api = 1 }\ncx.event "quiet.kept" {}\n'
+QUIET = 'cx.plugin { name = "quiet", version = "1.0.0", api = 1 }\ncx.event "quiet.kept" {}\n' \
+    'cx.timer "sweep" { every = "1h", run = function() end }\ncx.timer "keep" { run = function(tx, arg) assert(arg) end }\n' \
+    'cx.on "quiet.kept" (function(_, tx) tx:after("2d", "keep", { a = 1 }) tx:after(0, "keep", 1) tx:after(0, "keep") end)\n'
 BROKEN = 'cx.plugin { name = "broken", version = "1.0.0", api = 1 }\ncx.event "x" {}\n'
 
 
@@ -230,6 +233,14 @@ def test_real_answers_are_as_described(cxd):
     first = s.take("/v1/failed", query="?plugin=acme&limit=1")["failed"][0]["id"]
     assert not s.take("/v1/failed/{id}/retry", "POST", id=first)["done"]
     s.take("/v1/failed/{id}/retry", "POST", id=99, want=404)
+    kept = s.take(**post, want=201, kind="application/json", body={"type": "quiet.kept"})["seq"]
+    while cxd.get("/v1/timers?before=2099-01-01&limit=1")[1]["timers"][0]["name"] != "sweep":
+        time.sleep(0.02)
+    s.take("/v1/trace/{id}", id=kept)
+    s.take("/v1/failed", query="?plugin=quiet")
+    s.take("/v1/timers", query="?plugin=quiet&limit=1")
+    s.take("/v1/timers", query="?before=2030-01-01")
+    s.take("/v1/timers", query="?after=x", want=400)
     for seq in (1, 2, 3, 43):
         s.take("/v1/trace/{id}", id=seq)
     s.take("/v1/trace/{id}", id="failed%2F1")

@@ -15,10 +15,19 @@
 
 static struct buf heard; /* what the engine was asked */
 
-static int host_reset(void *ctx, const char *config_json, struct cx_err *e)
+static int host_reset(void *ctx, int64_t now_ms, const char *config_json, struct cx_err *e)
+{
+	(void)ctx, (void)now_ms, (void)e;
+	buf_printf(&heard, "reset %s\n", config_json);
+	return CX_OK;
+}
+
+static int host_pass(
+	void *ctx, int64_t now_ms, int64_t until_ms, struct buf *reply, struct cx_err *e)
 {
 	(void)ctx, (void)e;
-	buf_printf(&heard, "reset %s\n", config_json);
+	buf_printf(&heard, "%lld h pass\n", (long long)(until_ms - now_ms) / 3600000);
+	buf_puts(reply, "{\"warnings\":[{\"message\":\"no\"}]}");
 	return CX_OK;
 }
 
@@ -50,7 +59,8 @@ static int host_kpi(void *ctx, int64_t now_ms, const char *id, const struct kpi_
 static const char *run(const char *text, int *passed, int *failed)
 {
 	static char out[4000];
-	struct testing_host host = {.reset = host_reset, .send = host_send, .kpi = host_kpi};
+	struct testing_host host = {
+		.reset = host_reset, .pass = host_pass, .send = host_send, .kpi = host_kpi};
 	struct testing_options opt = {.currency = "BRL", .limits = {64 << 20, 500, 50, 10, 300}};
 	char path[] = "/tmp/cxd-testing-XXXXXX";
 	int file = mkstemp(path), was = dup(1);
@@ -79,7 +89,8 @@ static void the_contract(void **state)
 		run("test('a detractor', function(tx)\n"
 		    "config { promoter = 8 }\nat '2026-03-02 10:00'\n"
 		    "expect(send { type = 'visit.rated', data = { score = 3 } }.id).is 'e1'\n"
-		    "expect(tx:kpi('nps').value).is(-100)\nadvance '2d'\n"
+		    "expect(tx:kpi('nps').value).is(-100)\n"
+		    "expect(advance('2d').warnings[1].message).is 'no'\n"
 		    "expect(refused { type = 'visit.rated', data = { score = 8.5 } }.code).is "
 		    "'invalid_field'\nend)\ntest('two', function(tx) send { type = 'x' } end)",
 			&passed, &failed);
@@ -89,6 +100,7 @@ static void the_contract(void **state)
 	assert_string_equal(buf_cstr(&heard),
 		"reset {\"promoter\":8}\n"
 		"2026-03-02T10:00:00-03:00 {\"data\":{\"score\":3},\"type\":\"visit.rated\"}\n"
+		"48 h pass\n"
 		"2026-03-04T10:00:00-03:00 {\"data\":{\"score\":8.5},\"type\":\"visit.rated\"}\n"
 		"reset {}\n2026-01-01T00:00:00-03:00 {\"type\":\"x\"}\n");
 }

@@ -110,8 +110,15 @@ local function start()
   moved = true
   if fresh then
     fresh = false
-    host.reset(settings)
+    host.reset(now, settings)
   end
+end
+
+-- The clock moves, and what is due on the way fires; gives back what failed, as a receipt does.
+local function pass(t)
+  local from = now
+  now, moved = t, true
+  return fresh and {} or host.pass(from, t)
 end
 
 local function config(values)
@@ -134,7 +141,7 @@ local function at(text)
     fail(2, "at %q: o relógio não volta; agora são %s", "at %q: the clock never goes back; it is %s", text,
       host.show(now))
   end
-  now, moved = t, true
+  return pass(t)
 end
 
 local function advance(text)
@@ -145,7 +152,8 @@ local function advance(text)
       "advance: not a duration: %s (examples: 90min, 2d, 1mo)", show(text, 1))
   end
   if t < now then fail(2, "advance: o relógio não volta", "advance: the clock never goes back") end
-  now, moved = t, true
+  start()
+  return pass(t)
 end
 
 local function problem_text(p)
