@@ -129,7 +129,8 @@ static int known(struct ingest *in, struct event *ev, enum outcome *out)
 	*out = ours ? INGEST_STORED : INGEST_KNOWN;
 	if (!ours)
 		in->counts.duplicates++;
-	return 1;
+	int rc = ev == in->path[0] ? ingest_warn_again(in, ev) : CX_OK; /* not what it emits */
+	return rc < 0 ? rc : 1;
 }
 
 struct failure { /* of a derive; told when the event has its seq */

@@ -147,6 +147,8 @@ int ingest_failed_row(struct ingest *in, struct failed_row *row, const struct lu
  * the receipt. */
 int ingest_failed(struct ingest *in, const struct event *ev, const char *plugin,
 	const char *handler, int nth, const struct lua_fail *f);
+/* The warnings of an event that was stored before, as its first receipt had them. */
+int ingest_warn_again(struct ingest *in, const struct event *ev);
 /* Is this plugin's code left out of this event (JOB_NO_PLUGIN)? */
 bool ingest_left_out(const struct ingest *in, const char *plugin);
 int ingest_lost(struct ingest *in, const struct cx_err *e); /* notes a store failure */

@@ -5,6 +5,29 @@
 #include "engine/records.h"
 #include "engine/timers.h"
 
+enum { WARNINGS = 1000 }; /* of one event, repeated */
+
+static int warn(void *ctx, const struct failed_row *row)
+{
+	struct ingest *in = ctx;
+	struct buf *b = &in->warnings;
+	jw_obj(b);
+	jw_kstr(b, "plugin", row->plugin);
+	jw_kstr(b, "file", row->file);
+	jw_kint(b, "line", row->line);
+	jw_kstr(b, "message", row->message);
+	jw_kint(b, "failed", row->id);
+	jw_obj_end(b);
+	return 0;
+}
+
+int ingest_warn_again(struct ingest *in, const struct event *ev)
+{
+	struct cx_err e;
+	int rc = store_failed_first(in->eng->store, ev, WARNINGS, warn, in, &e);
+	return rc < 0 ? ingest_lost(in, &e) : CX_OK;
+}
+
 int ingest_failed_row(struct ingest *in, struct failed_row *row, const struct lua_fail *f)
 {
 	struct cx_err e;
@@ -23,15 +46,7 @@ int ingest_failed_row(struct ingest *in, struct failed_row *row, const struct lu
 	snprintf(said, sizeof said, "event %lld, failed reaction %lld", (long long)row->seq,
 		(long long)row->id);
 	log_plugin_place(LOG_WARN, row->plugin, place, said);
-	struct buf *b = &in->warnings;
-	jw_obj(b);
-	jw_kstr(b, "plugin", row->plugin);
-	jw_kstr(b, "file", f->file);
-	jw_kint(b, "line", f->line);
-	jw_kstr(b, "message", f->msg);
-	jw_kint(b, "failed", row->id);
-	jw_obj_end(b);
-	return CX_OK;
+	return warn(in, row);
 }
 
 int ingest_failed(struct ingest *in, const struct event *ev, const char *plugin,

@@ -85,6 +85,19 @@ int store_failed_get(
 	return rc;
 }
 
+static int each_failed(struct drv_stmt *st, int (*f)(void *ctx, const struct failed_row *row),
+	void *ctx, struct cx_err *e)
+{
+	int rc;
+	while ((rc = drv_step(st, e)) == 1) {
+		struct failed_row row = failed_of(st);
+		if ((rc = f(ctx, &row)) != 0)
+			break;
+	}
+	drv_end(st);
+	return rc < 0 ? rc : CX_OK;
+}
+
 int store_failed(struct store *s, const struct failed_filter *q,
 	int (*f)(void *ctx, const struct failed_row *row), void *ctx, struct cx_err *e)
 {
@@ -99,15 +112,25 @@ int store_failed(struct store *s, const struct failed_filter *q,
 					  ARG_TEXT("unit", or_empty(q->unit)),
 					  ARG_INT("limit", q->limit)),
 				  &st, e);
-	if (rc != CX_OK)
-		return rc;
-	while ((rc = drv_step(st, e)) == 1) {
-		struct failed_row row = failed_of(st);
-		if ((rc = f(ctx, &row)) != 0)
-			break;
-	}
-	drv_end(st);
-	return rc < 0 ? rc : CX_OK;
+	return rc != CX_OK ? rc : each_failed(st, f, ctx, e);
+}
+
+int store_failed_first(struct store *s, const struct event *ev, int limit,
+	int (*f)(void *ctx, const struct failed_row *row), void *ctx, struct cx_err *e)
+{
+	struct drv_stmt *st;
+	struct buf under = {0};
+	buf_add(&under, ev->id.p, ev->id.n);
+	buf_puts(&under, "/");
+	int rc = st_start(s, ST_FAILED_FIRST,
+		ARGS(ARG_INT("seq", ev->seq), ARG_INT("job", ev->job),
+			ARG_STR("source", ev->source), ARG_TEXT("under", buf_cstr(&under)),
+			ARG_INT("recorded_ms", ev->recorded_ms), ARG_INT("limit", limit)),
+		&st, e);
+	if (rc == CX_OK)
+		rc = each_failed(st, f, ctx, e);
+	buf_free(&under);
+	return rc;
 }
 
 /* ---- plugins ---- */

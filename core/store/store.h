@@ -382,6 +382,10 @@ struct failed_filter {
 int store_failed(struct store *s, const struct failed_filter *q,
 	int (*f)(void *ctx, const struct failed_row *row), void *ctx, struct cx_err *e);
 
+/* What failed at once when ev, found in the store, was stored: of it and of what it emitted. */
+int store_failed_first(struct store *s, const struct event *ev, int limit,
+	int (*f)(void *ctx, const struct failed_row *row), void *ctx, struct cx_err *e);
+
 /* Plugins whose code does not run, or that have not dealt with all events (engine/quarantine.h). */
 struct state_row {
 	const char *plugin, *state, *hash, *reason;

@@ -1,4 +1,7 @@
 """Reactions, derives and measures that failed: listed, run again, kept as done."""
+import json
+import os
+import signal
 import threading
 
 import pytest
@@ -187,3 +190,40 @@ end)
         assert reply["measures"]["answers"] == 3 and reply["note"] is None
         assert len(host.get("/v1/events?type=voice.heard")[1]["events"]) == 3
         host.cli("verify")
+
+
+LOUD = """
+cx.plugin { name = "loud", version = "1.0.0", api = 1 }
+cx.event "a.said" { fields = { n = cx.integer {} } }
+cx.event "b.said" { fields = { n = cx.integer {} } }
+cx.on "a.said" (function(e, tx)
+  for i = 1, 3 do tx:emit { type = "b.said", data = { n = i } } end
+end)
+cx.on "a.said" (function(e, tx) if e.n == 1 then error "first" end end)
+cx.on "b.said" (function(e, tx) if e.n == 2 then error "second" end end)
+"""
+
+
+def test_the_same_event_again_has_the_warnings_of_the_first_receipt(tmp_path):
+    with Host(tmp_path, plugins={"loud": LOUD}) as host:
+        def said(n, i):
+            return {"type": "a.said", "id": i, "source": "s", "time": "2026-03-02T10:00:00Z", "data": {"n": n}}
+        first = {i: host.post(said(n, i)) for n, i in ((1, "x"), (0, "x/"), (1, "x/9"), (0, "y"))}
+        assert [(s, len(r["warnings"])) for s, r in first.values()] == [(201, 2), (201, 1), (201, 2), (201, 1)]
+        assert {w["message"] for w in first["x"][1]["warnings"]} == {"first", "second"}
+
+        def again():
+            for n, i in ((1, "x"), (0, "x/"), (1, "x/9"), (0, "y")):
+                status, receipt = host.post(said(n, i))
+                assert status == 200 and receipt == first[i][1], (receipt, first[i])
+        again()
+        lines = "".join(json.dumps(said(n, i)) + "\n" for n, i in ((1, "x"), (0, "y"), (1, "new"), (1, "new")))
+        receipts = host.request("POST", "/v1/events?receipts=1", lines, {"Content-Type": NDJSON})[1]["receipts"]
+        assert [r["warnings"] for r in receipts[:2]] == [first[i][1]["warnings"] for i in "xy"]
+        assert receipts[2]["warnings"] == receipts[3]["warnings"] and len(receipts[2]["warnings"]) == 2
+        os.kill(host.pids("writer")[0], signal.SIGKILL)
+        again()
+        host.stop()
+        host.write_plugin("loud", LOUD.replace("error", "print"))
+        host.start()
+        again()
