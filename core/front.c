@@ -503,7 +503,7 @@ static void handles_start(struct front *f)
 static void raise_files(const struct conf *c)
 {
 	struct rlimit r;
-	rlim_t need = (rlim_t)c->limits_connections + 256;
+	rlim_t need = 2 * (rlim_t)c->limits_connections + 256; /* each may have a file open */
 	if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur >= need)
 		return;
 	struct rlimit most = {r.rlim_max, r.rlim_max};

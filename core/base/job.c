@@ -1,5 +1,6 @@
 #include "base/job.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -26,6 +27,16 @@ int level_parse(const char *s, enum level *l)
 			return 0;
 		}
 	return -1;
+}
+
+void caller_text(const struct caller *c, char *out, size_t cap)
+{
+	if (c->person[0])
+		snprintf(out, cap, "%s", c->person);
+	else if (c->token[0])
+		snprintf(out, cap, "/token/%s", c->token);
+	else
+		snprintf(out, cap, "/uid/%u", c->uid);
 }
 
 const char *meta_get(const char *meta, uint32_t meta_len, const char *name)

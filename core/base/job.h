@@ -22,8 +22,8 @@ enum { ROUTE_STRIKE = ROUTE_COUNT + 1 /* body: struct strike */ };
 
 enum level { LEVEL_NONE, LEVEL_FRONTLINE, LEVEL_MANAGER, LEVEL_INTEGRATOR, LEVEL_ADMIN };
 enum who { WHO_FRONT, WHO_WRITER, WHO_READER };
-/* 0; 64 KiB; [limits] event; body or batch */
-enum body_limit { BODY_NONE, BODY_SMALL, BODY_EVENT, BODY_EVENTS };
+/* 0; 64 KiB; [limits] event; body or batch; evidence, into a file */
+enum body_limit { BODY_NONE, BODY_SMALL, BODY_EVENT, BODY_EVENTS, BODY_EVIDENCE };
 
 enum { NAME_MAX_BYTES = 64 }; /* names of units, people, tokens in a caller; with NUL */
 
@@ -75,8 +75,9 @@ struct job_head {
 	char off[NAME_MAX_BYTES]; /* with JOB_NO_PLUGIN: the plugin to leave out, "*" = all */
 };
 /* Meta names: "query" (raw, without ?), "content-type", "if-match", "if-none-match",
- * path parameters by their name in routes.def ("id", "name"), and for binary CloudEvents every
- * "ce-…" header, lower case, once. */
+ * path parameters by their name in routes.def ("id", "name"), for binary CloudEvents every "ce-…"
+ * header, lower case, once; of evidence "drop" (number of the file) and "bytes", or "range" and
+ * "if-range". */
 
 struct ready {
 	int64_t last_seq;
@@ -141,7 +142,9 @@ const char *query_get(
  */
 const char *query_name(const char *query, int i, char *out, uint32_t cap);
 
-const char *level_name(enum level l);          /* "frontline" */
+const char *level_name(enum level l); /* "frontline" */
+/* The person, "/token/NAME" or "/uid/N". */
+void caller_text(const struct caller *c, char *out, size_t cap);
 int level_parse(const char *s, enum level *l); /* 0, or -1 for an unknown word */
 
 #endif

@@ -152,7 +152,8 @@ static int ask_private(struct cli *c, const struct request *r, struct reply *rep
 		buf_free(&meta);
 		return EXIT_DONE;
 	}
-	if (routes[route].who == WHO_FRONT) {
+	if (routes[route].who == WHO_FRONT || route == ROUTE_EVIDENCE_PUT ||
+		route == ROUTE_EVIDENCE_GET) {
 		buf_free(&meta);
 		return cli_fail(CX_T("%s é do servidor, que não está no ar (cxd serve)",
 					"%s is the server's, which is not running (cxd serve)"),

@@ -7,6 +7,7 @@
 #include "base/problem.h"
 #include "base/tz.h"
 #include "engine/access.h"
+#include "engine/evidence.h"
 #include "engine/failed.h"
 #include "engine/once.h"
 #include "engine/quarantine.h"
@@ -100,19 +101,21 @@ static struct str since(const struct buf *b, size_t at)
 static int run_once(struct batch *b, struct run *r)
 {
 	int rc = once_before(b->in, &r->f, &b->headers, &b->replies, &r->status);
-	if (rc == 0)
-		rc = records_write(b->in, &r->f, &b->headers, &b->replies, &r->status);
-	else
+	if (rc != 0)
 		return rc;
+	if (r->f.head.route == ROUTE_EVIDENCE_PUT)
+		rc = evidence_write(b->in, &r->f, &b->headers, &b->replies, &r->status);
+	else
+		rc = records_write(b->in, &r->f, &b->headers, &b->replies, &r->status);
 	return rc < 0 ? rc
 		      : once_keep(b->in, &r->f, since(&b->headers, r->head_at),
 				since(&b->replies, r->at), r->status);
 }
 
-static bool of_records(enum route route)
+static bool is_once(enum route route)
 {
 	return route == ROUTE_RECORD_PUT || route == ROUTE_RECORD_PATCH ||
-	       route == ROUTE_RECORD_DELETE;
+	       route == ROUTE_RECORD_DELETE || route == ROUTE_EVIDENCE_PUT;
 }
 
 /* One job inside the open transaction; negative: the transaction is lost. */
@@ -129,7 +132,7 @@ static int run_job(struct batch *b, struct run *r)
 		rc = quarantine_write(b->in, &r->f, &b->replies, &r->status, &b->states_changed);
 	else if (r->f.head.route == ROUTE_FAILED_RETRY)
 		rc = failed_write(b->in, &r->f, &b->replies, &r->status);
-	else if (of_records(r->f.head.route))
+	else if (is_once(r->f.head.route))
 		rc = run_once(b, r);
 	else
 		rc = access_write(b->in, &r->f, &b->replies, &r->status, &b->tokens_changed);
@@ -179,6 +182,8 @@ static void roll_back(struct batch *b, struct ingest_mark mark)
 	struct cx_err e;
 	store_rollback(eng->store);
 	ingest_rewind(b->in, mark);
+	for (int i = b->njobs - 1; i >= 0; i--)
+		evidence_undo(eng, &b->jobs[i].f);
 	if (b->states_changed && quarantine_read(eng, &e) >= 0)
 		quarantine_apply(eng);
 }

@@ -15,7 +15,7 @@
 #define WRITE_ACCESS                                                                               \
 	(READ_ACCESS | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_FILE |            \
 		LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_DIR |                      \
-		LANDLOCK_ACCESS_FS_MAKE_DIR)
+		LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_REFER)
 #define ALL_ACCESS                                                                                 \
 	(WRITE_ACCESS | LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_MAKE_CHAR |                \
 		LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO |                      \
@@ -34,10 +34,11 @@ static void allow(int rules, const char *folder, __u64 access)
 static void files(const char *const *writable, const char *const *readable)
 {
 	struct landlock_ruleset_attr attr = {.handled_access_fs = ALL_ACCESS};
+	/* from its second version on (Linux 5.19) files can be moved between folders */
 	int rules = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof attr, 0);
 	if (rules < 0) {
-		log_debug("this kernel has no Landlock (%s): the engine is not confined to its "
-			  "folders",
+		log_debug("this kernel has no Landlock that will do (%s): the engine is not "
+			  "confined to its folders",
 			strerror(errno));
 		return;
 	}

@@ -6,6 +6,7 @@
 #include "engine/answers.h"
 #include "engine/batch.h"
 #include "engine/confine.h"
+#include "engine/evidence.h"
 #include "engine/openapi.h"
 #include "kpi/dictionary.h"
 #include "engine/records.h"
@@ -33,6 +34,7 @@ static int answer(struct engine *eng, const struct frame *f, struct buf *headers
 	case ROUTE_RECORDS_GET: return answer_records(eng, f, b, e);
 	case ROUTE_RECORD_GET: return answer_record(eng, f, headers, b, status, e);
 	case ROUTE_RECORD_VERSIONS: return answer_record_versions(eng, f, b, e);
+	case ROUTE_EVIDENCE_GET: return answer_evidence(eng, f, headers, b, status, e);
 	case ROUTE_TOKENS_GET: return access_list(eng, b, e);
 	default:
 		return cx_fail(e, CX_E_NOT_FOUND, NULL,

@@ -236,16 +236,6 @@ static int right_key(struct change *w, const struct value *fields)
 	return refuse(w, CX_E_INVALID_FIELD, name, msg);
 }
 
-static void caller_text(const struct caller *c, char *out, size_t cap)
-{
-	if (c->person[0])
-		snprintf(out, cap, "%s", c->person);
-	else if (c->token[0])
-		snprintf(out, cap, "/token/%s", c->token);
-	else
-		snprintf(out, cap, "/uid/%u", c->uid);
-}
-
 static void locate(struct change *w)
 {
 	buf_add(w->headers, "Location", sizeof "Location");

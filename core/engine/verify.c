@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/evidence.h"
 #include "engine/feeds.h"
 #include "engine/reader.h"
 #include "kpi/verify.h"
@@ -12,6 +13,7 @@ struct verify {
 	struct buf b;
 	int n;
 	int64_t cubes, choices, spoilt; /* checked, and days that are still to be counted again */
+	int64_t evidence;               /* files */
 	int64_t counting;               /* cubes that are being counted */
 };
 
@@ -30,7 +32,7 @@ static void differs(void *ctx, const struct cube *c, const char *what)
 	jw_obj_end(&v->b);
 }
 
-static void feed_differs(void *ctx, const char *what)
+static void thing_differs(void *ctx, const char *what)
 {
 	differs(ctx, NULL, what);
 }
@@ -115,6 +117,10 @@ static void say(const struct verify *v, int64_t last)
 	printf(CX_T("conferidos %lld eventos, %lld cubos, %lld escolhas; diferenças: %d\n",
 		       "checked %lld events, %lld cubes, %lld choices; differences: %d\n"),
 		(long long)last, (long long)v->cubes, (long long)v->choices, v->n);
+	if (v->evidence)
+		printf(CX_T("arquivos de evidência conferidos: %lld\n",
+			       "files of evidence checked: %lld\n"),
+			(long long)v->evidence);
 	if (v->counting)
 		printf(CX_T("cubos que ainda estão sendo contados, não conferidos: %lld\n",
 			       "cubes that are still being counted, not checked: %lld\n"),
@@ -147,7 +153,9 @@ int verify_main(struct engine *eng, int argc, char **argv)
 	if (rc >= 0)
 		rc = kpi_verify_strays(eng->store, differs, &v, &e);
 	if (rc >= 0)
-		rc = feeds_verify(eng, feed_differs, &v, &e);
+		rc = feeds_verify(eng, thing_differs, &v, &e);
+	if (rc >= 0)
+		rc = evidence_verify(eng, thing_differs, &v, &v.evidence, &e);
 	if (rc >= 0)
 		rc = store_last_seq(eng->store, &last, &e);
 	jw_arr_end(&v.b);
@@ -156,6 +164,7 @@ int verify_main(struct engine *eng, int argc, char **argv)
 	jw_kint(&v.b, "events", last);
 	jw_kint(&v.b, "cubes", v.cubes);
 	jw_kint(&v.b, "choices", v.choices);
+	jw_kint(&v.b, "evidence", v.evidence);
 	jw_kint(&v.b, "to_be_counted_again", v.spoilt);
 	jw_kint(&v.b, "being_counted", v.counting);
 	jw_obj_end(&v.b);

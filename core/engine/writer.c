@@ -7,6 +7,7 @@
 #include "engine/access.h"
 #include "engine/batch.h"
 #include "engine/confine.h"
+#include "engine/evidence.h"
 #include "engine/example.h"
 #include "engine/feeds.h"
 #include "engine/projector.h"
@@ -42,6 +43,7 @@ struct writer {
 	bool counting;                 /* figures are being counted */
 	int64_t fed;                   /* the last event whose source was taken in */
 	bool behind;                   /* some plugin has events to catch up with */
+	int swept;                     /* folders of evidence that were looked through */
 	bool more;                     /* the batch was full before the input was empty */
 	struct buf reload;             /* a job frame that waits for the batch before it to end */
 	bool stop;
@@ -191,6 +193,14 @@ static int fire_due(struct writer *w)
 	return rc == 1;
 }
 
+/* A folder that may hold what an earlier daemon's death left; true while there are more. */
+static bool sweep_evidence(struct writer *w)
+{
+	while (w->swept < EVIDENCE_FOLDERS && !evidence_sweep(w->eng, w->swept++))
+		;
+	return w->swept < EVIDENCE_FOLDERS;
+}
+
 static void idle_work(struct writer *w)
 {
 	log_plugin_dropped(false);
@@ -210,7 +220,8 @@ static void idle_work(struct writer *w)
 	int fed = in_a_batch(w, "folding sources", fold_feeds);
 	int united = folded || mended ? 0 : in_a_batch(w, "uniting days of sets", unite);
 	int swept = in_a_batch(w, "removing old figures", sweep);
-	w->settled = !folded && !mended && !fed && !united && !swept;
+	bool sweeping = sweep_evidence(w);
+	w->settled = !folded && !mended && !fed && !united && !swept && !sweeping;
 	store_checkpoint(w->eng->store, 1 << 20, false);
 	blame_phase(w->eng->blame, BLAME_IDLE);
 }
@@ -333,6 +344,8 @@ static int open_all(struct writer *w, bool restart, struct cx_err *e)
 		return rc;
 	if (!restart)
 		engine_log_plugins(eng);
+	else /* what lies there may be a job's that will be sent again */
+		w->swept = EVIDENCE_FOLDERS;
 	ingest_init(&w->in, eng);
 	rc = ingest_open(&w->in, e);
 	if (rc >= 0)

@@ -3,6 +3,8 @@
 #include <http_parser.h>
 #include <string.h>
 
+#include "base/job.h"
+
 #define ADD(b, lit) buf_add(b, "" lit, sizeof(lit) - 1)
 
 static void add_number(struct buf *b, size_t v)
@@ -32,7 +34,7 @@ static void add_headers(struct buf *out, const char *p, size_t n)
 
 void answer_write(struct buf *out, const struct answer *a)
 {
-	buf_reserve(out, 512 + (a->head_only ? 0 : a->n));
+	buf_reserve(out, 512 + (a->head_only || a->follows ? 0 : a->n));
 	ADD(out, "HTTP/1.1 ");
 	add_number(out, (size_t)a->status);
 	ADD(out, " ");
@@ -51,7 +53,9 @@ void answer_write(struct buf *out, const struct answer *a)
 		ADD(out, "\r\nContent-Length: ");
 		add_number(out, a->n);
 	}
-	ADD(out, "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
+	if (!meta_get(a->headers, (uint32_t)a->nheaders, "Cache-Control"))
+		ADD(out, "\r\nCache-Control: no-store");
+	ADD(out, "\r\nX-Content-Type-Options: nosniff\r\n");
 	add_headers(out, a->headers, a->nheaders);
 	if (a->status == 401)
 		ADD(out, "WWW-Authenticate: Bearer realm=\"cxd\"\r\n");
@@ -70,6 +74,6 @@ void answer_write(struct buf *out, const struct answer *a)
 	else if (a->http10)
 		ADD(out, "Connection: keep-alive\r\n");
 	ADD(out, "\r\n");
-	if (!a->head_only && !no_body)
+	if (!a->head_only && !a->follows && !no_body)
 		buf_add(out, a->body, a->n);
 }

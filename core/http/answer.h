@@ -15,7 +15,8 @@ struct answer {
 	const char *allow; /* with 405 */
 	int retry_after;   /* seconds; 0: none */
 	bool head_only, keep_alive, http10;
-	bool stream; /* a body without end follows, in chunks from HTTP/1.1 on */
+	bool stream;  /* a body without end follows, in chunks from HTTP/1.1 on */
+	bool follows; /* the body is written by who calls */
 };
 void answer_write(struct buf *out, const struct answer *a);
 

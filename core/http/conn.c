@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include "base/tz.h"
+#include "http/download.h"
 #include "http/stream.h"
+#include "http/upload.h"
 
 enum { OUT_MAX = 1024 * 1024, KEEP = 64 * 1024, OWN_PLACES = 4, LINGER_MS = 1000 };
 
@@ -49,9 +51,13 @@ void conn_close(struct conn *c)
 			h->host.forget(h->host.ctx, r);
 		if (r->stream)
 			stream_free(r->stream);
+		request_let_go(r);
 		h->outstanding -= !r->done;
 		request_pop(c);
 	}
+	if (c->upload)
+		upload_free(c->upload);
+	c->upload = NULL;
 	h->body_held -= c->held;
 	h->nconns--;
 	*c->prev = c->next;
@@ -63,7 +69,7 @@ void conn_close(struct conn *c)
 static bool blocked(const struct conn *c)
 {
 	return c->parked || c->closing || c->nrequests >= CONN_PIPELINE ||
-	       c->out.len + c->writing.len > OUT_MAX;
+	       c->out.len + c->writing.len > OUT_MAX || (c->upload && upload_busy(c->upload));
 }
 
 static void on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *b)
@@ -130,6 +136,8 @@ static int at_head(struct conn *c)
 	if (waits && c->plan != CX_OK)
 		return -1;
 	c->want_continue = waits;
+	if (c->plan == CX_OK && routes[c->route].body == BODY_EVIDENCE)
+		c->upload = upload_open(c);
 	return 0;
 }
 
@@ -146,6 +154,8 @@ static int account(struct conn *c)
 {
 	struct http *h = c->http;
 	size_t held = c->msg.body.cap > MSG_KEEP ? c->msg.body.cap : 0;
+	if (c->upload)
+		held += upload_held(c->upload);
 	h->body_held += held - c->held;
 	c->held = held;
 	if (h->body_held > (size_t)(h->conf->limits_queue + 2 * h->conf->limits_batch))
@@ -155,6 +165,17 @@ static int account(struct conn *c)
 	return CX_OK;
 }
 
+/* The message is in; one whose body is a file is taken when that is on disk. */
+static void whole(struct conn *c)
+{
+	if (c->upload && !upload_end(c->upload))
+		return;
+	if (request_must_wait(c))
+		c->parked = true;
+	else
+		request_take(c);
+}
+
 /* Takes one step of the message; false: nothing more to do now. */
 static bool step(struct conn *c)
 {
@@ -162,8 +183,12 @@ static bool step(struct conn *c)
 	struct cx_err e;
 	if (c->at == c->in.len && !c->msg.have_head)
 		return false;
-	if (!c->msg.have_head)
+	if (!c->msg.have_head || c->upload)
 		request_language(c);
+	if (c->upload && upload_failed(c->upload, &c->err) != CX_OK) {
+		request_fail(c, &c->err);
+		return false;
+	}
 	int rc = msg_feed(&c->msg, c->in.p + c->at, c->in.len - c->at, &used, &e);
 	if (rc < 0) {
 		request_language(c);
@@ -175,6 +200,8 @@ static bool step(struct conn *c)
 		return false;
 	}
 	c->at += used;
+	if (c->upload && c->msg.body.len)
+		upload_take(c->upload, &c->msg.body);
 	if (account(c) != CX_OK) {
 		request_fail(c, &c->err);
 		return false;
@@ -182,10 +209,7 @@ static bool step(struct conn *c)
 	if (rc == FEED_WHOLE) {
 		c->want_continue = false;
 		c->since = uv_now(c->http->loop);
-		if (request_must_wait(c))
-			c->parked = true;
-		else
-			request_take(c);
+		whole(c);
 	}
 	return rc != FEED_MORE && c->at <= c->in.len;
 }
@@ -285,6 +309,8 @@ void conn_flush(struct conn *c)
 	bool was = blocked(c);
 	if (!c->closed && c->out.len && !c->write_pending)
 		send_out(c);
+	if (!c->closed && c->first && c->first->download)
+		download_go(c->first->download);
 	if (was && !blocked(c))
 		conn_dirty(c);
 	if (!c->closed && c->closing && !c->first && !c->parked && !c->out.len && !c->write_pending)
@@ -317,6 +343,9 @@ void conn_tick(struct conn *c, uint64_t now)
 		c->left = left;
 		if (now > c->moved + (uint64_t)f->limits_idle)
 			conn_close(c);
+	} else if (c->upload) {
+		if (upload_late(c->upload, now))
+			too_slow(c);
 	} else if (blocked(c)) {
 		return;
 	} else if (c->msg.have_head) {

@@ -1,6 +1,8 @@
 /* conn.h — one connection: reads requests, keeps their answers in order, keeps the deadlines.
  * Flow:   bytes → msg.h → request_plan() at the head → request_take() when it is whole → answers
- *         are appended to out in the order of the requests → written once per turn.
+ *         are appended to out in the order of the requests → written once per turn. A body that is
+ *         a file goes there as it comes (upload.h), an answer that is one is written piece by piece
+ *         (download.h).
  *         READING ⇄ BLOCKED (too many unanswered, or parked: its job is for another engine than
  *         the outstanding ones) → CLOSING (no more requests) → LINGERING (half closed; what still
  *         comes is thrown away, so that the client can read its answer) → freed by uv's callback.
@@ -9,6 +11,7 @@
 #define CX_HTTP_CONN_H
 
 #include "base/route.h"
+#include "http/answer.h"
 #include "http/http.h"
 #include "http/msg.h"
 
@@ -39,6 +42,7 @@ struct conn {
 	char allow[ROUTE_ALLOW_MAX]; /* with a 405 */
 	struct caller caller;
 	struct buf meta;
+	struct upload *upload; /* where its body goes */
 	/* answering */
 	struct request *first, **last;
 	int nrequests, jobs; /* jobs: of them with an engine… */
@@ -59,12 +63,16 @@ void conn_tick(struct conn *c, uint64_t now);
 void conn_dirty(struct conn *c);
 
 /* request.c */
-void request_pop(struct conn *c);      /* the first in line is done with */
-void request_language(struct conn *c); /* sets cx_lang */
-int request_plan(struct conn *c);      /* at the head; fills plan, route, caller, meta */
+void request_pop(struct conn *c);       /* the first in line is done with */
+void request_let_go(struct request *r); /* of its file */
+void request_language(struct conn *c);  /* sets cx_lang */
+int request_plan(struct conn *c);       /* at the head; fills plan, route, caller, meta */
 size_t request_body_max(const struct conn *c, bool *drop);
-bool request_must_wait(const struct conn *c);              /* for the answers of another engine */
-void request_take(struct conn *c);                         /* the message is whole */
+bool request_must_wait(const struct conn *c); /* for the answers of another engine */
+void request_take(struct conn *c);            /* the message is whole */
+/* The answer; of one whose body follows only the head, and request_sent() when it was written. */
+void request_finish(struct request *r, struct answer a);
+void request_sent(struct request *r);
 void request_end_stream(struct request *r);                /* the answer without end has ended */
 void request_fail(struct conn *c, const struct cx_err *e); /* an answer, then the end */
 

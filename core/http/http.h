@@ -14,6 +14,8 @@
 
 struct conn;
 struct stream;
+struct upload;
+struct download;
 
 struct request { /* a place in its connection's line of answers */
 	struct request *next;
@@ -23,8 +25,10 @@ struct request { /* a place in its connection's line of answers */
 	uint64_t job; /* for host: its number, */
 	int lane;     /* and where it went */
 	bool submitted, done, head_only, keep_alive, http10;
-	struct buf answer;     /* while an earlier one is missing */
-	struct stream *stream; /* of a route that never ends */
+	struct buf answer;         /* while an earlier one is missing */
+	struct stream *stream;     /* of a route that never ends */
+	struct upload *upload;     /* its body is a file… */
+	struct download *download; /* …or its answer is */
 };
 
 struct http_host {
@@ -56,6 +60,7 @@ struct http {
 	uv_timer_t gather; /* commits, before streams are told of them */
 	int64_t last_seq;  /* committed */
 	int nstreams;
+	uint64_t uploads; /* files of the drop folder, by number */
 	char *read_buf;
 	/* counters */
 	uint64_t answers[ROUTE_COUNT + 1][6], accepted, over_limit, bytes_in, bytes_out;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "http/conn.h"
+#include "http/upload.h"
 #include "ipc/spawn.h"
 
 enum { BACKLOG = 1024 };
@@ -169,7 +170,9 @@ int http_open(struct http *h, uv_loop_t *loop, const struct conf *c, struct http
 	*h = (struct http){.loop = loop, .conf = c, .host = host};
 	h->read_buf = xmalloc(CONN_READ);
 	auth_init(&h->auth, c);
-	int rc = open_local(h, e);
+	int rc = uploads_open(c, e);
+	if (rc == CX_OK)
+		rc = open_local(h, e);
 	if (rc == CX_OK)
 		rc = open_tcp(h, e);
 	if (rc != CX_OK) {
@@ -193,7 +196,8 @@ bool http_busy(const struct http *h)
 {
 	bool busy = h->outstanding > 0;
 	for (const struct conn *c = h->conns; c && !busy; c = c->next)
-		busy = c->parked || c->out.len > 0 || c->write_pending;
+		busy = c->parked || c->out.len > 0 || c->write_pending ||
+		       (c->upload && upload_busy(c->upload));
 	return busy;
 }
 

@@ -5,10 +5,13 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/evidence.h"
 #include "base/problem.h"
 #include "base/tz.h"
 #include "http/answer.h"
+#include "http/download.h"
 #include "http/stream.h"
+#include "http/upload.h"
 #include "base/route.h"
 
 static const size_t small_body = 64 * 1024;
@@ -106,15 +109,35 @@ static int ce_headers(struct conn *c)
 
 static int conditions(struct conn *c)
 {
-	static const char *const names[] = {"if-match", "if-none-match"};
+	static const char *const names[] = {"if-match", "if-none-match", "range", "if-range"};
+	bool ranges = c->route == ROUTE_EVIDENCE_GET && strcmp(c->msg.method, "GET") == 0;
 	size_t n;
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < (ranges ? 4 : 2); i++) {
 		const char *v = msg_field(&c->msg, names[i], &n);
 		if (v && head_find(&c->msg.head, c->msg.text.p, names[i], 1))
 			return twice(c, names[i]);
 		if (v)
 			meta_add(&c->meta, names[i], v, n);
 	}
+	return CX_OK;
+}
+
+/* Of the routes of evidence: its name, and what it is to be given back as. */
+static int file_named(struct conn *c)
+{
+	if (c->route != ROUTE_EVIDENCE_PUT && c->route != ROUTE_EVIDENCE_GET)
+		return CX_OK;
+	const char *media = meta_get(c->meta.p, (uint32_t)c->meta.len, "content-type");
+	if (!evidence_name_ok(meta_get(c->meta.p, (uint32_t)c->meta.len, "sha256")))
+		return cx_fail(&c->err, CX_E_BAD_REQUEST, "sha256", "%s",
+			CX_T("o nome é o sha256 do conteúdo: 64 algarismos hexadecimais, "
+			     "minúsculos",
+				"the name is the sha256 of the content: 64 hexadecimal digits in "
+				"lower case"));
+	if (c->route == ROUTE_EVIDENCE_PUT && media && !evidence_media_ok(media))
+		return cx_fail(&c->err, CX_E_BAD_REQUEST, "content-type", "%s",
+			CX_T("Content-Type deve ser como image/jpeg",
+				"Content-Type must be like image/jpeg"));
 	return CX_OK;
 }
 
@@ -134,7 +157,7 @@ static int describe(struct conn *c, const char *query, size_t query_n)
 		!(n == 8 && strncasecmp(v, "identity", 8) == 0))
 		return cx_fail(&c->err, CX_E_UNSUPPORTED_MEDIA_TYPE, "content-encoding", "%s",
 			CX_T("corpo comprimido não é aceito", "a compressed body is not accepted"));
-	if (conditions(c) != CX_OK)
+	if (conditions(c) != CX_OK || file_named(c) != CX_OK)
 		return c->err.code;
 	return ce_headers(c);
 }
@@ -214,6 +237,8 @@ size_t request_body_max(const struct conn *c, bool *drop)
 	enum body_limit limit = c->plan == CX_OK ? routes[c->route].body : BODY_NONE;
 	*drop = limit == BODY_NONE;
 	const struct conf *conf = c->http->conf;
+	if (limit == BODY_EVIDENCE)
+		return (size_t)conf->limits_evidence;
 	if (limit == BODY_EVENT)
 		return (size_t)conf->limits_event;
 	if (limit != BODY_EVENTS)
@@ -245,6 +270,16 @@ static struct request *request_new(struct conn *c)
 	return r;
 }
 
+void request_let_go(struct request *r)
+{
+	if (r->upload)
+		upload_free(r->upload);
+	if (r->download)
+		download_free(r->download);
+	r->upload = NULL;
+	r->download = NULL;
+}
+
 void request_pop(struct conn *c)
 {
 	struct request *r = c->first;
@@ -267,23 +302,12 @@ static int retry_after(const struct http *h, int status)
 	return status == 503 ? 2 : status == 429;
 }
 
-static void finish(struct request *r, struct answer a)
+void request_sent(struct request *r)
 {
 	struct conn *c = r->conn;
-	if (c->http->stopping && !r->next && !c->parked && !c->msg.have_head) {
-		r->keep_alive = false;
-		c->closing = true;
-	}
-	a.allow = c->allow; /* a 405 is answered at once */
-	a.retry_after = retry_after(c->http, a.status);
-	a.head_only = r->head_only;
-	a.keep_alive = r->keep_alive;
-	a.http10 = r->http10;
 	if (r->stream)
 		stream_free(r->stream);
-	int class = a.status / 100;
-	answer_write(r == c->first ? &c->out : &r->answer, &a);
-	c->http->answers[r->route][class >= 1 && class <= 5 ? class : 0]++;
+	request_let_go(r);
 	c->http->outstanding--;
 	c->jobs -= r->submitted;
 	r->done = true;
@@ -297,6 +321,25 @@ static void finish(struct request *r, struct answer a)
 	if (!c->first && !c->msg.have_head && c->in.len == c->at)
 		c->since = uv_now(c->http->loop); /* idle from here on */
 	conn_dirty(c);
+}
+
+void request_finish(struct request *r, struct answer a)
+{
+	struct conn *c = r->conn;
+	if (c->http->stopping && !r->next && !c->parked && !c->msg.have_head) {
+		r->keep_alive = false;
+		c->closing = true;
+	}
+	a.allow = c->allow; /* a 405 is answered at once */
+	a.retry_after = retry_after(c->http, a.status);
+	a.head_only = r->head_only;
+	a.keep_alive = r->keep_alive;
+	a.http10 = r->http10;
+	int class = a.status / 100;
+	answer_write(r == c->first ? &c->out : &r->answer, &a);
+	c->http->answers[r->route][class >= 1 && class <= 5 ? class : 0]++;
+	if (!a.follows)
+		request_sent(r);
 }
 
 void request_end_stream(struct request *r)
@@ -316,7 +359,7 @@ static void finish_error(struct request *r, const struct cx_err *e)
 {
 	struct buf body = {0};
 	int status = problem_write(&body, e);
-	finish(r, (struct answer){.status = status, .body = body.p, .n = body.len});
+	request_finish(r, (struct answer){.status = status, .body = body.p, .n = body.len});
 	buf_free(&body);
 }
 
@@ -327,11 +370,15 @@ void http_answer(struct request *r, int status, const char *headers, size_t nhea
 		stream_page(r->stream, status, json, n);
 		return;
 	}
-	finish(r, (struct answer){.status = status,
-			  .body = json,
-			  .n = n,
-			  .headers = headers,
-			  .nheaders = nheaders});
+	if (r->download && (status == 200 || status == 206)) {
+		download_begin(r->download, status, headers, nheaders, json, n);
+		return;
+	}
+	request_finish(r, (struct answer){.status = status,
+				  .body = json,
+				  .n = n,
+				  .headers = headers,
+				  .nheaders = nheaders});
 }
 
 void http_refuse(struct request *r, int code, const char *pt, const char *en)
@@ -351,6 +398,9 @@ void request_fail(struct conn *c, const struct cx_err *e)
 	r->head_only = c->msg.have_head && strcmp(c->msg.method, "HEAD") == 0;
 	c->closing = true;
 	c->want_continue = false;
+	if (c->upload)
+		upload_free(c->upload);
+	c->upload = NULL;
 	finish_error(r, e);
 }
 
@@ -359,8 +409,30 @@ static void own(struct conn *c, struct request *r)
 	struct buf body = {0};
 	const char *type = NULL;
 	int status = c->http->host.own(c->http->host.ctx, r, &body, &type);
-	finish(r, (struct answer){.status = status, .type = type, .body = body.p, .n = body.len});
+	request_finish(
+		r, (struct answer){.status = status, .type = type, .body = body.p, .n = body.len});
 	buf_free(&body);
+}
+
+/* Hands the request to the engine that answers it. */
+static void submit(struct conn *c, struct request *r)
+{
+	if (r->upload)
+		upload_describe(r->upload, &c->meta);
+	else if (c->route == ROUTE_EVIDENCE_GET)
+		r->download =
+			download_open(r, meta_get(c->meta.p, (uint32_t)c->meta.len, "sha256"));
+	struct job_head h = {.meta_len = (uint32_t)c->meta.len,
+		.body_len = (uint32_t)c->msg.body.len,
+		.route = (uint16_t)c->route,
+		.caller = c->caller};
+	r->submitted = true;
+	c->jobs++;
+	c->jobs_who = routes[c->route].who;
+	c->jobs_batch = routes[c->route].body == BODY_EVENTS && is_batch(c);
+	if (c->http->host.submit(c->http->host.ctx, r, &h, c->meta.p, c->msg.body.p, &c->err) !=
+		CX_OK)
+		finish_error(r, &c->err);
 }
 
 void request_take(struct conn *c)
@@ -369,12 +441,17 @@ void request_take(struct conn *c)
 	struct request *r = request_new(c);
 	r->route = c->route;
 	r->caller = c->caller;
+	r->upload = c->upload;
+	c->upload = NULL;
 	r->head_only = m->parser.method == HTTP_HEAD;
 	r->http10 = m->head.minor == 0;
 	r->keep_alive = m->keep_alive && !c->http->stopping;
 	if (!r->keep_alive)
 		c->closing = true;
 	cx_lang = (enum cx_lang)r->caller.lang;
+	if (c->plan == CX_OK && r->upload)
+		c->plan = upload_check(
+			r->upload, meta_get(c->meta.p, (uint32_t)c->meta.len, "sha256"), &c->err);
 	if (c->plan != CX_OK) {
 		finish_error(r, &c->err);
 	} else if (routes[c->route].who == WHO_FRONT) {
@@ -385,17 +462,7 @@ void request_take(struct conn *c)
 		c->jobs_who = WHO_READER;
 		stream_open(c, r);
 	} else {
-		struct job_head h = {.meta_len = (uint32_t)c->meta.len,
-			.body_len = (uint32_t)m->body.len,
-			.route = (uint16_t)c->route,
-			.caller = c->caller};
-		r->submitted = true;
-		c->jobs++;
-		c->jobs_who = routes[c->route].who;
-		c->jobs_batch = routes[c->route].body == BODY_EVENTS && is_batch(c);
-		if (c->http->host.submit(c->http->host.ctx, r, &h, c->meta.p, m->body.p, &c->err) !=
-			CX_OK)
-			finish_error(r, &c->err);
+		submit(c, r);
 	}
 	msg_reset(m);
 }

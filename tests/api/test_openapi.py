@@ -1,4 +1,5 @@
 """GET /v1/openapi.json: every route and every declared event, as the daemon really answers."""
+import hashlib
 import json
 import re
 import time
@@ -275,6 +276,14 @@ def test_real_answers_are_as_described(cxd):
         s.take(**post, want=201, kind="application/json", body={"type": "quiet.kept"})
         s.take("/v1/plugins")
     s.take("/v1/plugins/reload", "POST")
+    file = {"path": "/v1/evidence/{sha256}", "sha256": hashlib.sha256(b"photo").hexdigest()}
+    for want in (201, 200):
+        s.take(**file, method="PUT", want=want, kind="image/png", body="photo")
+    s.take(**file, method="PUT", want=422, kind="image/png", body="other")
+    s.take(**file)
+    s.take(**file, want=206, headers={"Range": "bytes=1-2"})
+    s.take(**file, want=304, headers={"If-None-Match": "*"})
+    s.take(**file, want=416, headers={"Range": "bytes=9-"})
     wrong = npm.run("node", npm.FOLDER / "check.js", stdin=json.dumps({"document": document(cxd), "samples": s.all}))
     assert not wrong, wrong
     asked = {(x["method"], x["path"]) for x in s.all if x["status"] < 400}

@@ -54,7 +54,7 @@ for (const { method, path, status, type, body } of samples) {
     if (type) said(`no body is described, and there is one as ${type}`);
     continue;
   }
-  const schema = answer.content[type.split(";")[0]]?.schema;
+  const schema = (answer.content[type.split(";")[0]] ?? answer.content["*/*"])?.schema;
   if (!schema) { said(`not as ${type}`); continue; }
   if (!type.includes("json")) continue;
   const refs = schema.oneOf ?? [schema];
