@@ -39,6 +39,18 @@ static int get_kpi(
 	return rc;
 }
 
+/* Its plugin is off: that is said, and it is no mistake of who asks. */
+static bool is_off(const json_t *row)
+{
+	const char *state = json_text_of(row, "plugin_state");
+	if (!state || strcmp(state, "running") == 0)
+		return false;
+	fprintf(stderr,
+		CX_T("%s: o plugin %s não responde (%s)\n", "%s: plugin %s does not answer (%s)\n"),
+		json_text_of(row, "id"), json_text_of(row, "plugin"), state);
+	return true;
+}
+
 /* All KPIs in one window. */
 static int overview(struct cli *c, const char *query)
 {
@@ -53,6 +65,8 @@ static int overview(struct cli *c, const char *query)
 		const json_t *row = json_array_get(kpis, i);
 		struct reply reply = {0};
 		const char *id = json_text_of(row, "id");
+		if (is_off(row))
+			continue;
 		int one = id ? get_kpi(c, id, "", query, &reply) : EXIT_REFUSED;
 		json_t *o = one == EXIT_DONE ? reply_json(&reply) : NULL;
 		if (o) {

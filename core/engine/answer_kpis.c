@@ -15,7 +15,7 @@ static void title(struct buf *b, const struct kpi *k)
 		jw_str(b, k->id);
 }
 
-static void kpi_row(struct buf *b, const struct kpi *k)
+static void kpi_row(struct buf *b, const struct kpi *k, const char *state)
 {
 	jw_obj(b);
 	jw_kstr(b, "id", k->id);
@@ -27,6 +27,7 @@ static void kpi_row(struct buf *b, const struct kpi *k)
 	jw_kstr(b, "tier", k->tier);
 	jw_kstr(b, "owner", k->owner);
 	jw_kstr(b, "plugin", k->plugin);
+	jw_kstr(b, "plugin_state", state);
 	jw_key(b, "by");
 	jw_arr(b);
 	for (int i = 0; i < k->nby; i++)
@@ -56,10 +57,11 @@ int answer_kpis(struct engine *eng, struct buf *b, struct cx_err *e)
 	jw_obj(b);
 	jw_key(b, "kpis");
 	jw_arr(b);
-	for (int i = 0; i < eng->set.n; i++)
-		for (int k = 0; k < eng->set.v[i]->nkpis; k++)
-			if (eng->set.v[i]->state == PLUGIN_RUNNING)
-				kpi_row(b, eng->set.v[i]->kpis[k]);
+	for (int i = 0; i < eng->set.n; i++) {
+		const struct plugin *p = eng->set.v[i];
+		for (int k = 0; k < p->nkpis && p->state != PLUGIN_FAILED; k++)
+			kpi_row(b, p->kpis[k], quarantine_state(eng, p));
+	}
 	jw_arr_end(b);
 	jw_knull(b, "next");
 	jw_obj_end(b);

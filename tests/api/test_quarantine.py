@@ -62,6 +62,8 @@ def all_events(host):
 def test_two_strikes_and_out(tmp_path):
     with Host(tmp_path, plugins=PLUGINS, conf=CONF) as host:
         host.post(rated(id="before", score=3))
+        before = {k["id"]: k["plugin_state"] for k in host.get("/v1/kpis")[1]["kpis"]}
+        assert set(before.values()) == {"running"}
         assert strike(host, "s1")["warnings"][0]["plugin"] == "acme"
         assert host.plugin("acme")["state"] == "running" and host.plugin("acme")["strikes"] == 1
         assert "pending" not in host.post(rated(id="between", score=9))[1]
@@ -86,6 +88,10 @@ def test_two_strikes_and_out(tmp_path):
             status, reply = host.get(path)
             assert status == 503 and reply["code"] == "plugin_quarantined" and "acme" in reply["detail"], reply
         assert "cxd plugin enable acme" in host.get("/v1/kpis/voices")[1]["detail"]
+        listed = {k["id"]: k["plugin_state"] for k in host.get("/v1/kpis")[1]["kpis"]}
+        assert listed == {**dict.fromkeys(before, "quarantined"), "songs": "running", "other-n": "disabled"}
+        out, err = host.cli("kpi", "--last", "1y")
+        assert "songs" in out and "voices" not in out and "voices: " in err and "quarantined" in err
         host.post({"type": "bird.sung"})
         assert host.kpi("songs")["value"] == 1
         # It survives a restart.
@@ -324,3 +330,38 @@ def test_quarantine_in_the_middle_shows_nowhere(tmp_path, seed):
     for key in results[0][0]:
         assert results[0][0][key] == results[1][0][key], key
     assert results[0][2] == results[1][2]
+
+
+def test_what_is_in_force_is_one_number(tmp_path):
+    """No reader shows a plugin's state without the set it belongs to, or the other way round."""
+    import threading
+    with Host(tmp_path, plugins=PLUGINS, conf={"engine.readers": "3"}) as host:
+        seen, torn, over = {}, [], threading.Event()
+
+        def look():
+            while not over.is_set():
+                reply = host.get("/v1/plugins")[1]
+                rows = [(p["name"], p["hash"], p["state"], p.get("reason", "").split(" seq ")[0]) for p in reply["plugins"]]
+                if seen.setdefault(reply["generation"], rows) != rows:
+                    torn.append((reply["generation"], rows, seen[reply["generation"]]))
+        threads = [threading.Thread(target=look) for _ in range(3)]
+        for t in threads:
+            t.start()
+        last = host.get("/v1/plugins")[1]["generation"]
+        try:
+            for i in range(30):
+                if i % 3 == 1:
+                    host.write_plugin("canary", CANARY + f"-- {i}\n")
+                    now = host.post(None, path="/v1/plugins/reload")[1]["generation"]
+                else:
+                    turn(host, "acme", "disable" if i % 3 == 0 else "enable")
+                    host.post(rated(id=f"g{i}", score=3))
+                    now = host.get("/v1/plugins")[1]["generation"]
+                assert now > last
+                last = now
+        finally:
+            over.set()
+            for t in threads:
+                t.join()
+        assert not torn, torn[0]
+        assert len(seen) >= 30
