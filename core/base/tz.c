@@ -270,13 +270,23 @@ bool tz_parse_rfc3339(const char *s, size_t n, int64_t *out)
 			return false;
 		offset = sign * (h * 3600 + m * 60) * 1000;
 	}
-	*out = (int64_t)day * DAY_S * 1000 + clock - offset;
+	*out = (int64_t)day * TZ_DAY_MS + clock - offset;
 	return p == end && *out >= TZ_MS_MIN && *out <= TZ_MS_MAX;
 }
 
-/* Wall clock (ms since 1970 as if UTC) to instant. Only the offsets in force a day before and after
+int64_t tz_wall(int64_t ms)
+{
+	return ms + offset_at(floor_div(ms, 1000)) * 1000;
+}
+
+int32_t tz_wall_day(int64_t wall)
+{
+	return (int32_t)floor_div(wall, TZ_DAY_MS);
+}
+
+/* Only the offsets in force a day before and after
  * can apply: the earlier one is the first pass of an overlap, and in a gap it moves forward. */
-static int64_t wall_to_instant(int64_t wall)
+int64_t tz_instant(int64_t wall)
 {
 	int64_t s = floor_div(wall, 1000), before = offset_at(s - 26 * 3600);
 	int64_t after = offset_at(s + 26 * 3600);
@@ -303,7 +313,7 @@ bool tz_parse_wall(const char *s, size_t n, int64_t *out)
 	p++;
 	if (!parse_clock(&p, end, false, &clock) || p != end)
 		return false;
-	*out = wall_to_instant((int64_t)day * DAY_S * 1000 + clock);
+	*out = tz_instant((int64_t)day * TZ_DAY_MS + clock);
 	return true;
 }
 
@@ -346,46 +356,4 @@ void tz_format(int64_t ms, char out[TZ_TEXT])
 		o = put_digits(o, frac, 3, sign);
 	o = put_digits(o, minutes / 60, 2, ':');
 	put_digits(o, minutes % 60, 2, 0);
-}
-
-bool duration_parse(const char *s, size_t n, struct duration *d)
-{
-	static const struct {
-		const char *unit;
-		int64_t ms;
-		int days, months;
-	} units[] = {{"ms", 1, 0, 0}, {"s", 1000, 0, 0}, {"min", 60000, 0, 0}, {"h", 3600000, 0, 0},
-		{"d", 0, 1, 0}, {"w", 0, 7, 0}, {"mo", 0, 0, 1}, {"y", 0, 0, 12}};
-	size_t i = 0;
-	int64_t v = 0;
-	for (; i < n && s[i] >= '0' && s[i] <= '9'; i++) {
-		v = v * 10 + (s[i] - '0');
-		if (v > 9007199254740991LL / 1000)
-			return false;
-	}
-	if (i == 0)
-		return false;
-	for (size_t u = 0; u < sizeof units / sizeof *units; u++) {
-		if (strlen(units[u].unit) != n - i || memcmp(units[u].unit, s + i, n - i) != 0)
-			continue;
-		bool calendar = !units[u].ms;
-		if ((calendar && v > 100000) || v > TZ_MS_MAX / (units[u].ms ? units[u].ms : 1))
-			return false;
-		*d = (struct duration){v * units[u].ms, (int)(calendar ? v * units[u].days : 0),
-			(int)(calendar ? v * units[u].months : 0)};
-		return true;
-	}
-	return false;
-}
-
-int64_t duration_add(int64_t ms, struct duration d, int sign)
-{
-	if (d.days || d.months) {
-		int64_t s = floor_div(ms, 1000), wall = ms + offset_at(s) * 1000;
-		int32_t day = (int32_t)floor_div(wall, DAY_S * 1000LL);
-		int64_t clock = wall - (int64_t)day * DAY_S * 1000;
-		day = civil_add_months(day, sign * d.months) + sign * d.days;
-		ms = wall_to_instant((int64_t)day * DAY_S * 1000 + clock);
-	}
-	return ms + sign * d.ms;
 }

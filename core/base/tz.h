@@ -12,7 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { TZ_TEXT = 40 };                /* room for "2026-11-20T12:00:00.123-03:00" */
+enum { TZ_TEXT = 40 }; /* room for "2026-11-20T12:00:00.123-03:00" */
+#define TZ_DAY_MS 86400000LL
 #define TZ_MS_MIN (-62135596800000LL) /* 0001-01-01 */
 #define TZ_MS_MAX (253402300799999LL) /* 9999-12-31 */
 
@@ -30,23 +31,20 @@ int32_t civil_day(int y, int m, int d);
 void civil_from_day(int32_t day, int *y, int *m, int *d);
 int32_t civil_add_months(int32_t day, int months); /* clamped at month end */
 
+/* The wall clock at an instant, as ms since 1970 as if it were UTC, and back: in a DST gap the
+ * clock is moved forward by the gap; in an overlap it is the first of the two. */
+int64_t tz_wall(int64_t ms);
+int32_t tz_wall_day(int64_t wall);
+int64_t tz_instant(int64_t wall);
+
 /* RFC 3339 with offset (seconds may be 60; T or space; fractions cut to ms). */
 bool tz_parse_rfc3339(const char *s, size_t n, int64_t *ms);
-/* "2026-11-20", "2026-11-20 12:00[:00[.123]]" or T: the company's wall clock. In a DST gap the
- * clock is moved forward by the gap; in an overlap it is the first of the two. */
+/* "2026-11-20" (its first instant), "2026-11-20 12:00[:00[.123]]" or T: the company's wall clock.
+ */
 bool tz_parse_wall(const char *s, size_t n, int64_t *ms);
 /* Either of the two: a time with offset, else wall clock (queries, imports). */
 bool tz_parse_any(const char *s, size_t n, int64_t *ms);
 
 void tz_format(int64_t ms, char out[TZ_TEXT]); /* RFC 3339 in the company's zone, ms only if any */
-
-/* "3d", "2h", "90min": ms for ms s min h; *calendar gets days or months for d w mo y (ms = 0).
- * bd and bh are for deadlines and refused here. */
-struct duration {
-	int64_t ms;
-	int days, months;
-};
-bool duration_parse(const char *s, size_t n, struct duration *d);
-int64_t duration_add(int64_t ms, struct duration d, int sign); /* calendar units keep wall clock */
 
 #endif

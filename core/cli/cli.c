@@ -140,23 +140,23 @@ static int take_arguments(struct cli *c, int argc, char **argv, int *wants)
 	return EXIT_DONE;
 }
 
-/* Mistakes of the configuration in the form of `cxd check --json`: "FILE:LINE: message" apart. */
+/* Mistakes of the configuration in the form of `cxd check --json`. */
 static void mistakes_json(const struct cli *c, const struct cx_errs *errs)
 {
 	struct buf b = {0};
-	size_t file = strlen(c->conf_path);
 	jw_obj(&b);
 	jw_key(&b, "errors");
 	jw_arr(&b);
 	for (int i = 0; i < errs->n && i < CX_ERRS_MAX; i++) {
-		const char *msg = errs->v[i].msg;
-		char *end = NULL;
-		bool placed = strncmp(msg, c->conf_path, file) == 0 && msg[file] == ':';
-		long line = placed ? strtol(msg + file + 1, &end, 10) : 0;
+		const char *msg = errs->v[i].msg, *says;
+		int line;
+		const char *end = conf_mistake_at(msg, &line, &says);
 		jw_obj(&b);
-		jw_kstr(&b, "file", c->conf_path);
+		jw_key(&b, "file");
+		jw_strn(&b, end ? msg : c->conf_path,
+			end ? (size_t)(end - msg) : strlen(c->conf_path));
 		jw_kint(&b, "line", line);
-		jw_kstr(&b, "message", line > 0 && strncmp(end, ": ", 2) == 0 ? end + 2 : msg);
+		jw_kstr(&b, "message", says);
 		jw_obj_end(&b);
 	}
 	jw_arr_end(&b);

@@ -27,6 +27,13 @@ int conf_load_from(struct conf *c, const char *file, const char *from, struct cx
 	for (int i = 0; i < CONF_ROWS; i++)
 		c->lines[i] = l.given[i] ? l.pairs[l.given[i] - 1].line : 0;
 	conf_load_end(&l);
+	const char *text = buf_cstr(&c->text);
+	size_t n = strlen(text);
+	if (from) /* what another process read from them both */
+		c->holidays = xstrdup(n < c->text.len ? text + n + 1 : "");
+	else
+		conf_holidays(c, file, errs);
+	conf_calendar(c, file, errs);
 	return errs->n == before      ? CX_OK
 	       : before < CX_ERRS_MAX ? errs->v[before].code
 				      : CX_E_INVALID_FIELD;
@@ -47,10 +54,26 @@ void conf_free(struct conf *c)
 	free(c->sections);
 	free(c->lines);
 	free(c->free);
+	calendar_free(c->calendar);
+	free(c->holidays);
 	free(c->access);
 	free(c->file);
 	buf_free(&c->text);
 	*c = (struct conf){0};
+}
+
+const char *conf_mistake_at(const char *msg, int *line, const char **says)
+{
+	for (const char *p = strchr(msg, ':'); p; p = strchr(p + 1, ':')) {
+		char *end;
+		*line = (int)strtol(p + 1, &end, 10);
+		*says = end + 2;
+		if (*line > 0 && strncmp(end, ": ", 2) == 0)
+			return p;
+	}
+	*line = 0;
+	*says = msg;
+	return NULL;
 }
 
 const struct conf_free *conf_section(const struct conf *c, const char *section, int n)

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/calendar.h"
 #include "base/err.h"
 #include "base/job.h"
 
@@ -47,7 +48,7 @@ struct conf_access {
 
 struct conf {
 	char *file;      /* absolute */
-	struct buf text; /* as it was read */
+	struct buf text; /* as it was read; behind its NUL the holidays */
 #define X(section, key, taken, type, ...) CONF_C_##type section##_##key;
 #include "conf/conf.def"
 #undef X
@@ -59,6 +60,8 @@ struct conf {
 	int nsections;
 	struct conf_access *access;
 	int naccess;
+	char *holidays;            /* the text of [calendar] file */
+	struct calendar *calendar; /* of [calendar], that text, and each [calendar:UNIT] */
 };
 
 int conf_load(struct conf *c, const char *file, struct cx_errs *errs);
@@ -68,6 +71,8 @@ void conf_free(struct conf *c);
 /* The documented file: every key of the table as a comment with its default, range, unit and help;
  * values that FILE gives are kept (file NULL: none). conf/cxd.ini is what this makes of itself. */
 int conf_print(const char *file, struct buf *out, struct cx_errs *errs);
+/* "FILE:LINE: …" of a mistake apart: where the file's name ends, NULL: it names no place. */
+const char *conf_mistake_at(const char *msg, int *line, const char **says);
 /* The n-th key of [section], NULL past the end. */
 const struct conf_free *conf_section(const struct conf *c, const char *section, int n);
 /* The line in which a key of the table is given, or [section] begins (key NULL); 0 = nowhere. */

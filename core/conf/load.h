@@ -19,4 +19,11 @@ void conf_load_begin(struct conf_load *l, struct conf *c, const char *file, cons
 	struct cx_errs *errs);
 void conf_load_end(struct conf_load *l);
 
+/* calendar.c. c->holidays from [calendar] file, and behind c->text; that it cannot be read is a
+ * mistake of the conf's file. */
+void conf_holidays(struct conf *c, const char *file, struct cx_errs *errs);
+/* c->calendar from all that was loaded; mistakes of [calendar:UNIT] are in file, those of holidays
+ * in their own. */
+void conf_calendar(struct conf *c, const char *file, struct cx_errs *errs);
+
 #endif

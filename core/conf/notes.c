@@ -101,6 +101,8 @@ void conf_notes(const struct conf *c, conf_note *tell, void *ctx)
 		if (conf_later_find(c->free[i].section, c->free[i].key) && !is_no(c->free[i].value))
 			later(&n, c->free[i].line, c->free[i].section, c->free[i].key);
 	for (int i = 0; i < c->nsections; i++) {
+		if (strncmp(c->sections[i].section, "calendar:", 9) == 0)
+			continue;
 		if (strncmp(c->sections[i].section, "plugin:", 7) != 0)
 			later(&n, c->sections[i].line, c->sections[i].section, NULL);
 		else if (count >= 0)

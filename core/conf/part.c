@@ -3,11 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/table.h"
+#include "conf/load.h"
 
 static bool is_plugins(const char *section)
 {
-	return strncmp(section, "plugin:", 7) == 0;
+	return strncmp(section, "plugin:", 7) == 0 || strncmp(section, "calendar:", 9) == 0;
 }
 
 static bool reloads(const struct conf_row *r)
@@ -45,8 +45,8 @@ static bool same_value(const struct conf *a, const struct conf *b, const struct 
 	return same;
 }
 
-/* ---- the part: line, section, key, value, each with its NUL; without a key: a section begins ----
- */
+/* ---- the part: line, section, key, value, each with its NUL; without a key: a section begins,
+ * and of [calendar] it is the text of its file ---- */
 
 static void put(struct buf *b, int line, const char *section, const char *key)
 {
@@ -78,6 +78,10 @@ void conf_part(const struct conf *c, struct buf *out)
 			continue;
 		put(out, f->line, f->section, f->key);
 		buf_add(out, f->value, strlen(f->value) + 1);
+	}
+	if (c->holidays && *c->holidays) {
+		put(out, 0, "calendar", "");
+		buf_add(out, c->holidays, strlen(c->holidays) + 1);
 	}
 }
 
@@ -126,6 +130,7 @@ static void begin(struct conf *c, const struct conf *from)
 		if (!is_plugins(f->section))
 			add_free(c, f->section, f->key, f->value, f->line);
 	}
+	c->holidays = xstrdup("");
 	c->access = xcalloc((size_t)from->naccess + 1, sizeof *c->access);
 	c->naccess = from->naccess;
 	if (from->naccess)
@@ -141,6 +146,11 @@ static bool take(struct conf *c, int line, const char *section, const char *key,
 			add_free(c, section, key, value, line);
 		else
 			add_place(c, section, line);
+		return true;
+	}
+	if (strcmp(section, "calendar") == 0 && !*key) {
+		free(c->holidays);
+		c->holidays = xstrdup(value);
 		return true;
 	}
 	if (i < 0 || !reloads(&conf_rows[i]))
@@ -169,7 +179,11 @@ bool conf_renew(struct conf *c, const struct conf *running, const char *part, si
 		conf_free(c);
 		return false;
 	}
-	return true;
+	struct cx_errs errs = {0};
+	conf_calendar(c, c->file, &errs);
+	if (errs.n)
+		conf_free(c);
+	return !errs.n;
 }
 
 bool conf_same_for(const struct conf *a, const struct conf *b, const char *plugin)
@@ -177,6 +191,8 @@ bool conf_same_for(const struct conf *a, const struct conf *b, const char *plugi
 	char section[80];
 	const struct conf_free *x, *y;
 	int n = 0;
+	if (strcmp(calendar_text(a->calendar), calendar_text(b->calendar)) != 0)
+		return false;
 	snprintf(section, sizeof section, "plugin:%s", plugin);
 	for (int i = 0; i < CONF_ROWS; i++)
 		if (strcmp(conf_rows[i].section, "lua") == 0 && !same_value(a, b, &conf_rows[i]))

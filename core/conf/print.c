@@ -15,6 +15,7 @@ static const struct {
 	{"engine", "Processos que respondem", "The processes that answer"},
 	{"kpi", "Indicadores", "Indicators"},
 	{"lua", "Orçamento de cada plugin", "Every plugin's budget"},
+	{"calendar", "Dias úteis e horários", "Business days and hours"},
 	{"log", "Registro em stderr", "The log on stderr"},
 };
 
@@ -88,6 +89,19 @@ static const char access_help[] =
 	"\n"
 	";uid.1001 = frontline b07\n"
 	";gid.50 = manager\n";
+static const char calendar_help[] =
+	"\n"
+	"; ---- Horário de uma unidade · The hours of one unit\n"
+	"; dias e turnos; Hol é qualquer feriado, senão fechado / days and shifts; Hol is any "
+	"holiday, else closed\n"
+	";[calendar:b07]\n"
+	";hours = Mon-Fri 09:00-12:00 13:00-18:00, Sat 09:00-13:00, Hol 10:00-14:00\n"
+	"; [calendar] file:\n"
+	";   unit,date,name,from,until    from, until: primeiro e último dia em que vale / first "
+	"and last day it holds\n"
+	";   ,2026-12-24,Véspera          unit vazia: todas / empty: all\n"
+	";   b07,07-09,Nove de Julho,1997-03-05,    todo ano / every year\n"
+	";   b07,easter+60,Corpus Christi           dias depois da Páscoa / days after Easter\n";
 static const char plugin_help[] =
 	"\n"
 	"; ---- Opções de um plugin · A plugin's options\n"
@@ -139,6 +153,7 @@ int conf_print(const char *file, struct buf *out, struct cx_errs *errs)
 		}
 		buf_puts(out, access_help);
 		print_given(out, &l, true);
+		buf_puts(out, calendar_help);
 		buf_puts(out, plugin_help);
 		print_given(out, &l, false);
 	}

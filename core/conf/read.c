@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/text.h"
 
 struct source { /* the stream inih reads from */
@@ -118,9 +117,8 @@ static int on_pair(void *user, const char *section, const char *key, const char 
 	return 1;
 }
 
-static bool slurp(const char *path, struct buf *b)
+bool conf_slurp(const char *path, struct buf *b, size_t most)
 {
-	enum { WHOLE_MAX = 1 << 20 };
 	FILE *f = fopen(path, "r");
 	if (!f)
 		return false;
@@ -129,7 +127,7 @@ static bool slurp(const char *path, struct buf *b)
 		buf_reserve(b, 65536);
 		n = fread(b->p + b->len, 1, 65536, f);
 		b->len += n;
-	} while (n > 0 && b->len < WHOLE_MAX);
+	} while (n > 0 && b->len < most);
 	bool ok = !ferror(f);
 	int why = errno;
 	fclose(f);
@@ -141,7 +139,8 @@ void conf_read(struct conf_reading *r)
 {
 	struct buf *text = &r->text;
 	r->line = 0;
-	if (!slurp(r->from ? r->from : r->file, text)) {
+	size_t most = r->from ? 2 * CONF_FILE_MAX + 2 : CONF_FILE_MAX;
+	if (!conf_slurp(r->from ? r->from : r->file, text, most)) {
 		cx_errs_add(r->errs, CX_E_NOT_FOUND, NULL,
 			CX_T("não consigo ler a configuração %s: %s",
 				"cannot read the configuration %s: %s"),
@@ -151,7 +150,9 @@ void conf_read(struct conf_reading *r)
 	ini_use_stack = false;
 	ini_allow_realloc = false;
 	ini_initial_alloc = ini_max_line = CONF_LINE_MAX + 16;
-	struct source s = {.r = r, .p = text->p, .end = text->p + text->len};
+	/* what another process read may go on with other files of the conf: conf_load_from() */
+	const char *nul = r->from && text->len ? memchr(text->p, 0, text->len) : NULL;
+	struct source s = {.r = r, .p = text->p, .end = nul ? nul : text->p + text->len};
 	if (text->len > 0 && ini_parse_stream(next_line, &s, on_pair, &s) == -2)
 		cx_errs_add(r->errs, CX_E_INTERNAL, NULL, "%s: inih: out of memory", r->file);
 	missed(&s);

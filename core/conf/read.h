@@ -9,7 +9,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-enum { CONF_LINE_MAX = 1024, CONF_SECTION_MAX = 48 };
+enum { CONF_LINE_MAX = 1024, CONF_SECTION_MAX = 48, CONF_FILE_MAX = 1 << 20 };
 
 struct conf_reading { /* key NULL: a section begins */
 	void (*on)(struct conf_reading *r, const char *section, const char *key, const char *value);
@@ -21,6 +21,7 @@ struct conf_reading { /* key NULL: a section begins */
 };
 
 void conf_read(struct conf_reading *r);
+bool conf_slurp(const char *path, struct buf *b, size_t most); /* false: errno */
 void conf_mistake(struct conf_reading *r, int code, const char *field, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 

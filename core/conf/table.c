@@ -25,7 +25,7 @@ const struct conf_row *conf_later_find(const char *section, const char *key)
 }
 
 const char *const conf_free_sections[] = {"plugin:NAME", "schedule:NAME", "webhook:NAME",
-	"calendar:NAME", "calendar", "outbox", "mail", "backup", "retention", NULL};
+	"calendar:NAME", "outbox", "mail", "backup", "retention", NULL};
 
 int conf_row_find(const char *section, const char *key)
 {

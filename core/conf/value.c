@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/hours.h"
 #include "base/tz.h"
 #include "conf/nearest.h"
 #include "conf/table.h"
@@ -147,8 +148,9 @@ static bool check_group(const char *text, char *why, size_t cap)
 static bool is_choice(const struct conf_row *r)
 {
 	int row = (int)(r - conf_rows);
-	return row == CONF_ROW_company_locale || row == CONF_ROW_events_unknown ||
-	       row == CONF_ROW_log_level || row == CONF_ROW_log_format;
+	return row == CONF_ROW_company_locale || row == CONF_ROW_calendar_holidays ||
+	       row == CONF_ROW_events_unknown || row == CONF_ROW_log_level ||
+	       row == CONF_ROW_log_format;
 }
 
 /* What the type alone cannot say. */
@@ -174,6 +176,7 @@ static bool check_meaning(const struct conf_row *r, const char *text, char *why,
 			CX_T("não é um código ISO 4217, como BRL",
 				"is no ISO 4217 code such as BRL"));
 		return false;
+	case CONF_ROW_calendar_hours: return hours_parse(&(struct week){0}, text, why, cap);
 	case CONF_ROW_store_url:
 		if (strncmp(text, "sqlite:", 7) == 0)
 			return true;

@@ -61,6 +61,7 @@ static void check_script(struct engine *eng, const char *path, struct findings *
 	snprintf(shown, sizeof shown, "scripts/%s", strrchr(path, '/') + 1);
 	struct script_options opt = {.name = shown + 8,
 		.currency = c->company_currency,
+		.calendar = c->calendar,
 		.blame = eng->blame,
 		.limits = {(size_t)c->lua_memory, (int)c->lua_load, (int)c->lua_handler,
 			(int)c->lua_formula, (int)c->lua_script}};
@@ -155,13 +156,13 @@ static void reload_notes(const struct conf *running, const struct conf *now, str
 /* "FILE:12: message" */
 static void conf_mistakes(const char *file, const struct cx_errs *errs, struct findings *l)
 {
-	size_t n = strlen(file);
 	for (int i = 0; i < errs->n && i < CX_ERRS_MAX; i++) {
-		const char *msg = errs->v[i].msg;
-		char *end = NULL;
-		bool placed = strncmp(msg, file, n) == 0 && msg[n] == ':';
-		long line = placed ? strtol(msg + n + 1, &end, 10) : 0;
-		found(l, file, (int)line, line > 0 && strncmp(end, ": ", 2) == 0 ? end + 2 : msg);
+		const char *msg = errs->v[i].msg, *says;
+		int line;
+		const char *end = conf_mistake_at(msg, &line, &says);
+		char *place = end ? xstrndup(msg, (size_t)(end - msg)) : xstrdup(file);
+		found(l, place, line, says);
+		free(place);
 	}
 }
 

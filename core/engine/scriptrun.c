@@ -120,6 +120,7 @@ static int run(struct run *r, const char *path, const char *base, const struct b
 	struct script_options opt = {.name = base,
 		.company = c->company_name,
 		.currency = c->company_currency,
+		.calendar = c->calendar,
 		.as_of_ms = r->now_ms,
 		.blame = r->eng->blame,
 		.limits = {(size_t)c->lua_memory, (int)c->lua_load, (int)c->lua_handler,

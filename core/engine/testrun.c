@@ -312,6 +312,7 @@ static void run_file(struct testrun *t, const char *path)
 		.record = record};
 	struct testing_options o = {.blame = t->eng->blame,
 		.currency = c->company_currency,
+		.calendar = c->calendar,
 		.limits = {(size_t)c->lua_memory, (int)c->lua_load, (int)c->lua_handler,
 			(int)c->lua_formula, (int)c->lua_script}};
 	struct buf text = {0}, shown = {0};

@@ -7,7 +7,7 @@
 #ifndef CX_KPI_QUERY_H
 #define CX_KPI_QUERY_H
 
-#include "base/tz.h"
+#include "base/duration.h"
 #include "kpi/hist.h"
 #include "kpi/set.h"
 #include "kpi/tally.h"

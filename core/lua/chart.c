@@ -39,7 +39,7 @@ static struct isolate *open_isolate(const struct conf *c, struct lua_fail *f)
 		.script_ms = BUDGET_MS};
 	struct isolate *iso = isolate_new("cx", "cx/", &limits, NULL);
 	lua_State *L = isolate_state(iso);
-	cx_push_common(L, c->company_currency);
+	cx_push_common(L, c->company_currency, c->calendar);
 	text_bind(L);
 	if (isolate_runtime(iso, chunks, 0, BUDGET_MS, f) == 0)
 		return iso;

@@ -6,6 +6,7 @@
 #include "base/tz.h"
 #include "conf/nearest.h"
 #include "lua/bind.h"
+#include "lua/calendar_bind.h"
 #include "lua/hostcall.h"
 
 static int where(lua_State *L)
@@ -194,12 +195,13 @@ static void push_conf(lua_State *L, const struct conf *c, const char *plugin)
 	}
 }
 
-void cx_push_common(lua_State *L, const char *currency)
+void cx_push_common(lua_State *L, const char *currency, const struct calendar *calendar)
 {
 	static const luaL_Reg functions[] = {{"closest", cx_closest}, {"day", day},
 		{"money", money}, {"normal_quantile", normal_quantile}, {"lgamma", log_gamma},
 		{"erfc", complementary_error}, {NULL, NULL}};
 	luaL_newlib(L, functions);
+	calendar_bind(L, calendar);
 	lua_pushstring(L, currency);
 	lua_setfield(L, -2, "currency");
 	lua_pushstring(L, cx_lang == CX_PT ? "pt" : "en");
@@ -213,7 +215,7 @@ void cx_push_host(lua_State *L, struct plugin_run *run)
 	static const luaL_Reg functions[] = {{"where", where}, {"is_attribute", is_attribute},
 		{"amount", cx_amount}, {"duration", duration}, {NULL, NULL}};
 	const struct conf *c = run->set->conf;
-	cx_push_common(L, c->company_currency);
+	cx_push_common(L, c->company_currency, c->calendar);
 	luaL_setfuncs(L, functions, 0);
 	push_conf(L, c, run->p->name);
 	lua_setfield(L, -2, "conf");

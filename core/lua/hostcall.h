@@ -7,11 +7,12 @@
 
 #include <lauxlib.h>
 
+#include "base/calendar.h"
 #include "lua/value.h"
 
 /* cx_bind.c: pushes the table of functions that runtime/common.lua needs; others are added to it.
  */
-void cx_push_common(lua_State *L, const char *currency);
+void cx_push_common(lua_State *L, const char *currency, const struct calendar *calendar);
 int cx_closest(lua_State *L); /* closest(word, list) → the word meant, or nil */
 /* amount(kind, value, scale, currency, written) → integer in the kind's unit, or nil and why. A
  * number that is already in the unit is taken as it is; all else is read as text, exactly. */

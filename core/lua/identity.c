@@ -21,7 +21,7 @@ struct walk {
 	EVP_MD_CTX *md;
 	struct buf out, dump;
 	lua_Integer found, done; /* objects in the queue */
-	bool opaque, config, any_field;
+	bool opaque, config, calendar, any_field;
 	struct arena *a;
 	const char **texts;
 	int ntexts;
@@ -38,12 +38,23 @@ static void put(struct walk *w, const void *p, size_t n)
 	}
 }
 
+/* By a name of common.lua's calendar it may reach what [calendar] says. */
+static bool of_calendar(const char *s, size_t n)
+{
+	static const char *const words[] = {"due", "holiday", "business_day", "open_between"};
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (strlen(words[i]) == n && memcmp(words[i], s, n) == 0)
+			return true;
+	return false;
+}
+
 static void note_text(struct walk *w, const char *s, size_t n)
 {
 	static const char *const readers[] = {"pairs", "next", "rawget", "load"};
 	for (size_t i = 0; i < sizeof readers / sizeof *readers; i++)
 		w->any_field |= strlen(readers[i]) == n && memcmp(readers[i], s, n) == 0;
 	w->config |= n == 6 && memcmp(s, "config", 6) == 0;
+	w->calendar |= of_calendar(s, n);
 	if (n > TEXT_LONG || memchr(s, 0, n))
 		return;
 	if (w->ntexts == TEXTS_MAX) {
@@ -168,6 +179,8 @@ static void put_object(lua_State *L, struct walk *w, int at)
 		put(w, "L", 1);
 		put(w, name, strlen(name) + 1);
 		w->config |= strcmp(name, "cx.config") == 0;
+		w->calendar |=
+			strncmp(name, "cx.", 3) == 0 && of_calendar(name + 3, strlen(name) - 3);
 		lua_pop(L, 1);
 		return;
 	}
@@ -323,7 +336,7 @@ static void put_function(lua_State *L, struct walk *w, int at)
 		prototype(w, &c);
 	} else {
 		put(w, p, w->dump.len);
-		w->any_field = w->config = true;
+		w->any_field = w->config = w->calendar = true;
 	}
 	for (int i = 1; lua_getupvalue(L, at, i); i++) {
 		put_value(L, w, -1);
@@ -449,10 +462,14 @@ void function_identity(struct plugin *p, int handle, struct function_id *id, str
 	}
 	if (w.opaque) {
 		put(&w, p->hash, sizeof p->hash);
-		w.any_field = w.config = true;
+		w.any_field = w.config = w.calendar = true;
 	}
 	if (w.config)
 		put(&w, p->run->config, strlen(p->run->config) + 1);
+	if (w.calendar) {
+		const char *text = calendar_text(p->run->set->conf->calendar);
+		put(&w, text, strlen(text) + 1);
+	}
 	EVP_DigestUpdate(w.md, w.out.p ? w.out.p : "", w.out.len);
 	EVP_DigestFinal_ex(w.md, md, &n);
 	EVP_MD_CTX_free(w.md);

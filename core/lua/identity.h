@@ -3,10 +3,11 @@
  *         resolve.c plugin_identify() when names are pointers.
  * A function is its bytecode without line numbers and names of locals, its constants, and all it
  * reaches through upvalues: tables by sorted keys, functions likewise, library functions by name,
- * cx.config as the plugin's values. What cannot be looked into (a coroutine, a table as a key)
- * stands for all of the plugin's sources. So a comment changes nothing, and no helper escapes.
- * Callers: lua/ only. Owns: nothing; names in a function_id live in the arena.
- * Errors: a walk that needs more memory than the plugin may have stands for its sources too. */
+ * cx.config as the plugin's values, cx.due and its like as what [calendar] says. What cannot be
+ * looked into (a coroutine, a table as a key) stands for all of the plugin's sources. So a comment
+ * changes nothing, and no helper escapes. Callers: lua/ only. Owns: nothing; names in a function_id
+ * live in the arena. Errors: a walk that needs more memory than the plugin may have stands for its
+ * sources too. */
 #ifndef CX_LUA_IDENTITY_H
 #define CX_LUA_IDENTITY_H
 

@@ -153,7 +153,7 @@ static void push_host(lua_State *L, struct report *r)
 	static const luaL_Reg functions[] = {{"section", host_section}, {"block", host_block},
 		{"failed", host_failed}, {"kpi", host_kpi}, {"json", host_json},
 		{"answer", host_answer}, {NULL, NULL}};
-	cx_push_common(L, r->opt->currency);
+	cx_push_common(L, r->opt->currency, r->opt->calendar);
 	hostcall_functions(L, functions, r);
 	text_bind(L);
 	lua_pushinteger(L, r->opt->as_of_ms);

@@ -22,7 +22,8 @@ struct script_options {
 	const char *name;     /* "monthly-nps" */
 	const char *company;  /* its name, "" = not said */
 	const char *currency; /* the company's */
-	int64_t as_of_ms;     /* r.as_of: what "today" is */
+	const struct calendar *calendar;
+	int64_t as_of_ms; /* r.as_of: what "today" is */
 	struct isolate_limits limits;
 	struct blame *blame; /* may be NULL */
 };

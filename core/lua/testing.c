@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/duration.h"
 #include "base/tz.h"
 #include "lua/hostcall.h"
 #include "lua/inside.h"
@@ -166,7 +167,7 @@ static void push_host(lua_State *L, struct testing *t)
 		{"send", host_send}, {"kpi", host_kpi}, {"record", host_record},
 		{"has_record", host_has_record}, {"instant", host_instant}, {"later", host_later},
 		{"show", host_show}, {NULL, NULL}};
-	cx_push_common(L, t->opt->currency);
+	cx_push_common(L, t->opt->currency, t->opt->calendar);
 	hostcall_functions(L, functions, t);
 	lua_pushinteger(L, start_of(t->opt));
 	lua_setfield(L, -2, "start");

@@ -37,7 +37,8 @@ struct testing_host {
 };
 
 struct testing_options {
-	const char *currency;         /* the company's */
+	const char *currency; /* the company's */
+	const struct calendar *calendar;
 	struct isolate_limits limits; /* script_ms is the budget of one test */
 	int64_t start_ms;    /* the clock before the first at; 0 = 2026-01-01 00:00 local */
 	const char *filter;  /* run only tests with this in their name; NULL = all */

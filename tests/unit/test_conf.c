@@ -206,11 +206,11 @@ static void test_inih_traps(void **state)
 static void test_free_and_access(void **state)
 {
 	(void)state;
-	struct conf c = good("[schedule:m]\ncron = 0 8 * * 1\n[calendar]\nholidays = "
-			     "br\n[mail]\nurl = smtp://h:25\n"
+	struct conf c = good("[schedule:m]\ncron = 0 8 * * 1\n[calendar:b07]\nhours = "
+			     "Mon 09:00-18:00\n[mail]\nurl = smtp://h:25\n"
 			     "[access]\nuid.1001 = frontline b07\ngid.50 = manager\n");
 	assert_string_equal(conf_section(&c, "schedule:m", 0)->value, "0 8 * * 1");
-	assert_int_equal(conf_section(&c, "calendar", 0)->line, 4);
+	assert_int_equal(conf_section(&c, "calendar:b07", 0)->line, 4);
 	assert_string_equal(conf_section(&c, "mail", 0)->value, "smtp://h:25");
 	assert_int_equal(c.naccess, 2);
 	assert_true(
@@ -296,7 +296,8 @@ static void test_later(void **state)
 	struct cx_errs errs = {0};
 	(void)state;
 	struct conf c = good("[plugins]\npath = /nowhere\nwatch = on\n[lua]\nold_versions = 2\n"
-			     "[schedule:x]\ncron = 0 9 * * MON\n[mail]\n[plugin:acme]\n");
+			     "[schedule:x]\ncron = 0 9 * * MON\n[mail]\n[plugin:acme]\n"
+			     "[calendar:b07]\n");
 	conf_notes(&c, take_note, &told);
 	assert_string_equal(buf_cstr(&told),
 		"0 5 [lua] old_versions is not available in this version: ignored\n"
@@ -323,6 +324,11 @@ static void test_lengths_and_choices(void **state)
 	bad("[company]\ncurrency = REAL\n", 2, "must have exactly 3 bytes; it has 4");
 	bad("[company]\nlocale = portuguese\n", 2, "must be pt-BR | en");
 	bad("[log]\nformat = jsn\n", 2, "must be auto | text | json; did you mean \"json\"?");
+	bad("[calendar]\nholidays = pt\n", 2, "must be br | none");
+	bad("[calendar]\nhours = Mon-Fri 9-18\n", 2, "\"9-18\" does not fit here");
+	bad("[calendar]\nfile = none.csv\n", 2, "none.csv: No such file");
+	bad("[calendar:b07]\nhours = Mon\n", 2, "days and hours are missing");
+	bad("[calendar:b07]\nhors = Mon 09:00-18:00\n", 2, "there is hours");
 	bad("[log]\nlevel =\n", 2, "must be error | warn | info | debug");
 }
 

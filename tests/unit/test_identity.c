@@ -142,7 +142,7 @@ static void cycles_end_and_order_is_nothing(void **state)
 	then(COUNTED, fields, before, where, plain);
 }
 
-static void with_config(const char *value)
+static void with_conf(const char *more)
 {
 	struct cx_errs errs = {0};
 	char file[100];
@@ -150,8 +150,8 @@ static void with_config(const char *value)
 	FILE *out = fopen(file, "w");
 	fprintf(out,
 		"[company]\ntimezone = America/Sao_Paulo\n[plugins]\npath = %s\n"
-		"[plugin:good]\npromoter = %s\n",
-		fx.dir, value);
+		"%s\n",
+		fx.dir, more);
 	fclose(out);
 	if (fx.loaded)
 		plugin_set_free(&fx.set);
@@ -159,6 +159,39 @@ static void with_config(const char *value)
 	conf_free(&fx.conf);
 	conf_load(&fx.conf, file, &errs);
 	assert_int_equal(errs.n, 0);
+}
+
+static void with_config(const char *value)
+{
+	char more[80];
+	snprintf(more, sizeof more, "[plugin:good]\npromoter = %s", value);
+	with_conf(more);
+}
+
+static void the_calendar_counts_where_it_is_asked(void **state)
+{
+	static const char *const asks[] = {
+		"function(e) return cx.due(e.time, '1bh', e.unit) > 0 end",
+		"function(e) return cx.business_day(e.time) end",
+		"function(e) return cx.holiday(e.time, e.unit) == nil end",
+		"function(e) return cx.open_between(0, e.time) > e.rate end"};
+	(void)state;
+	for (size_t i = 0; i < sizeof asks / sizeof *asks; i++) {
+		with_conf("");
+		first(fields, "", asks[i], plain);
+		with_conf("[calendar]\nhours = Mon-Fri 09:00-18:00");
+		then(SAME, fields, "", asks[i], plain);
+		with_conf("[calendar:b07]\nhours = Mon-Sat 10:00-22:00");
+		then(COUNTED, fields, "", asks[i], plain);
+	}
+	with_conf("");
+	first(fields, "local due = cx.due", "function(e) return due(e.time, '1bd') > 0 end", plain);
+	with_conf("[calendar]\nholidays = none");
+	then(COUNTED, fields, "local due = cx.due", "function(e) return due(e.time, '1bd') > 0 end",
+		plain);
+	first(fields, "", high, plain);
+	with_conf("");
+	then(SAME, fields, "", high, plain);
 }
 
 static void configuration_counts_where_it_is_read(void **state)
@@ -203,6 +236,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(cycles_end_and_order_is_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			configuration_counts_where_it_is_read, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			the_calendar_counts_where_it_is_asked, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			what_cannot_be_looked_into_is_all_of_the_sources, setup, teardown),
 	};

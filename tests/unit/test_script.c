@@ -217,8 +217,9 @@ static void mistakes(void **state)
 		{"return cx.script { run = 5 }", "cx.script: run must be a function", -1},
 		{"return cx.script { titel = 'x' }", "cx.script: unknown key \"titel\"", -1},
 		{"cx.kpi 'x' {}",
-			"cx.kpi is not available in this version: a script has cx.blank, cx.day, "
-			"cx.money, cx.null, cx.script, cx.stats",
+			"cx.kpi is not available in this version: a script has cx.blank, "
+			"cx.business_day, cx.day, cx.due, cx.holiday, cx.money, cx.null, "
+			"cx.open_between, cx.script, cx.stats",
 			-1},
 		{"return cx.script { run = function(r) return cx.stats.welsh end }",
 			"cx.stats.welsh does not exist, did you mean \"welch\"?", 1},

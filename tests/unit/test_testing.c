@@ -156,8 +156,9 @@ static void failures_have_a_line(void **state)
 		{"send {} config {}", "config comes before the first send"},
 		{"tx:outbox 'mail'", "tx:outbox is not available in this version"},
 		{"cx.journey 'visit'",
-			"cx.journey is not available in this version: a test has cx.blank, cx.day, "
-			"cx.money, cx.null, cx.stats"},
+			"cx.journey is not available in this version: a test has cx.blank, "
+			"cx.business_day, cx.day, cx.due, cx.holiday, cx.money, cx.null, "
+			"cx.open_between, cx.stats"},
 		{"tx:kpi 'gone'", "no KPI \"gone\""}, {"test('u', type)", "test inside test"},
 		{"while true do end", "time budget of 300 ms exceeded"}, {"error 'x'", "x"}};
 	cx_lang = CX_EN;

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "base/duration.h"
 #include "base/tz.h"
 
 static int64_t at(const char *rfc3339)

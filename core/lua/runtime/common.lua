@@ -43,6 +43,9 @@ local function money(text, currency)
   return host.money(text, currency == nil and host.currency or currency)
 end
 
+-- What asks the calendar: cx.due and its like.
+local calendar = { due = host.due, holiday = host.holiday, business_day = host.business_day, open_between = host.open_between }
+
 local names = {}
 for name in next, stats do names[#names + 1] = name end
 sort(names)
@@ -54,6 +57,7 @@ end)
 -- The `cx` of a script or a test: these and more.
 local function outside(more, who_pt, who_en)
   local cx = { stats = shown, day = host.day, blank = blank, money = money, null = host.null }
+  for k, v in next, calendar do cx[k] = v end
   for k, v in next, more do cx[k] = v end
   local words = {}
   for k in next, cx do words[#words + 1] = "cx." .. k end
@@ -65,4 +69,4 @@ local function outside(more, who_pt, who_en)
   end)
 end
 
-return { read_only = read_only, blank = blank, money = money, stats = shown, outside = outside }
+return { read_only = read_only, blank = blank, money = money, stats = shown, calendar = calendar, outside = outside }

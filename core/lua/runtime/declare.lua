@@ -475,6 +475,7 @@ local cx = {
 for _, kind in next, { "integer", "decimal", "boolean", "text", "choice", "time", "duration", "money" } do
   cx[kind] = c.field_kind(kind)
 end
+for word, fn in next, common.calendar do cx[word] = fn end
 for _, word in next, { "journey", "sop", "plan", "review" } do
   cx[word] = later(word)
 end

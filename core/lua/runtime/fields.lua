@@ -72,6 +72,9 @@ local checks = {
     return true
   end,
   currency = function(v) return type(v) == "string" and match(v, "^%u%u%u$") ~= nil, format("an ISO 4217 code as %s", host.currency) end,
+  deadline = function(v)
+    return host.is_deadline(v), "a duration as 90min, 2h, 3d, 1mo, 3bd or 8bh"
+  end,
   kebab = function(v)
     return type(v) == "string" and match(v, "^%l[%l%d]*[%l%d%-]*$") ~= nil and not find(v, "--", 1, true)
       and not find(v, "-$"), "lower-kebab"
