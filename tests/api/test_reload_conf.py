@@ -200,3 +200,38 @@ def test_the_command(tmp_path):
         assert "shop" in json.loads(host.cli("plugin", "reload", "--json")[0])["plugins"][0]["name"]
         add(host, "[kpi]\nmin_n = -1\n")
         assert f"{host.conf}:" in host.cli("plugin", "reload", code=1)[1]
+
+
+def test_the_calendar_comes_with_the_plugins(tmp_path):
+    asks = SHOP.replace(">= 3", '>= 0 and cx.business_day("2026-11-23", "b07")')
+    assert asks != SHOP
+    host = Host(tmp_path, plugins={"shop": asks, "acme": ACME}, conf={"calendar.file": "holidays.csv", "engine.readers": "2"})
+    table = tmp_path / "conf" / "holidays.csv"
+    table.write_text("unit,date,name\n")
+    with host:
+        many(host, 500)
+        settled(host)
+        assert host.kpi("sales")["value"] == 500
+        table.write_text("unit,date,name\nb07,2026-11-23,Aniversário\n")
+        for role in ("reader", "writer"):
+            os.kill(host.pids(role)[0], signal.SIGKILL)  # what is in force comes back, not the file
+            assert host.kpi("sales")["value"] == 500
+        no_difference(host)
+        assert reload(host)["changed"] == ["acme", "shop"]
+        settled(host)
+        assert host.kpi("sales")["value"] == 0
+        table.write_text("unit,date,name\nb07,2026-11-31,Aniversário\n")
+        errors = reload(host, 422)["plugin_errors"]
+        assert [(e["file"], e["line"]) for e in errors] == [(str(table), 2)] and "2026-11-31" in errors[0]["message"]
+        os.kill(host.pids("writer")[0], signal.SIGKILL)  # nor does a start of an engine read it
+        assert host.kpi("sales")["value"] == 0
+        table.write_text("")
+        add(host, "[calendar:b07]\nhours = Tue-Sun 09:00-18:00\n")
+        assert reload(host)["changed"] == ["acme", "shop"]
+        settled(host)
+        assert host.kpi("sales")["value"] == 0
+        rewrite(host, "Tue-Sun", "Mon-Sun")
+        reload(host)
+        settled(host)
+        assert host.kpi("sales")["value"] == 500
+        no_difference(host)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/duration.h"
 #include "base/tz.h"
 
 enum { TYPES = 2, FACTS = 200, PEOPLE = 9, UNITS = 3, CHANNELS = 2, SPAN_DAYS = 45 };

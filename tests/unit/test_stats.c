@@ -30,7 +30,7 @@ static int setup(void **state)
 	struct lua_fail f;
 	iso = isolate_new("stats", "", &limits, NULL);
 	lua_State *L = isolate_state(iso);
-	cx_push_common(L, "BRL");
+	cx_push_common(L, "BRL", NULL);
 	if (isolate_runtime(iso, chunks, 0, 0, &f) < 0 ||
 		isolate_load(iso, "stats_cases.lua", cases_text, strlen(cases_text), &f) < 0 ||
 		isolate_call(iso, 0, 1, 0, "cases", &f) < 0)

@@ -134,8 +134,8 @@ static void same_groups(struct slice s, uint32_t groups)
 
 static void random_steps(void)
 {
-	static const struct duration some[] = {
-		{0, 1, 0}, {0, 7, 0}, {0, 30, 0}, {0, 0, 1}, {0, 0, 12}, {5400000, 0, 0}};
+	static const struct duration some[] = {{.days = 1}, {.days = 7}, {.days = 30},
+		{.months = 1}, {.months = 12}, {.ms = 5400000}};
 	nsteps = 1 + rnd(STEPS);
 	which = rnd(NM);
 	for (int i = 0; i < nsteps; i++)
