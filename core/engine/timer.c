@@ -29,7 +29,8 @@ int timer_next(struct ingest *in, bool past, struct due *d, struct cx_err *e)
 
 static struct duration times(struct duration d, int64_t k)
 {
-	return (struct duration){d.ms * k, d.days * (int)k, d.months * (int)k};
+	return (struct duration){
+		.ms = d.ms * k, .days = d.days * (int)k, .months = d.months * (int)k};
 }
 
 /* The first of since + 1, 2… periods that is later than after_ms. */
@@ -244,8 +245,7 @@ int timers_after(struct ingest *in, const struct handler *h, int at, const struc
 	struct cx_err *e)
 {
 	const struct event *cause = h->cause;
-	struct timer_row row = {.due_ms = duration_add(cause->time_ms, ask->after, 1),
-		.plugin = h->plugin->name,
+	struct timer_row row = {.plugin = h->plugin->name,
 		.name = ask->timer->name,
 		.arg = ask->arg.p,
 		.past = in->past,
@@ -263,10 +263,12 @@ int timers_after(struct ingest *in, const struct handler *h, int at, const struc
 			CX_T("o argumento tem %u bytes; o máximo é %d",
 				"the argument has %u bytes; at most %d are possible"),
 			ask->arg.n, TIMER_ARG_MAX);
-	if (row.due_ms > TZ_MS_MAX)
+	if (!calendar_due(in->eng->conf->calendar, cause->unit, cause->time_ms, ask->after, false,
+		    &row.due_ms))
 		return cx_fail(e, CX_E_PLUGIN_FAILED, NULL,
-			CX_T("a duração passa do ano 9999",
-				"the duration goes beyond the year 9999"));
+			CX_T("a duração passa do ano 9999, ou nada abre por dez anos",
+				"the duration goes beyond the year 9999, or nothing opens for ten "
+				"years"));
 	int rc = cause->root && h->nth ? versions(&x, cause) : CX_OK;
 	if (rc >= 0 && !x.fired)
 		rc = store_timer_add(in->eng->store, &row, e);

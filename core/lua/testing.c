@@ -139,9 +139,12 @@ static int host_later(lua_State *L)
 	struct duration d;
 	int64_t now = luaL_checkinteger(L, 1);
 	const char *s = luaL_checklstring(L, 2, &n);
-	if (!duration_parse(s, n, &d))
+	const struct testing *t = hostcall_owner(L);
+	int64_t later;
+	if (!deadline_parse(s, n, &d) ||
+		!calendar_due(t->opt->calendar, (struct str){0}, now, d, false, &later))
 		return 0;
-	lua_pushinteger(L, duration_add(now, d, 1));
+	lua_pushinteger(L, later);
 	return 1;
 }
 

@@ -20,10 +20,10 @@ static void take_duration(lua_State *L, int at, struct duration *d)
 	if (!s)
 		luaL_error(L, "tx:after needs a duration, a timer and perhaps an arg: "
 			      "tx:after(\"2d\", \"call-back\", { customer = e.subject })");
-	if (!duration_parse(s, n, d))
+	if (!deadline_parse(s, n, d))
 		luaL_error(L,
-			"tx:after: \"%s\" is no duration; write it as 90s, 15min, 2h, 3d, 1w "
-			"or 1mo",
+			"tx:after: \"%s\" is no duration; write it as 90s, 15min, 2h, 3d, 1w, "
+			"1mo, 3bd or 8bh",
 			s);
 }
 

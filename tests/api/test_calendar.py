@@ -18,6 +18,10 @@ cx.event "case.opened" {
 }
 cx.kpi "in-hours" { by = { "unit" }, measures = { n = cx.count("case.opened", function(e) return e.workday end) },
   formula = function(m) return m.n end }
+cx.event "case.late" { fields = { case = cx.text {} } }
+cx.kpi "late" { measures = { n = cx.count "case.late" }, formula = function(m) return m.n end }
+cx.on "case.opened" (function(e, tx) tx:after("1bd", "late", { case = e.case }) end)
+cx.timer "late" { run = function(tx, arg) tx:emit { type = "case.late", data = { case = arg.case } } end }
 """
 TEST = """
 local function opened(t, unit, more)
@@ -45,6 +49,22 @@ test("derived", function(tx)
   opened("2026-10-30 11:00", "b08")
   opened("2026-11-21 11:00", "b07", { before = "2026-11-20 11:00" })
   expect(tx:kpi("in-hours").value).is(2)
+end)
+test("timers", function(tx)
+  local function late(t)
+    at(t)
+    return tx:kpi("late").value
+  end
+  at "2026-12-04 15:00"
+  for _, unit in ipairs { "b07", "b08" } do send { type = "case.opened", unit = unit, data = { case = unit } } end
+  expect(late "2026-12-05 23:59").is(0)
+  expect(late "2026-12-06 00:00").is(1)
+  expect(late "2026-12-07 23:59").is(1)
+  expect(late "2026-12-08 00:00").is(2)
+  at "2026-12-24 17:30"
+  local was = tx.now
+  advance "2bh"
+  expect(tx.now - was).is(89 * 3600000)
 end)
 test("mistakes", function()
   local function says(part, ...)
@@ -88,7 +108,7 @@ def test_in_plugins_scripts_and_tests(tmp_path):
                           "data": {"case": "1", "before": "2026-10-29T20:00:00-03:00"}})[0] == 201
         assert host.post({"type": "case.opened", "id": "2", "source": "t", "unit": "b08",
                           "time": "2026-11-20T11:00:00-03:00", "data": {"case": "2"}})[0] == 201
-        first, second = (e["derived"] for e in host.get("/v1/events")[1]["events"])
+        first, second = (e["derived"] for e in host.get("/v1/events?type=case.opened")[1]["events"])
         assert first["due"] == "2026-10-31T17:00:00-03:00" and first["answer"] == "2026-11-17T00:00:00-03:00"
         assert first["waited"] == 13 * 3600000 and first["workday"] is True and first.get("holiday") is None
         assert second["due"] == "2026-11-23T17:00:00-03:00" and "Zumbi" in second["holiday"] and second["workday"] is False
@@ -101,7 +121,7 @@ def test_plugin_tests_ask_the_conf(tmp_path):
     conf = {k: v for k, v in CONF.items() if k != "calendar.holidays"}
     host = host_of(tmp_path / "br", **conf)
     out, _ = host.cli("test", host.folder / "plugins" / "acme", env={"LANG": "en", "LC_ALL": ""})
-    assert "3 passed, 0 failed" in out, out
+    assert "4 passed, 0 failed" in out, out
     host = host_of(tmp_path / "none", **CONF)
     out, _ = host.cli("test", host.folder / "plugins" / "acme", code=1, env={"LANG": "en", "LC_ALL": ""})
     assert "FAIL what is due" in out and 'got nil, wanted "Natal"' in out, out
