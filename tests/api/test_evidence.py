@@ -437,29 +437,59 @@ def test_the_writer_dies_when_the_file_was_moved(tmp_path):
 
 
 # ---- disks, damage ----------------------------------------------------------------------------
-def test_a_full_disk(tmp_path):
-    tiny = tmp_path / "tiny"
-    tiny.mkdir()
-    if os.getuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m,mode=0700", "tmpfs", str(tiny)], capture_output=True).returncode:
+@pytest.fixture
+def tiny(tmp_path):
+    """A host whose data is on a file system of 8 MiB."""
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    if os.getuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m,mode=0700", "tmpfs", str(folder)], capture_output=True).returncode:
         pytest.skip("only root can mount a small file system for this")
+    host = Host(tmp_path / "host", plugins={"acme": ACME})
+    host.data = folder / "data"
+    host.conf.write_text(host.conf.read_text().replace(str(host.folder / "data"), str(host.data)))
     try:
-        host = Host(tmp_path / "host", plugins={"acme": ACME})
-        host.data = tiny / "data"
-        host.conf.write_text(host.conf.read_text().replace(str(host.folder / "data"), str(host.data)))
         with host:
-            fits, over = random.Random(8).randbytes(MIB), random.Random(9).randbytes(9 * MIB)
-            assert put(host, fits)[0] == 201
-            for _ in range(3):
-                raw = Raw(host)
-                with contextlib.suppress(ConnectionError):
-                    raw.send(b"PUT /v1/evidence/%s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (name_of(over).encode(), len(over)) + over)
-                status, head, reply = raw.answer()
-                assert (status, reply["code"]) == (503, "disk_full") and int(head["retry-after"]) >= 1
-                until(lambda: not dropped(host))
-            assert kept(host) == [name_of(fits)] and fetch(host, name_of(fits))[1] == fits
-            assert host.post(rated())[0] == 201 and put(host, b"small")[0] == 201
+            yield host
     finally:
-        subprocess.run(["umount", "-l", str(tiny)], check=True)
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_full_disk(tiny):
+    fits, over = random.Random(8).randbytes(MIB), random.Random(9).randbytes(9 * MIB)
+    assert put(tiny, fits)[0] == 201
+    for _ in range(3):
+        raw = Raw(tiny)
+        with contextlib.suppress(ConnectionError):
+            raw.send(b"PUT /v1/evidence/%s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (name_of(over).encode(), len(over)) + over)
+        status, head, reply = raw.answer()
+        assert (status, reply["code"]) == (503, "disk_full") and int(head["retry-after"]) >= 1
+        until(lambda: not dropped(tiny))
+    assert kept(tiny) == [name_of(fits)] and fetch(tiny, name_of(fits))[1] == fits
+    assert tiny.post(rated())[0] == 201 and put(tiny, b"small")[0] == 201
+
+
+def test_a_disk_with_room_for_the_file_but_not_for_its_row(tiny):
+    assert put(tiny, b"first")[0] == 201
+    ballast = tiny.data.parent / "ballast"
+    with contextlib.closing(sqlite3.connect(f"file:{tiny.data}/cxd.db?mode=ro", uri=True)) as db:
+        db.execute("BEGIN")  # as long as somebody reads, the log only grows
+        db.execute("SELECT count(*) FROM evidence").fetchall()
+        with contextlib.suppress(OSError), open(ballast, "wb", buffering=0) as f:
+            while True:
+                f.write(bytes(4096))
+        refused = 0
+        for pages in range(12):
+            os.truncate(ballast, ballast.stat().st_size - 4096 * (pages > 0))
+            status, reply, _ = put(tiny, b"%d" % pages)
+            until(lambda: not dropped(tiny))
+            assert kept(tiny) == rows(tiny)
+            refused += status == 503
+            assert status == 201 or (status, reply["code"]) == (503, "disk_full"), reply
+        assert refused >= 3  # of which the first had no room for the file
+    ballast.unlink()
+    for pages in range(12):
+        until(lambda: put(tiny, b"%d" % pages)[0] in (200, 201))
+    assert kept(tiny) == rows(tiny)
 
 
 def test_verify_compares_files_with_their_names(tmp_path):
