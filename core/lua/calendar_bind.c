@@ -4,12 +4,15 @@
 #include <string.h>
 
 #include "base/tz.h"
+#include "lua/bind.h"
 
 #define CENTURY_MS (36525 * TZ_DAY_MS)
 
+/* A plugin may outlive the conf it was loaded with: it asks the one of its set. */
 static const struct calendar *calendar_of(lua_State *L)
 {
-	return lua_touserdata(L, lua_upvalueindex(1));
+	const struct plugin_run *run = run_of(L);
+	return run ? run->set->conf->calendar : lua_touserdata(L, lua_upvalueindex(1));
 }
 
 static int64_t time_at(lua_State *L, int at, const char *word)

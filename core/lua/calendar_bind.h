@@ -8,7 +8,8 @@
 
 #include "base/calendar.h"
 
-/* Adds them to the table on top, and is_deadline(text) for declarations. c is borrowed. */
+/* Adds them to the table on top, and is_deadline(text) for declarations. c is borrowed;
+ * a plugin asks that of its set instead. */
 void calendar_bind(lua_State *L, const struct calendar *c);
 
 #endif

@@ -70,6 +70,54 @@ static void emits_the_same_bytes(void **state)
 	}
 }
 
+static bool counts(const char *kpi)
+{
+	struct plugin *p = running("a");
+	struct event ev = rated(1);
+	struct lua_fail f;
+	bool yes = false;
+	const struct measure *m = &plugin_set_kpi(&fx.set, kpi, NULL)->measures[0];
+	if (plugin_where(p, m, &ev, &yes, &f) < 0)
+		fail_msg("%s", f.msg);
+	return yes;
+}
+
+/* A reload that changes nothing of a plugin leaves its isolate, and frees the conf it began with.
+ */
+static void one_that_stays_asks_the_conf_in_force(void **state)
+{
+	(void)state;
+	struct plugin_set set, old;
+	struct plugin_sources *v;
+	struct cx_err e = {0};
+	struct cx_errs errs = {0};
+	struct conf now;
+	char why[200];
+	int n;
+	write_file("a", "plugin.lua",
+		HEAD("a") RATED
+		"cx.kpi 'off' { formula = function(m) return m.n end, measures = {\n"
+		"  n = cx.count('visit.rated', function(e)\n"
+		"    return cx.holiday '2026-12-24' ~= nil end) } }\n");
+	load();
+	assert_false(counts("off"));
+	assert_int_equal(conf_load(&now, fx.conf.file, &errs), CX_OK);
+	assert_int_equal(plugin_sources_read(&now, &v, &n, &e), CX_OK);
+	plugin_set_renew(&set, &fx.set, &now, v, n, NULL, 0, NULL);
+	assert_ptr_equal(set.v[0], fx.set.v[0]);
+	old = fx.set;
+	fx.set = (struct plugin_set){0};
+	plugin_set_take(&fx.set, &set);
+	plugin_set_leave(&old, &fx.set);
+	assert_true(calendar_add(fx.conf.calendar, STR(""), STR("2026-12-24"), STR("x"), STR(""),
+		STR(""), why, sizeof why));
+	assert_false(counts("off"));
+	conf_free(&fx.conf);
+	fx.conf = now;
+	fx.set.conf = &fx.conf;
+	assert_false(counts("off"));
+}
+
 /* As many functions as before, but not the same ones: a handle would mean another function. */
 static void says_so_when_it_declares_otherwise(void **state)
 {
@@ -253,8 +301,8 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {T(emits_the_same_bytes),
-		T(says_so_when_it_declares_otherwise), T(an_importer_outlives_its_isolate),
-		T(what_a_plugin_may_not_change), T(measures_stay_pure),
-		T(gives_back_what_a_call_used)};
+		T(one_that_stays_asks_the_conf_in_force), T(says_so_when_it_declares_otherwise),
+		T(an_importer_outlives_its_isolate), T(what_a_plugin_may_not_change),
+		T(measures_stay_pure), T(gives_back_what_a_call_used)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
