@@ -38,18 +38,23 @@ struct item {
 	bool past;
 };
 
+static bool sooner(const struct item *a, const struct item *b)
+{
+	if (b->kind < 0 || a->due.ms != b->due.ms)
+		return b->kind < 0 || a->due.ms < b->due.ms;
+	return a->kind != b->kind ? a->kind < b->kind : a->due.id < b->due.id;
+}
+
 static int earliest(struct ingest *in, bool past, struct item *out, struct cx_err *e)
 {
 	*out = (struct item){.kind = -1, .past = past};
 	for (int i = 0; i < due_nkinds; i++) {
-		struct due d;
-		int rc = due_kinds[i].next(in, past, &d, e);
+		struct item one = {.kind = i, .past = past};
+		int rc = due_kinds[i].next(in, past, &one.due, e);
 		if (rc < 0)
 			return rc;
-		if (rc == 1 && (out->kind < 0 || d.ms < out->due.ms)) {
-			out->due = d;
-			out->kind = i;
-		}
+		if (rc == 1 && sooner(&one, out))
+			*out = one;
 	}
 	in->due.next_ms[past] = out->kind < 0 ? INT64_MAX : out->due.ms;
 	return CX_OK;
@@ -67,8 +72,7 @@ static int find(struct ingest *in, const struct timers_run *r, struct item *out,
 		int rc = earliest(in, past, &one, e);
 		if (rc < 0)
 			return rc;
-		if (one.kind >= 0 && one.due.ms <= r->until_ms &&
-			(out->kind < 0 || one.due.ms < out->due.ms))
+		if (one.kind >= 0 && one.due.ms <= r->until_ms && sooner(&one, out))
 			*out = one;
 	}
 	return CX_OK;
