@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "engine/check.h"
 #include "engine/import.h"
+#include "engine/old.h"
 #include "engine/quarantine.h"
 #include "engine/reader.h"
 #include "engine/scriptrun.h"
@@ -105,6 +106,7 @@ int engine_main(int argc, char **argv)
 	isolate_clock_start();
 	int rc = run_role(&eng, argv[0], argc - 2, argv + 2);
 	quarantine_free(&eng);
+	old_free(&eng);
 	engine_forget_before(&eng);
 	plugin_set_free(&eng.set);
 	setconf_free(&eng, eng.conf);

@@ -17,7 +17,7 @@ int conf_load_from(struct conf *c, const char *file, const char *from, struct cx
 	conf_load_begin(&l, c, file, from, errs);
 	for (int i = 0; i < l.npairs; i++) {
 		struct conf_free *p = &l.pairs[i];
-		if (!conf_is_free_section(p->section) && !conf_later_find(p->section, p->key))
+		if (!conf_is_free_section(p->section))
 			continue;
 		c->free = xrealloc(c->free, (size_t)(c->nfree + 1) * sizeof *c->free);
 		c->free[c->nfree++] = *p;

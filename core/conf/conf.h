@@ -53,8 +53,7 @@ struct conf {
 #include "conf/conf.def"
 #undef X
 	int *lines;             /* of the table's keys, 0 = not given: conf_line() */
-	int64_t later;          /* the value of a key of a later version: checked, not used */
-	struct conf_free *free; /* of those sections, and of keys of later versions */
+	struct conf_free *free; /* of those sections */
 	int nfree;
 	struct conf_place *sections;
 	int nsections;
@@ -78,7 +77,7 @@ const struct conf_free *conf_section(const struct conf *c, const char *section, 
 /* The line in which a key of the table is given, or [section] begins (key NULL); 0 = nowhere. */
 int conf_line(const struct conf *c, const char *section, const char *key);
 
-/* What is no mistake of the file and yet to be known: sections and keys of later versions, a
+/* What is no mistake of the file and yet to be known: sections of later versions, a
  * [plugin:NAME] without plugin, a folder of [plugins] path without plugin.lua (line 0). */
 enum conf_note_kind { CONF_LATER, CONF_NO_PLUGIN, CONF_NO_LUA };
 typedef void conf_note(void *ctx, enum conf_note_kind kind, int line, const char *msg);

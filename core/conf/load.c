@@ -131,10 +131,9 @@ static void on_line(struct conf_reading *r, const char *section, const char *key
 		return;
 	}
 	int row = conf_row_find(section, key);
-	const struct conf_row *later = conf_later_find(section, key);
 	if (!freely && !conf_is_section(section))
 		return; /* said where it began */
-	if (row < 0 && !later && !freely && strcmp(section, "access") != 0) {
+	if (row < 0 && !freely && strcmp(section, "access") != 0) {
 		unknown_key(r, section, key);
 		return;
 	}
@@ -143,11 +142,10 @@ static void on_line(struct conf_reading *r, const char *section, const char *key
 	char why[300];
 	if (strcmp(section, "access") == 0)
 		add_access(r, l->c, key, value);
-	if (row < 0 && !later)
+	if (row < 0)
 		return;
-	if (row >= 0)
-		l->given[row] = l->npairs; /* its pair, counted from 1 */
-	if (!conf_set(l->c, row >= 0 ? &conf_rows[row] : later, value, l->folder, why, sizeof why))
+	l->given[row] = l->npairs; /* its pair, counted from 1 */
+	if (!conf_set(l->c, &conf_rows[row], value, l->folder, why, sizeof why))
 		conf_mistake(
 			r, CX_E_INVALID_FIELD, key, "[%s] %s = %s: %s", section, key, value, why);
 }

@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 
 #include "conf/nearest.h"
@@ -14,20 +13,14 @@ struct notes {
 	void *ctx;
 };
 
-static bool is_no(const char *value)
-{
-	return strcasecmp(value, "no") == 0 || strcasecmp(value, "off") == 0 ||
-	       strcasecmp(value, "false") == 0;
-}
-
-static void later(const struct notes *n, int line, const char *section, const char *key)
+static void later(const struct notes *n, const struct conf_place *s)
 {
 	char msg[160];
 	snprintf(msg, sizeof msg,
-		CX_T("[%s]%s%s não existe nesta versão: ignorado",
-			"[%s]%s%s is not available in this version: ignored"),
-		section, key ? " " : "", key ? key : "");
-	n->tell(n->ctx, CONF_LATER, line, msg);
+		CX_T("[%s] não existe nesta versão: ignorado",
+			"[%s] is not available in this version: ignored"),
+		s->section);
+	n->tell(n->ctx, CONF_LATER, s->line, msg);
 }
 
 static bool has_lua(const struct conf *c, const char *name)
@@ -97,14 +90,11 @@ void conf_notes(const struct conf *c, conf_note *tell, void *ctx)
 	const struct notes n = {c, tell, ctx};
 	char **names, msg[1600];
 	int count = folders(c, &names);
-	for (int i = 0; i < c->nfree; i++)
-		if (conf_later_find(c->free[i].section, c->free[i].key) && !is_no(c->free[i].value))
-			later(&n, c->free[i].line, c->free[i].section, c->free[i].key);
 	for (int i = 0; i < c->nsections; i++) {
 		if (strncmp(c->sections[i].section, "calendar:", 9) == 0)
 			continue;
 		if (strncmp(c->sections[i].section, "plugin:", 7) != 0)
-			later(&n, c->sections[i].line, c->sections[i].section, NULL);
+			later(&n, &c->sections[i]);
 		else if (count >= 0)
 			no_plugin(&n, &c->sections[i], names, count);
 	}

@@ -124,16 +124,6 @@ static void print_given(struct buf *b, const struct conf_load *l, bool access)
 	}
 }
 
-/* Keys of later versions that the file gives. */
-static void print_later(struct buf *b, const struct conf_load *l, const char *section)
-{
-	for (int i = 0; i < l->npairs; i++) {
-		const struct conf_free *p = &l->pairs[i];
-		if (strcmp(p->section, section) == 0 && conf_later_find(p->section, p->key))
-			buf_printf(b, "%s = %s\n\n", p->key, p->value);
-	}
-}
-
 int conf_print(const char *file, struct buf *out, struct cx_errs *errs)
 {
 	struct conf c = {0};
@@ -148,8 +138,6 @@ int conf_print(const char *file, struct buf *out, struct cx_errs *errs)
 			if (i == 0 || strcmp(r->section, r[-1].section) != 0)
 				print_section(out, r->section);
 			print_key(out, r, l.given[i] ? l.pairs[l.given[i] - 1].value : NULL);
-			if (i + 1 == CONF_ROWS || strcmp(r->section, r[1].section) != 0)
-				print_later(out, &l, r->section);
 		}
 		buf_puts(out, access_help);
 		print_given(out, &l, true);

@@ -10,20 +10,6 @@ const struct conf_row conf_rows[CONF_ROWS] = {
 };
 #undef X
 
-static const struct conf_row later_rows[] = {
-	{"lua", "old_versions", CONF_TAKEN_START, CONF_INT, "4", 0, 1000, "", "", "",
-		offsetof(struct conf, later)},
-};
-
-const struct conf_row *conf_later_find(const char *section, const char *key)
-{
-	for (size_t i = 0; i < sizeof later_rows / sizeof *later_rows; i++)
-		if (strcmp(later_rows[i].section, section) == 0 &&
-			strcmp(later_rows[i].key, key) == 0)
-			return &later_rows[i];
-	return NULL;
-}
-
 const char *const conf_free_sections[] = {"plugin:NAME", "schedule:NAME", "webhook:NAME",
 	"calendar:NAME", "outbox", "mail", "backup", "retention", NULL};
 

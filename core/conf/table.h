@@ -34,9 +34,6 @@ static inline bool conf_row_is_text(const struct conf_row *r)
 	return r->type == CONF_TEXT || r->type == CONF_PATH;
 }
 
-/* Keys of later versions in the table's sections: accepted, not used. NULL: none. */
-const struct conf_row *conf_later_find(const char *section, const char *key);
-
 int conf_row_find(const char *section, const char *key); /* or -1 */
 bool conf_is_section(const char *section);               /* of the table */
 /* "plugin:acme", "mail"…: keys are somebody else's to check. */

@@ -12,6 +12,7 @@
 #include "engine/once.h"
 #include "engine/quarantine.h"
 #include "engine/records.h"
+#include "engine/sops.h"
 
 enum { JOBS = 1024, BULKS = 64 };
 
@@ -97,6 +98,12 @@ static struct str since(const struct buf *b, size_t at)
 	return (struct str){b->p + at, (uint32_t)(b->len - at)};
 }
 
+static bool of_sops(enum route route)
+{
+	return route == ROUTE_SOP_RUN_POST || route == ROUTE_SOP_ITEM_PUT ||
+	       route == ROUTE_SOP_RUN_FINISH || route == ROUTE_SOP_RUN_ABANDON;
+}
+
 /* A write that is no event. */
 static int run_once(struct batch *b, struct run *r)
 {
@@ -105,6 +112,8 @@ static int run_once(struct batch *b, struct run *r)
 		return rc;
 	if (r->f.head.route == ROUTE_EVIDENCE_PUT)
 		rc = evidence_write(b->in, &r->f, &b->headers, &b->replies, &r->status);
+	else if (of_sops(r->f.head.route))
+		rc = sops_write(b->in, &r->f, &b->headers, &b->replies, &r->status);
 	else
 		rc = records_write(b->in, &r->f, &b->headers, &b->replies, &r->status);
 	return rc < 0 ? rc
@@ -132,7 +141,7 @@ static int run_job(struct batch *b, struct run *r)
 		rc = quarantine_write(b->in, &r->f, &b->replies, &r->status, &b->states_changed);
 	else if (r->f.head.route == ROUTE_FAILED_RETRY)
 		rc = failed_write(b->in, &r->f, &b->replies, &r->status);
-	else if (is_once(r->f.head.route))
+	else if (is_once(r->f.head.route) || of_sops(r->f.head.route))
 		rc = run_once(b, r);
 	else
 		rc = access_write(b->in, &r->f, &b->replies, &r->status, &b->tokens_changed);

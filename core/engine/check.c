@@ -6,6 +6,7 @@
 
 #include "base/tz.h"
 #include "engine/files.h"
+#include "engine/sops.h"
 #include "engine/reload.h"
 #include "engine/setconf.h"
 #include "lua/script.h"
@@ -72,6 +73,20 @@ static void check_script(struct engine *eng, const char *path, struct findings *
 	buf_free(&text);
 }
 
+/* What was in force is in the data, if there are any. */
+static void load_plugins(struct engine *eng, struct plugin_sources *v, int n)
+{
+	const struct conf *c = eng->conf;
+	struct sops_known known = {0};
+	struct store *s = NULL;
+	struct cx_err e;
+	if (store_open(&s, c->store_url, c->server_data, STORE_READ, &e) >= 0)
+		sops_known(s, v, n, &known, &e);
+	plugin_set_load(&eng->set, c, v, n, NULL, 0, eng->blame);
+	sops_known_free(&known);
+	store_close(s);
+}
+
 /* read: what is loaded, as the body of a reload; may be NULL. */
 static void check_plugins(struct engine *eng, struct findings *l, struct buf *read)
 {
@@ -82,7 +97,7 @@ static void check_plugins(struct engine *eng, struct findings *l, struct buf *re
 	if (plugin_sources_read(c, &v, &n, &e) >= 0) {
 		if (read)
 			reload_pack(c, v, n, read);
-		plugin_set_load(&eng->set, c, v, n, NULL, 0, eng->blame);
+		load_plugins(eng, v, n);
 	} else {
 		bool path = strcmp(e.field, "plugins_path") == 0;
 		if (path || strcmp(e.field, "plugins_enable") == 0)

@@ -27,11 +27,12 @@ struct engine {
 	int nstruck;
 	/* quarantine.h */
 	struct plugin_outs *outs;
-	bool safe;       /* no plugin's code runs */
-	bool alone;      /* of a command, without a daemon: nobody waits for the writer but it */
-	bool some_out;   /* some plugin is off or behind */
-	uint32_t turned; /* one more whenever plugins may have gone on or off */
-	bool catching;   /* writer: those that are behind run now */
+	bool safe;         /* no plugin's code runs */
+	bool alone;        /* of a command, without a daemon: nobody waits for the writer but it */
+	bool some_out;     /* some plugin is off or behind */
+	uint32_t turned;   /* one more whenever plugins may have gone on or off */
+	bool catching;     /* writer: those that are behind run now */
+	struct olds *olds; /* old.h */
 };
 
 /* Where the plugins come from: their folders on disk, which then become the set in force in the

@@ -7,6 +7,7 @@
 #include "engine/quarantine.h"
 #include "engine/records.h"
 #include "engine/setconf.h"
+#include "engine/sops.h"
 #include "lua/identity.h"
 
 struct kept { /* sources read back from the store */
@@ -66,7 +67,13 @@ int engine_load_plugins(struct engine *eng, enum generation from, struct cx_err 
 		plugin_sources_free(v, n);
 		return rc;
 	}
+	struct sops_known known = {0};
+	if ((rc = sops_known(eng->store, v, n, &known, e)) < 0) {
+		plugin_sources_free(v, n);
+		return rc;
+	}
 	rc = plugin_set_load(&eng->set, eng->conf, v, n, NULL, 0, eng->blame);
+	sops_known_free(&known);
 	quarantine_apply(eng);
 	return rc;
 }
@@ -368,6 +375,8 @@ static int keep(struct engine *eng, struct cx_err *e)
 		rc = keep_one(eng, eng->set.v[i], e);
 	if (rc >= 0)
 		rc = records_keep(eng, e);
+	if (rc >= 0)
+		rc = sops_keep(eng, e);
 	if (rc >= 0)
 		rc = bind(eng, last ? 0 : STORE_LIVE, e);
 	if (rc < 0 || !engine_counting(eng))

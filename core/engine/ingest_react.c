@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "engine/records.h"
+#include "engine/sops.h"
 #include "engine/timers.h"
 
 enum { WARNINGS = 1000 }; /* of one event, repeated */
@@ -171,6 +172,21 @@ static int after(void *ctx, const struct timer_ask *ask, struct cx_err *e)
 	return rc < 0 ? rc : timers_after(r->in, r->h, ++r->timers, ask, e);
 }
 
+static int sop(void *ctx, struct sop_ask *ask, struct arena *a, struct cx_err *e)
+{
+	struct reaction *r = ctx;
+	struct ingest *in = r->in;
+	if (in->store_failed) {
+		*e = in->errs.v[0];
+		return e->code;
+	}
+	int rc = ask->op == SOP_GET ? CX_OK : begin_write(r, e);
+	if (rc < 0)
+		return rc;
+	rc = sops_ask(in, r->h->cause, r->name, false, ask, a, e);
+	return rc == CX_E_STORE_FAILED || rc == CX_E_DISK_FULL ? ingest_lost(in, e) : rc;
+}
+
 /* Ends the handler's savepoint: kept, or undone with all it stored and counted. */
 static int end(struct reaction *r, bool keep)
 {
@@ -202,7 +218,8 @@ static int call(struct reaction *r, struct lua_fail *f)
 		.log = plugin_log,
 		.kpi = tx_kpi,
 		.record = tx_record,
-		.after = after};
+		.after = after,
+		.sop = sop};
 	if (!ingest_left_out(r->in, h->plugin->name))
 		return h->call(h, &tx, f);
 	snprintf(f->file, sizeof f->file, "%s", h->file);

@@ -6,9 +6,11 @@
 #include "base/log.h"
 #include "base/problem.h"
 #include "engine/answers.h"
+#include "engine/old.h"
 #include "engine/quarantine.h"
 #include "engine/setconf.h"
 #include "engine/timers.h"
+#include "engine/sops.h"
 #include "json/scan.h"
 #include "kpi/cells.h"
 
@@ -178,16 +180,21 @@ int reload_load(struct engine *eng, struct conf *c, struct plugin_sources *v, in
 	struct reload_old *old, struct cx_err *e)
 {
 	struct plugin_set set;
+	struct sops_known known = {0};
 	int rc = quarantine_read(eng, e);
 	if (rc >= 0)
 		rc = quarantine_sources(eng, v, n, e);
+	if (rc >= 0)
+		rc = sops_known(eng->store, v, n, &known, e);
 	if (rc < 0) {
 		plugin_sources_free(v, n);
 		setconf_free(eng, c);
 		return rc;
 	}
+	old_free(eng); /* they see the conf that goes */
 	old->conf = setconf_swap(eng, c);
 	plugin_set_renew(&set, &eng->set, eng->conf, v, n, NULL, 0, eng->blame);
+	sops_known_free(&known);
 	old->set = eng->set;
 	eng->set = (struct plugin_set){0};
 	plugin_set_take(&eng->set, &set);

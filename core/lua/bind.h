@@ -46,7 +46,8 @@ struct plugin_run {
 	struct plugin_set *set;
 	char *file; /* of cx.plugin */
 	int line;
-	bool stays;          /* while a set is renewed: it is as it was */
+	const struct sops_known *sops; /* while it is loaded */
+	bool stays;                    /* while a set is renewed: it is as it was */
 	struct buf declared; /* what plugin.lua declared, as JSON (finish() of declare.lua) */
 	const char **labels; /* of the functions' handles, from 1 */
 	int nlabels;
@@ -96,6 +97,12 @@ void sha256_text(const void *data, size_t n, char hex[65]); /* sources.c */
 /* define_timer.c */
 void timers_take(const struct json_doc *d, struct plugin *p);
 void timers_drop(struct plugin *p);
+/* define_sop.c */
+void sops_take(struct plugin *p, const struct json_doc *d);
+void sops_drop(struct plugin *p);
+void sops_identify(struct plugin *p);
+/* The same; none may contradict a version that was in force. */
+void sops_check(struct plugin *p);
 
 /* resolve.c: after every plugin is loaded: names between plugins (what is wrong fails its plugin),
  * and what happens to each event type. */

@@ -285,12 +285,14 @@ static void declared_take(struct plugin *p)
 	p->records = declared_list(d, 0, "records", sizeof *p->records, &records);
 	JSON_EACH(d, records, i) take_record(d, i, p);
 	timers_take(d, p);
+	sops_take(p, d);
 	json_doc_free(d);
 }
 
 void declared_drop(struct plugin *p)
 {
 	kpi_cubes_free(p->cubes, p->ncubes);
+	sops_drop(p);
 	for (int i = 0; i < p->nkpis; i++)
 		kpi_free(p->kpis[i]);
 	for (int i = 0; i < p->ntypes; i++)
@@ -353,7 +355,7 @@ static int setup(lua_State *L)
 static int prepare(struct plugin_run *run, struct isolate *iso, struct lua_fail *f)
 {
 	static const char *const chunks[] = {"stats", "common", "fields", "version", "compare",
-		"declare_timer", "declare", NULL};
+		"declare_timer", "sop", "declare_sop", "declare", NULL};
 	lua_State *L = isolate_state(iso);
 	lua_settop(L, 0);
 	lua_pushcfunction(L, setup);
@@ -470,5 +472,7 @@ int define_load(struct plugin *p, bool again, struct lua_fail *f)
 	}
 	if (rc == 0 && again && p->nkpis && !p->kpis[0]->hash[0]) /* it was off until now */
 		plugin_identify(p);
+	if (rc == 0 && again && p->nsops && !p->sops[0].hash[0])
+		sops_identify(p);
 	return rc < 0 || !complete ? -1 : 0;
 }

@@ -56,6 +56,7 @@ static struct plugin *plugin_new(struct plugin_set *set, struct plugin_sources *
 	p->run = xcalloc(1, sizeof *p->run);
 	p->run->p = p;
 	p->run->set = set;
+	p->run->sops = s->sops;
 	return p;
 }
 
@@ -176,9 +177,23 @@ int plugin_set_renew(struct plugin_set *set, const struct plugin_set *old, const
 	free(kept);
 	qsort(set->v, (size_t)n, sizeof(struct plugin *), by_name);
 	resolve_set(set);
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n; i++) {
 		set->v[i]->run->stays = false;
+		set->v[i]->run->sops = NULL;
+	}
 	return CX_OK;
+}
+
+int plugin_set_alone(struct plugin_set *set, const struct conf *c, struct plugin_sources *s,
+	struct blame *blame, struct lua_fail *f)
+{
+	*set = (struct plugin_set){.conf = c, .blame = blame, .n = 1};
+	set->v = xcalloc(1, sizeof(struct plugin *));
+	struct plugin *p = set->v[0] = plugin_new(set, s);
+	free(s->declared);
+	int rc = call_load(p, false, f);
+	p->state = rc < 0 ? PLUGIN_FAILED : PLUGIN_RUNNING;
+	return rc;
 }
 
 void plugin_set_free(struct plugin_set *set)

@@ -70,6 +70,26 @@ struct plugin_timer { /* cx.timer */
 	int line;
 };
 
+struct plugin_sop { /* cx.sop */
+	char *id, *file;
+	int line;
+	int64_t version;
+	char *content;              /* JSON: what was declared, without the functions */
+	char hash[65];              /* of that and the functions; "" while the code is not there */
+	char *run_type, *item_type; /* events that it emits; NULL: none */
+	int *fns, nfns;             /* handles of the conditions */
+	int judge;                  /* handle of what says what its answers come to */
+};
+/* Versions that are or were in force, which no plugin may contradict. */
+struct sop_known {
+	char *sop, hash[65], source[65];
+	int64_t version;
+};
+struct sops_known {
+	struct sop_known *v;
+	int n;
+};
+
 struct plugin {
 	char *name, *version, *title; /* title: JSON text or NULL */
 	char hash[65];                /* of all its sources */
@@ -98,6 +118,8 @@ struct plugin {
 	int nrecords;
 	struct plugin_timer *timers;
 	int ntimers;
+	struct plugin_sop *sops;
+	int nsops;
 	struct isolate_limits limits;
 	struct plugin_run *run; /* private to lua/: bind.h */
 };
@@ -142,6 +164,7 @@ struct plugin_sources {
 	int nfiles;
 	char *declared; /* off: what these sources declare (plugin_declared() of an earlier load) */
 	bool off;       /* not to run: known by `declared`, or where that is NULL left out */
+	const struct sops_known *sops; /* for the time of the load; NULL: none */
 };
 int plugin_sources_read(const struct conf *c, struct plugin_sources **v, int *n, struct cx_err *e);
 void plugin_sources_free(struct plugin_sources *v, int n);
@@ -158,6 +181,10 @@ int plugin_set_load(struct plugin_set *set, const struct conf *c, struct plugin_
  * depend on, are taken over as they are, and are in both until one of them is left or taken. */
 int plugin_set_renew(struct plugin_set *set, const struct plugin_set *old, const struct conf *c,
 	struct plugin_sources *v, int n, const char *const *off, int noff, struct blame *blame);
+/* One plugin alone, for its functions and what it declares: what it depends on is not there, and no
+ * name is resolved. -1: it does not load, f says why; the set is freed all the same. */
+int plugin_set_alone(struct plugin_set *set, const struct conf *c, struct plugin_sources *s,
+	struct blame *blame, struct lua_fail *f);
 void plugin_set_take(struct plugin_set *set, struct plugin_set *from); /* set becomes from */
 void plugin_set_leave(
 	struct plugin_set *set, const struct plugin_set *old); /* only what is old's stays */
@@ -176,6 +203,13 @@ const struct kpi *plugin_set_kpi(
  */
 const struct plugin_record *plugin_set_record(
 	const struct plugin_set *set, struct str kind, struct plugin **owner);
+
+const struct plugin_sop *plugin_sop_find(const struct plugin *p, struct str id);
+const struct plugin_sop *plugin_set_sop(
+	const struct plugin_set *set, struct str id, struct plugin **owner); /* NULL: none */
+/* A run and its answers → what they come to (runtime/sop.lua), both JSON. */
+int plugin_judge(struct plugin *p, const struct plugin_sop *sop, struct str run, struct buf *result,
+	struct lua_fail *f);
 
 /* Pushes the Lua value behind a handle on the plugin's state (a spoiled isolate is loaded anew). */
 int plugin_push(struct plugin *p, int handle, struct lua_fail *f);
@@ -215,6 +249,16 @@ struct record_ask { /* of a handler or test; the answer lives in the arena that 
 	struct str next; /* FIND: where to go on, p NULL = the end */
 };
 
+enum sop_op { SOP_GET, SOP_BEGIN, SOP_ANSWER, SOP_FINISH, SOP_ABANDON };
+struct sop_ask { /* tx:sop of a handler or test */
+	enum sop_op op;
+	struct str sop, key; /* GET: the newest run with that key, or the one that is called so */
+	struct str run;      /* ANSWER, FINISH, ABANDON */
+	struct str item;     /* ANSWER */
+	struct str more;     /* JSON object of what else was said: as the API takes it */
+	struct str json;     /* the answer: the run; p NULL: GET found none */
+};
+
 struct timer_ask {                        /* tx:after */
 	const struct plugin_timer *timer; /* of the plugin whose code asks */
 	struct duration after;            /* the cause's time */
@@ -234,6 +278,7 @@ struct tx { /* what plugin code may do: the engine fills it */
 	int (*kpi)(void *ctx, const char *id, const struct kpi_param *p, int n, struct buf *json,
 		struct cx_err *e);
 	int (*record)(void *ctx, struct record_ask *ask, struct arena *a, struct cx_err *e);
+	int (*sop)(void *ctx, struct sop_ask *ask, struct arena *a, struct cx_err *e);
 	int (*after)(void *ctx, const struct timer_ask *ask, struct cx_err *e);
 };
 int plugin_react(struct plugin *p, const struct plugin_on *on, struct event *ev, struct tx *tx,

@@ -287,6 +287,8 @@ static void settle(struct plugin_set *set, struct plugin *p)
 			plugin_mistake(p, p->run->file, p->run->line,
 				"plugin: depends on \"%s\", which has errors of its own", d->name);
 	}
+	if (p->state != PLUGIN_OFF && !p->nerrors)
+		sops_check(p);
 	sort_errors(p);
 	p->state = p->nerrors               ? PLUGIN_FAILED
 		   : p->state == PLUGIN_OFF ? PLUGIN_OFF

@@ -187,15 +187,15 @@ def test_check_of_what_is_right(quiet):
 
 def test_check_notes_what_this_version_has_not(tmp_path):
     host = Host(tmp_path, plugins={"acme": ACME, "empty": {"notes.txt": "x"}}, scripts={"one.lua": SCRIPT},
-                conf={"schedule:review.cron": "0 9 * * MON", "mail.url": "smtp://x", "lua.old_versions": "2"})
+                conf={"schedule:review.cron": "0 9 * * MON", "mail.url": "smtp://x"})
     out, err = host.cli("check", env={"LANG": "en"})
     assert err == "" and out.splitlines()[-1] == "all good: 1 plugin, 2 event types, 3 KPIs, 1 script"
     text = host.conf.read_text().splitlines()
-    for what, line in (("[schedule:review]", "[schedule:review]"), ("[mail]", "[mail]"), ("[lua] old_versions", "old_versions = 2")):
+    for what, line in (("[schedule:review]", "[schedule:review]"), ("[mail]", "[mail]")):
         assert f"note: {host.conf}:{text.index(line) + 1}: {what} is not available in this version: ignored\n" in out
     assert f"note: {tmp_path}/plugins/empty has no plugin.lua: it is no plugin\n" in out
     reply = json.loads(host.cli("check", "--json")[0])
-    assert reply["errors"] == [] and len(reply["notes"]) == 4
+    assert reply["errors"] == [] and len(reply["notes"]) == 3
 
 
 def test_check_finds_options_of_no_plugin(tmp_path):

@@ -75,11 +75,11 @@ def test_a_hangup_loads_the_plugins_again(tmp_path):
 
 
 def test_what_the_configuration_has_and_this_version_has_not_is_warned_of(tmp_path):
-    conf = {"lua.old_versions": "2", "schedule:review.cron": "0 9 * * MON", "plugin:acem.promoter": "8"}
+    conf = {"mail.url": "smtp://x", "schedule:review.cron": "0 9 * * MON", "plugin:acem.promoter": "8"}
     with Host(tmp_path, plugins={"acme": ACME, "empty": {"notes.txt": "x"}}, conf=conf) as host:
         warned = [w["msg"] for w in map(json.loads, filter(lambda x: x.startswith("{"), host.log_text().splitlines())) if w["level"] == "warn"]
         assert len(warned) == 3 and all(w.startswith(f"{host.conf}:") for w in warned), warned
-        for text in ("[lua] old_versions is not available in this version: ignored", "[schedule:review] is not available in this version: ignored",
+        for text in ("[mail] is not available in this version: ignored", "[schedule:review] is not available in this version: ignored",
                      "did you mean [plugin:acme]?"):
             assert sum(text in w for w in warned) == 1, (text, warned)
 

@@ -300,7 +300,6 @@ static void test_later(void **state)
 			     "[calendar:b07]\n");
 	conf_notes(&c, take_note, &told);
 	assert_string_equal(buf_cstr(&told),
-		"0 5 [lua] old_versions is not available in this version: ignored\n"
 		"0 6 [schedule:x] is not available in this version: ignored\n"
 		"0 8 [mail] is not available in this version: ignored\n");
 	assert_true(c.plugins_watch);

@@ -466,7 +466,7 @@ local cx = {
   count = measure_kind "count", sum = measure_kind "sum", histogram = measure_kind "histogram",
   distinct = measure_kind "distinct",
   day = host.day, blank = common.blank, stats = common.stats, null = host.null,
-  stage = part "stage", done = part "done", all = part "all", item = part "item",
+  stage = part "stage", done = part "done", all = part "all",
   script = function()
     report(position(), "cx.script is for the scripts folder, not for a plugin")
     return unavailable
@@ -476,7 +476,7 @@ for _, kind in next, { "integer", "decimal", "boolean", "text", "choice", "time"
   cx[kind] = c.field_kind(kind)
 end
 for word, fn in next, common.calendar do cx[word] = fn end
-for _, word in next, { "journey", "sop", "plan", "review" } do
+for _, word in next, { "journey", "plan", "review" } do
   cx[word] = later(word)
 end
 

@@ -115,7 +115,7 @@ CREATE TABLE sop_version (
 	id         INTEGER PRIMARY KEY AUTOINCREMENT,
 	sop        TEXT NOT NULL,
 	version    INTEGER NOT NULL,
-	hash       TEXT NOT NULL,    -- of the definition's content
+	hash       TEXT NOT NULL,    -- of the definition and its functions
 	plugin     TEXT NOT NULL,
 	source     TEXT NOT NULL,    -- plugin_source.hash
 	definition TEXT NOT NULL,    -- JSON
@@ -135,25 +135,29 @@ CREATE TABLE sop_run (
 	journey   TEXT,                 -- of the stage that opened it
 	key       TEXT,
 	stage     TEXT,
-	pass      INTEGER,
+	pass      INTEGER NOT NULL,     -- 0: no stage did
 	required  INTEGER NOT NULL,
-	context   TEXT NOT NULL,        -- JSON
-	score     TEXT,                 -- JSON of the score at its end
+	context   TEXT NOT NULL,        -- JSON object
+	by        TEXT NOT NULL,        -- who began it: a person, /token/NAME, /uid/N, a journey or handler
+	digest    TEXT NOT NULL,        -- of what was sent to begin it; '': nothing was
+	reason    TEXT,                 -- of an abandoned one
+	score     REAL,                 -- 0 to 1; NULL: none of its items counts
 	passed    INTEGER,
-	reason    TEXT                  -- of an abandoned one
+	result    TEXT NOT NULL         -- JSON: what runtime/sop.lua said after the last write
 ) STRICT;
 CREATE INDEX sop_run_open ON sop_run (sop, state, id);
-CREATE INDEX sop_run_journey ON sop_run (journey, key) WHERE journey IS NOT NULL;
+CREATE INDEX sop_run_unit ON sop_run (unit, state, id);
+CREATE INDEX sop_run_key ON sop_run (key, journey, id) WHERE key IS NOT NULL;
 CREATE TABLE sop_answer (
 	run         INTEGER NOT NULL,   -- sop_run.id
 	item        TEXT NOT NULL,
-	answer      TEXT,               -- JSON
+	answer      TEXT,               -- JSON; NULL: taken back
 	evidence    TEXT NOT NULL,      -- JSON list of sha256
 	time_ms     INTEGER NOT NULL,   -- the answer's own time
 	recorded_ms INTEGER NOT NULL,
 	actor       TEXT,
 	device      TEXT,               -- the device, and the number it gave the answer
-	sequence    INTEGER,
+	sequence    INTEGER NOT NULL,   -- 0: none
 	PRIMARY KEY (run, item)
 ) STRICT, WITHOUT ROWID;
 -- Files by content; the bytes are in the data folder.
