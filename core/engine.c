@@ -77,7 +77,7 @@ static int run_role(struct engine *eng, const char *role, int argc, char **argv)
 	if (strcmp(role, "verify") == 0)
 		return verify_main(eng, argc, argv);
 	if (strcmp(role, "import") == 0)
-		return import_main(eng->conf, eng->blame, argc, argv);
+		return import_main(eng, argc, argv);
 	cx_die("no engine role \"%s\"", role);
 }
 

@@ -7,6 +7,7 @@
 #include "base/problem.h"
 #include "base/tz.h"
 #include "engine/import_run.h"
+#include "engine/quarantine.h"
 #include "ipc/spawn.h"
 
 enum { OVER_BUDGET_MAX = 20 }; /* rows whose map may be stopped before the import is given up */
@@ -43,18 +44,24 @@ static int read_args(struct import_run *r, int argc, char **argv)
 
 /* ---- plugins */
 
-static int load_plugins(struct import_run *r, struct plugin_set *set)
+/* From disk, but nothing of those that are off runs here either. */
+static int load_plugins(struct import_run *r, struct engine *eng)
 {
-	struct plugin_sources *v;
-	int n;
-	int rc = plugin_sources_read(r->conf, &v, &n, &r->e);
+	const struct plugin_set *set = &eng->set;
+	int rc = store_open(
+		&eng->store, r->conf->store_url, r->conf->server_data, STORE_READ, &r->e);
+	if (rc >= 0)
+		rc = store_begin(eng->store, &r->e);
 	if (rc < 0)
 		return rc;
-	if (plugin_set_load(set, r->conf, v, n, NULL, 0, r->blame) < 0)
-		return cx_fail(&r->e, CX_E_PLUGIN_FAILED, NULL,
-			CX_T("os plugins não carregaram", "the plugins did not load"));
+	rc = engine_load_plugins(eng, GENERATION_DISK, &r->e);
+	store_rollback(eng->store);
+	if (rc < 0)
+		return rc;
 	rc = import_open(set, r->name, &r->im, &r->e);
 	r->im.live = r->live;
+	if (rc >= 0 && r->im.p->state == PLUGIN_OFF)
+		rc = quarantine_refuse(eng, r->im.p, &r->e);
 	for (int i = 0; i < set->n && rc < 0; i++) /* perhaps it is in one that failed */
 		for (int k = 0; k < set->v[i]->nerrors; k++)
 			fprintf(stderr, "%s:%d: %s\n", set->v[i]->errors[k].file,
@@ -254,12 +261,11 @@ static int from_tables(struct import_run *r)
 	return rc == CX_OK ? import_send_rest(r) : rc;
 }
 
-int import_main(struct conf *c, struct blame *b, int argc, char **argv)
+int import_main(struct engine *eng, int argc, char **argv)
 {
-	struct plugin_set set = {0};
+	struct conf *c = eng->conf;
 	struct import_run *r = xcalloc(1, sizeof *r);
 	r->conf = c;
-	r->blame = b;
 	r->fd = SPAWN_FD_SOCKET;
 	r->tty = isatty(STDERR_FILENO);
 	r->began_us = clock_mono_us();
@@ -268,7 +274,7 @@ int import_main(struct conf *c, struct blame *b, int argc, char **argv)
 	if (code == 0) {
 		snprintf(r->refused_path, sizeof r->refused_path, "%s/imports/%s-refused.ndjson",
 			c->server_data, r->name);
-		int rc = load_plugins(r, &set);
+		int rc = load_plugins(r, eng);
 		if (rc == CX_OK)
 			rc = r->im.def->generate ? generate(r) : from_tables(r);
 		code = tell_end(r, rc);
@@ -276,7 +282,6 @@ int import_main(struct conf *c, struct blame *b, int argc, char **argv)
 	import_close(&r->im);
 	scratch_close(r->scratch);
 	import_send_free(r);
-	plugin_set_free(&set);
 	free(r->lines);
 	free(r);
 	return code;

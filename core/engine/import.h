@@ -3,14 +3,13 @@
  *         (or the generator) → events in order of time → batches as FRAME_JOBs to whoever started
  *         us, who passes them on → counts, refusals, one closing line on stdout.
  * args:   NAME DIR ("" = none) [--live] [--update] [--json].
- * Errors: exit 0; 1 when something was refused or failed; 2 wrong usage. Refused rows are lines of
+ * Errors: exit 0; 1 when something was refused or failed, or the importer's plugin is off; 2 wrong usage. Refused rows are lines of
  *         DATA/imports/NAME-refused.ndjson. */
 #ifndef CX_ENGINE_IMPORT_H
 #define CX_ENGINE_IMPORT_H
 
-#include "conf/conf.h"
-#include "ipc/blame.h"
+#include "engine/engine.h"
 
-int import_main(struct conf *c, struct blame *b, int argc, char **argv);
+int import_main(struct engine *eng, int argc, char **argv);
 
 #endif

@@ -28,7 +28,6 @@ struct sent {
 
 struct import_run {
 	struct conf *conf;
-	struct blame *blame;
 	struct import im;
 	struct scratch *scratch;
 	const char *name, *dir;

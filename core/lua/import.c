@@ -40,7 +40,7 @@ int import_open(const struct plugin_set *set, const char *id, struct import *im,
 			}
 	if (!im->def)
 		return not_found(set, id, e);
-	if (im->p->state != PLUGIN_RUNNING)
+	if (im->p->state == PLUGIN_FAILED)
 		return cx_fail(e, CX_E_PLUGIN_FAILED, NULL,
 			CX_T("o plugin %s não carregou", "plugin %s did not load"), im->p->name);
 	return CX_OK;

@@ -184,10 +184,11 @@ def test_safe_runs_no_code(tmp_path):
 
 def test_imported_history_that_waited_is_history(tmp_path):
     past = ACME_MORE.replace("data = { n = e.score }", "data = { n = tx.past and 100 or e.score }")
-    with Host(tmp_path, plugins={"acme": past}) as host:
+    maker = "cx.plugin { name = 'maker', version = '1.0.0', api = 1 }" + past[past.index("\ncx.import"):].replace('"made"', '"ours"')
+    with Host(tmp_path, plugins={"acme": past, "maker": maker}) as host:
         turn(host, "acme", "disable")
         host.post(rated(id="now", score=4))
-        host.cli("import", "made", host.folder)
+        host.cli("import", "ours")
         turn(host, "acme", "enable")
         host.wait_plugin("acme")
         assert host.kpi("voices")["value"] == 104
@@ -365,3 +366,39 @@ def test_what_is_in_force_is_one_number(tmp_path):
                 t.join()
         assert not torn, torn[0]
         assert len(seen) >= 30
+
+
+TOUCHY = ACME_MORE.replace("config = {", "config = { sick = cx.boolean { default = false },").replace(
+    'cx.event "visit.rated"', 'if cx.config.sick then error("loaded while it is off") end\ncx.event "visit.rated"', 1)
+BIRDS = CANARY + """
+cx.import "birds" { generate = function(emit)
+  emit { type = "bird.sung", id = "b1", time = "2024-01-02 10:00" }
+  emit { type = "visit.rated", id = "v1", time = "2024-01-02 11:00", data = { score = 3 } } end }
+"""
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_an_import_runs_no_code_of_what_is_off(tmp_path, running):
+    host = Host(tmp_path, plugins={"acme": TOUCHY, "canary": BIRDS}, conf={"company.locale": "en", "plugin:acme.sick": "no"})
+    host.start()
+    turn(host, "acme", "disable")
+    if not running:
+        host.stop()
+    host.conf.write_text(host.conf.read_text().replace("sick = no", "sick = yes"))
+    err = host.cli("import", "made", code=1)[1] + host.cli("import", "made", code=1)[0]
+    assert "acme is off" in err and "disabled by uid" in err and "cxd plugin enable acme" in err, err
+    host.cli("import", "birds")  # events of it are stored and wait
+    if not running:
+        host.start()
+    assert [e["id"] for e in all_events(host)] == ["b1", "v1"] and host.kpi("songs")["value"] == 1
+    assert host.get("/v1/trace/v1")[1]["pending"] == ["acme"]
+    assert host.get("/v1/imports")[1]["imports"][0]["state"] is None
+    host.conf.write_text(host.conf.read_text().replace("sick = yes", "sick = no"))
+    assert host.post(None, path="/v1/plugins/reload")[0] == 200
+    host.cli("plugin", "enable", "acme")
+    host.wait_plugin("acme")
+    assert host.kpi("voices")["value"] == 3
+    host.cli("import", "made")
+    assert host.kpi("voices")["value"] == 7
+    host.cli("verify")
+    host.stop()

@@ -15,6 +15,7 @@
 
 #include "base/tz.h"
 #include "engine/import.h"
+#include "engine/quarantine.h"
 #include "ipc/frame.h"
 #include "ipc/spawn.h"
 #include "lua/import.h"
@@ -80,6 +81,7 @@ static void make_folder(const char *name)
 
 static int make(void **state)
 {
+	struct store *store;
 	struct cx_errs errs = {0};
 	char ini[100];
 	(void)state;
@@ -104,6 +106,9 @@ static int make(void **state)
 	snprintf(ini, sizeof ini, "%s/cxd.ini", dir);
 	if (conf_load(&conf, ini, &errs) < 0)
 		fail_msg("%s", errs.v[0].msg);
+	if (store_open(&store, conf.store_url, conf.server_data, STORE_WRITE, &errs.v[0]) < 0)
+		fail_msg("%s", errs.v[0].msg);
+	store_close(store);
 	return 0;
 }
 
@@ -193,7 +198,11 @@ static int import(const char *name, const char *from)
 		snprintf(path, sizeof path, "%s/err", dir);
 		assert_non_null(freopen(path, "w", stderr));
 		isolate_clock_start(); /* a timer is not inherited */
-		int rc = import_main(&conf, NULL, from ? 2 : 1, argv);
+		struct engine eng = {.conf = &conf, .started = &conf, .fd = SPAWN_FD_SOCKET};
+		int rc = import_main(&eng, from ? 2 : 1, argv);
+		quarantine_free(&eng);
+		plugin_set_free(&eng.set);
+		store_close(eng.store);
 		fflush(NULL);
 		exit(rc);
 	}
