@@ -3,7 +3,8 @@
  *         (or the generator) → events in order of time → batches as FRAME_JOBs to whoever started
  *         us, who passes them on → counts, refusals, one closing line on stdout.
  * args:   NAME DIR ("" = none) [--live] [--update] [--json].
- * Errors: exit 0; 1 when something was refused or failed, or the importer's plugin is off; 2 wrong usage. Refused rows are lines of
+ * Errors: exit 0; 1 when something was refused or failed, or the importer's plugin is off; 2 wrong
+ *         usage. Refused rows are lines of
  *         DATA/imports/NAME-refused.ndjson. */
 #ifndef CX_ENGINE_IMPORT_H
 #define CX_ENGINE_IMPORT_H
