@@ -144,8 +144,7 @@ struct job_state {
 
 int timers_run(struct ingest *in, struct timers_run *r, struct cx_err *e)
 {
-	const struct job_state s = {
-		in->head, in->past, in->late, in->update, in->began, in->random};
+	const struct job_state s = {r->job, in->past, in->late, in->update, in->began, in->random};
 	struct item it;
 	int rc;
 	bool more = false;
@@ -158,7 +157,7 @@ int timers_run(struct ingest *in, struct timers_run *r, struct cx_err *e)
 		}
 		more = r->stop_us && clock_mono_us() > r->stop_us;
 	}
-	if (s.head)
+	if (s.head) /* in->head may be that of a job long over */
 		ingest_job_begin(in, s.head, s.past, s.began);
 	in->head = s.head;
 	in->past = s.past;
