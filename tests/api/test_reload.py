@@ -331,6 +331,28 @@ def test_reloads_under_load_lose_nothing(tmp_path, seed):
         no_difference(host)
 
 
+def test_a_check_that_is_killed_each_time_is_given_up(tmp_path):
+    slow = SHOP + "local n = 0\nfor i = 1, 3e7 do n = n + i end\n"
+    with Host(tmp_path, plugins={"shop": SHOP}, conf={"lua.load": "30s"}) as host:
+        many(host, 100)
+        host.write_plugin("shop", slow)
+        answer = []
+        thread = threading.Thread(target=lambda: answer.append(host.request("POST", "/v1/plugins/reload")[:2]))
+        thread.start()
+        killed = set()
+        while thread.is_alive():
+            pid = child(host, "check", 0.1)
+            if pid and pid not in killed:
+                os.kill(pid, signal.SIGKILL)
+                killed.add(pid)
+        thread.join()
+        status, reply = answer[0]
+        assert (status, reply["code"]) == (503, "engine_restarting") and len(killed) == 5, (reply, killed)
+        assert host.kpi("all")["value"] == 100 and host.plugin("shop")["strikes"] == 0
+        host.write_plugin("shop", "-- x\n" + SHOP)
+        assert reload(host)["changed"] == ["shop"]
+
+
 def until(what, seconds=20):
     end = time.monotonic() + seconds
     while not what():

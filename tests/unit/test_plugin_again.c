@@ -297,12 +297,48 @@ static void gives_back_what_a_call_used(void **state)
 	}
 }
 
+/* What one process read another gets whole, and bytes that are anything else are told. */
+static void sources_as_bytes(void **state)
+{
+	(void)state;
+	struct plugin_sources *v, *w;
+	struct buf b = {0};
+	struct cx_err e;
+	int n, m;
+	write_file("a", "plugin.lua", HEAD("a"));
+	write_file("a", "more.lua", "return 1 -- \xff");
+	write_file("b", "plugin.lua", "");
+	assert_int_equal(plugin_sources_read(&fx.conf, &v, &n, &e), CX_OK);
+	assert_int_equal(n, 2);
+	plugin_sources_pack(v, n, &b);
+	const char *at = b.p;
+	assert_true(plugin_sources_unpack(&at, b.p + b.len, &w, &m));
+	assert_ptr_equal(at, b.p + b.len);
+	assert_int_equal(m, n);
+	for (int i = 0; i < n; i++) {
+		assert_string_equal(v[i].name, w[i].name);
+		assert_string_equal(v[i].hash, w[i].hash);
+		assert_int_equal(v[i].nfiles, w[i].nfiles);
+	}
+	assert_string_equal(w[0].files[0].text, "return 1 -- \xff");
+	plugin_sources_free(w, m);
+	for (size_t cut = 0; cut < b.len; cut++) {
+		char *copy = xstrndup(b.p, cut);
+		at = copy;
+		assert_false(plugin_sources_unpack(&at, copy + cut, &w, &m));
+		assert_null(w);
+		free(copy);
+	}
+	plugin_sources_free(v, n);
+	buf_free(&b);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {T(emits_the_same_bytes),
 		T(one_that_stays_asks_the_conf_in_force), T(says_so_when_it_declares_otherwise),
 		T(an_importer_outlives_its_isolate), T(what_a_plugin_may_not_change),
-		T(measures_stay_pure), T(gives_back_what_a_call_used)};
+		T(measures_stay_pure), T(gives_back_what_a_call_used), T(sources_as_bytes)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
