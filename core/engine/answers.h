@@ -15,6 +15,11 @@ int answer_control(struct engine *eng, const struct frame *f, struct buf *b, str
 int answer_failed(struct engine *eng, const struct frame *f, struct buf *b, struct cx_err *e);
 int answer_timers(struct engine *eng, const struct frame *f, struct buf *b, struct cx_err *e);
 int answer_trace(struct engine *eng, const struct frame *f, struct buf *b, struct cx_err *e);
+int answer_journeys(struct engine *eng, struct buf *b, struct cx_err *e);
+int answer_journey_instances(
+	struct engine *eng, const struct frame *f, struct buf *b, struct cx_err *e);
+int answer_journey_instance(
+	struct engine *eng, const struct frame *f, struct buf *b, struct cx_err *e);
 int answer_imports(struct engine *eng, struct buf *b, struct cx_err *e);
 int answer_plugins(struct engine *eng, struct buf *b, struct cx_err *e);
 

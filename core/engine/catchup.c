@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/tz.h"
+#include "engine/journeys.h"
 #include "engine/late.h"
 #include "engine/quarantine.h"
 
@@ -159,6 +160,8 @@ static int deal(struct slice *s, int64_t seq)
 		rc = ask_measures(s);
 	if (rc >= 0)
 		rc = late_figures(in, s->plan, &s->ev, wanted, s);
+	if (rc >= 0)
+		rc = journeys_event(in, s->plan, &s->ev, wanted, s);
 	return rc < 0 ? rc : react(s);
 }
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/ingest.h"
+#include "engine/journeys.h"
 #include "kpi/group.h"
 
 enum { MAX_NODES = 65536 };
@@ -193,6 +193,8 @@ static int store_prepared(struct ingest *in, struct event *ev)
 			(int)ev->type_name.n, ev->type_name.p);
 	ev->type = plan->type;
 	int rc = event_fields(ev, in->eng->conf->company_currency, &in->arena, &in->errs);
+	if (rc >= 0)
+		rc = journeys_need_key(in, ev);
 	return rc < 0 ? rc : ingest_store(in, ev, &out);
 }
 

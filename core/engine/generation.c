@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "engine/derived.h"
+#include "engine/journeys.h"
 #include "engine/quarantine.h"
 #include "engine/records.h"
 #include "engine/setconf.h"
@@ -377,6 +378,8 @@ static int keep(struct engine *eng, struct cx_err *e)
 		rc = records_keep(eng, e);
 	if (rc >= 0)
 		rc = sops_keep(eng, e);
+	if (rc >= 0)
+		rc = journeys_keep(eng, e);
 	if (rc >= 0)
 		rc = bind(eng, last ? 0 : STORE_LIVE, e);
 	if (rc < 0 || !engine_counting(eng))

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/tz.h"
+#include "engine/journeys.h"
 #include "engine/late.h"
 #include "engine/quarantine.h"
 #include "kpi/count.h"
@@ -376,6 +377,8 @@ int ingest_store(struct ingest *in, struct event *ev, enum outcome *out)
 		rc = tally(in, plan, ev);
 	if (rc >= 0)
 		rc = tally_before(in, ev);
+	if (rc >= 0 && plan->njourneys)
+		rc = journeys_event(in, plan, ev, NULL, NULL);
 	if (rc >= 0 && plan->nons)
 		rc = ingest_react(in, plan, ev);
 	return rc < 0 ? rc : CX_OK;
@@ -386,7 +389,8 @@ static int find_type(struct ingest *in, struct event *ev)
 	const struct type_plan *plan = plugin_set_type(&in->eng->set, ev->type_name);
 	if (plan) {
 		ev->type = plan->type;
-		return event_fields(ev, in->eng->conf->company_currency, &in->arena, &in->errs);
+		int rc = event_fields(ev, in->eng->conf->company_currency, &in->arena, &in->errs);
+		return rc < 0 ? rc : journeys_need_key(in, ev);
 	}
 	if (strcmp(in->eng->conf->events_unknown, "store") == 0)
 		return CX_OK;

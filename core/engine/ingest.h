@@ -99,12 +99,14 @@ void ingest_rewind(struct ingest *in, struct ingest_mark m); /* also forgets the
 /* ingest_react.c: plugin code with a tx, in a savepoint that its first write begins. */
 struct handler {
 	struct plugin *plugin;
-	const char *what; /* "on order.placed", "timer sweep" */
-	const char *file; /* where it is declared */
+	struct ingest *in; /* for call(); filled in where it needs it */
+	const char *what;  /* "on order.placed", "timer sweep" */
+	const char *file;  /* where it is declared */
 	int line;
-	struct event *cause;     /* of what it emits, sets and writes */
-	int64_t now_ms, late_ms; /* tx.now, tx.late */
-	int nth;                 /* which of the plugin's reactions to the cause, from 1; 0: none */
+	struct event *cause;             /* of what it emits, sets and writes */
+	int64_t now_ms, late_ms;         /* tx.now, tx.late */
+	const struct journey_late *late; /* of on_late: its deadline */
+	int nth; /* which of the plugin's reactions to the cause, from 1; 0: none */
 	int (*call)(const struct handler *h, struct tx *tx, struct lua_fail *f);
 	const void *ctx; /* call()'s own */
 };

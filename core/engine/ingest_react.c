@@ -2,9 +2,9 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "engine/journeys.h"
 #include "engine/records.h"
 #include "engine/sops.h"
-#include "engine/timers.h"
 
 enum { WARNINGS = 1000 }; /* of one event, repeated */
 
@@ -60,7 +60,7 @@ int ingest_failed(struct ingest *in, const struct event *ev, const char *plugin,
 struct reaction { /* tx of one handler; its savepoint is taken at its first write */
 	struct ingest *in;
 	const struct handler *h;
-	int timers;                      /* that it has set */
+	int timers, frictions;           /* that it has set and noted */
 	char name[NAME_MAX_BYTES + 160]; /* "sales: on order.placed" */
 	bool marked;
 	size_t cells;
@@ -187,6 +187,34 @@ static int sop(void *ctx, struct sop_ask *ask, struct arena *a, struct cx_err *e
 	return rc == CX_E_STORE_FAILED || rc == CX_E_DISK_FULL ? ingest_lost(in, e) : rc;
 }
 
+static int friction(void *ctx, const struct friction_ask *ask, struct cx_err *e)
+{
+	struct reaction *r = ctx;
+	if (r->in->store_failed) {
+		*e = r->in->errs.v[0];
+		return e->code;
+	}
+	int rc = begin_write(r, e);
+	return rc < 0 ? rc : journeys_friction(r->in, r->h, ++r->frictions, ask, e);
+}
+
+static int journey(void *ctx, struct str id, struct str key, struct buf *json, struct cx_err *e)
+{
+	struct ingest *in = ((struct reaction *)ctx)->in;
+	struct arena a = {0};
+	struct journey_row row;
+	if (in->store_failed) {
+		*e = in->errs.v[0];
+		return e->code;
+	}
+	id = arena_str(&a, id.p, id.n);
+	int rc = journeys_find(in->eng->store, id.p, key, &row, &a, e);
+	if (rc == 1)
+		rc = journey_instance_json(in->eng->store, &row, &a, json, e) < 0 ? e->code : 1;
+	arena_free(&a);
+	return rc < 0 ? ingest_lost(in, e) : rc;
+}
+
 /* Ends the handler's savepoint: kept, or undone with all it stored and counted. */
 static int end(struct reaction *r, bool keep)
 {
@@ -219,7 +247,9 @@ static int call(struct reaction *r, struct lua_fail *f)
 		.kpi = tx_kpi,
 		.record = tx_record,
 		.after = after,
-		.sop = sop};
+		.sop = sop,
+		.friction = friction,
+		.journey = journey};
 	if (!ingest_left_out(r->in, h->plugin->name))
 		return h->call(h, &tx, f);
 	snprintf(f->file, sizeof f->file, "%s", h->file);

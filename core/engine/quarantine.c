@@ -220,6 +220,8 @@ bool plan_has(const struct type_plan *plan, const struct plugin *p)
 		has = plan->measures[i].plugin == p;
 	for (int i = 0; i < plan->nons && !has; i++)
 		has = plan->ons[i].plugin == p;
+	for (int i = 0; i < plan->njourneys && !has; i++)
+		has = plan->journeys[i].plugin == p;
 	return has;
 }
 

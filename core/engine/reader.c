@@ -28,6 +28,9 @@ static int answer(struct engine *eng, const struct frame *f, struct buf *headers
 	case ROUTE_FAILED_GET: return answer_failed(eng, f, b, e);
 	case ROUTE_TIMERS_GET: return answer_timers(eng, f, b, e);
 	case ROUTE_TRACE_GET: return answer_trace(eng, f, b, e);
+	case ROUTE_JOURNEYS_GET: return answer_journeys(eng, b, e);
+	case ROUTE_JOURNEY_INSTANCES: return answer_journey_instances(eng, f, b, e);
+	case ROUTE_JOURNEY_INSTANCE: return answer_journey_instance(eng, f, b, e);
 	case ROUTE_IMPORTS_GET: return answer_imports(eng, b, e);
 	case ROUTE_PLUGINS_GET: return answer_plugins(eng, b, e);
 	case ROUTE_OPENAPI_GET: return answer_openapi(eng, b, e);

@@ -10,6 +10,7 @@
 #include "base/problem.h"
 #include "base/tz.h"
 #include "engine/files.h"
+#include "engine/journeys.h"
 #include "engine/post.h"
 #include "engine/records.h"
 #include "engine/timers.h"
@@ -278,6 +279,35 @@ static int kpi(void *ctx, int64_t now_ms, const char *id, const struct kpi_param
 	return rc;
 }
 
+static int journey(void *ctx, struct str id, struct str key, struct buf *json, struct cx_err *e)
+{
+	struct testrun *t = ctx;
+	struct arena a = {0};
+	struct journey_row row;
+	int rc = store_begin(t->eng->store, e);
+	if (rc < 0)
+		return rc;
+	rc = journeys_find(t->eng->store, arena_str(&a, id.p, id.n).p, key, &row, &a, e);
+	if (rc == 1 && journey_instance_json(t->eng->store, &row, &a, json, e) < 0)
+		rc = e->code;
+	store_rollback(t->eng->store);
+	arena_free(&a);
+	return rc;
+}
+
+static int frictions(void *ctx, struct str id, struct buf *json, struct cx_err *e)
+{
+	struct testrun *t = ctx;
+	struct arena a = {0};
+	int rc = store_begin(t->eng->store, e);
+	if (rc < 0)
+		return rc;
+	rc = frictions_json(t->eng->store, arena_str(&a, id.p, id.n).p, json, e);
+	store_rollback(t->eng->store);
+	arena_free(&a);
+	return rc < 0 ? rc : 1;
+}
+
 static const struct plugin_record *record_kind(void *ctx, struct str name)
 {
 	struct testrun *t = ctx;
@@ -308,6 +338,8 @@ static void run_file(struct testrun *t, const char *path)
 		.pass = pass,
 		.send = send_event,
 		.kpi = kpi,
+		.journey = journey,
+		.frictions = frictions,
 		.kind = record_kind,
 		.record = record};
 	struct testing_options o = {.blame = t->eng->blame,

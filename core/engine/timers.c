@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/tz.h"
+#include "engine/journeys.h"
 #include "engine/timer.h"
 
 enum {
@@ -14,7 +15,8 @@ enum {
 	TELL_US = 10000000          /* how often a log line says what fired late */
 };
 
-const struct due_kind due_kinds[] = {{"timer", timer_next, timer_fire, store_timer_struck}};
+const struct due_kind due_kinds[] = {{"timer", timer_next, timer_fire, store_timer_struck},
+	{"journey", journeys_next, journeys_fire, store_journey_struck}};
 const int due_nkinds = sizeof due_kinds / sizeof *due_kinds;
 
 void timers_due(struct ingest *in, int64_t ms, bool past)

@@ -38,7 +38,8 @@ struct slot {
 	int nderives;
 	uint8_t derived[RUN_DERIVES]; /* enum derive_state */
 	struct tx *tx;
-	const struct kpi *kpi; /* formula, interval */
+	const struct journey_call *journey; /* journey_bind.c */
+	const struct kpi *kpi;              /* formula, interval */
 };
 
 struct plugin_run {
@@ -48,6 +49,7 @@ struct plugin_run {
 	int line;
 	const struct sops_known *sops; /* while it is loaded */
 	bool stays;                    /* while a set is renewed: it is as it was */
+	bool identified;               /* plugin_identify() has run */
 	struct buf declared; /* what plugin.lua declared, as JSON (finish() of declare.lua) */
 	const char **labels; /* of the functions' handles, from 1 */
 	int nlabels;
@@ -82,6 +84,7 @@ struct slot *call_begin(
 /* Makes the call, of body with ctx as a light userdata, and ends its slot. */
 int call_run(struct plugin *p, lua_CFunction body, void *ctx, const struct call_about *about,
 	struct lua_fail *f);
+int call_ready(struct plugin *p, struct lua_fail *f); /* its isolate is there */
 int call_load(
 	struct plugin *p, bool again, struct lua_fail *f); /* define_load(), and its garbage */
 
@@ -103,6 +106,11 @@ void sops_drop(struct plugin *p);
 void sops_identify(struct plugin *p);
 /* The same; none may contradict a version that was in force. */
 void sops_check(struct plugin *p);
+
+/* define_journey.c */
+void journeys_take(const struct json_doc *d, struct plugin *p);
+void journeys_drop(struct plugin *p);
+void journeys_identify(struct plugin *p);
 
 /* resolve.c: after every plugin is loaded: names between plugins (what is wrong fails its plugin),
  * and what happens to each event type. */
@@ -145,7 +153,9 @@ void tx_field(lua_State *L, const char *what, const char *name, const struct fie
 void record_bind_setup(lua_State *L);
 int tx_record(lua_State *L, const struct tx_ud *u); /* kind at 2 */
 
-int tx_after(lua_State *L, const struct tx_ud *u); /* timer_bind.c */
+int tx_after(lua_State *L, const struct tx_ud *u);
+int tx_friction(lua_State *L, const struct tx_ud *u); /* journey_tx.c */
+int tx_journey(lua_State *L, const struct tx_ud *u);  /* timer_bind.c */
 
 /* tx_bind.c, formula_bind.c, hist_bind.c */
 void tx_bind_setup(lua_State *L);

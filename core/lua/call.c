@@ -45,7 +45,7 @@ static int refuse(struct plugin *p, struct lua_fail *f, const char *why)
 }
 
 /* An isolate that was stopped is loaded anew, unless its own call is still under way below. */
-static int ready(struct plugin *p, struct lua_fail *f)
+int call_ready(struct plugin *p, struct lua_fail *f)
 {
 	if (p->state != PLUGIN_RUNNING && p->state != PLUGIN_BEHIND)
 		return refuse(p, f, "the plugin is not running");
@@ -70,7 +70,7 @@ struct slot *call_begin(
 	struct plugin *p, struct event *ev, enum use use, int *at, struct lua_fail *f)
 {
 	struct plugin_run *run = p->run;
-	if (ready(p, f) < 0)
+	if (call_ready(p, f) < 0)
 		return NULL;
 	struct slot *s = &run->slots[run->depth];
 	*at = run->depth++;
@@ -79,6 +79,8 @@ struct slot *call_begin(
 	s->use = use;
 	s->call_gen = ++run->gen;
 	s->personal = -1;
+	s->tx = NULL;
+	s->journey = NULL;
 	if (ev && !same_event(s, ev)) {
 		if (s->ref != LUA_NOREF)
 			luaL_unref(isolate_state(p->iso), LUA_REGISTRYINDEX, s->ref);
@@ -113,7 +115,7 @@ int call_run(struct plugin *p, lua_CFunction body, void *ctx, const struct call_
 
 int plugin_push(struct plugin *p, int handle, struct lua_fail *f)
 {
-	if (ready(p, f) < 0)
+	if (call_ready(p, f) < 0)
 		return -1;
 	lua_State *L = isolate_state(p->iso);
 	lua_rawgeti(L, LUA_REGISTRYINDEX, p->run->handles_ref);

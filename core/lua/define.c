@@ -286,11 +286,13 @@ static void declared_take(struct plugin *p)
 	JSON_EACH(d, records, i) take_record(d, i, p);
 	timers_take(d, p);
 	sops_take(p, d);
+	journeys_take(d, p);
 	json_doc_free(d);
 }
 
 void declared_drop(struct plugin *p)
 {
+	journeys_drop(p);
 	kpi_cubes_free(p->cubes, p->ncubes);
 	sops_drop(p);
 	for (int i = 0; i < p->nkpis; i++)
@@ -355,7 +357,7 @@ static int setup(lua_State *L)
 static int prepare(struct plugin_run *run, struct isolate *iso, struct lua_fail *f)
 {
 	static const char *const chunks[] = {"stats", "common", "fields", "version", "compare",
-		"declare_timer", "sop", "declare_sop", "declare", NULL};
+		"declare_timer", "sop", "declare_sop", "declare_journey", "declare", NULL};
 	lua_State *L = isolate_state(iso);
 	lua_settop(L, 0);
 	lua_pushcfunction(L, setup);
@@ -470,7 +472,7 @@ int define_load(struct plugin *p, bool again, struct lua_fail *f)
 		buf_cstr(&p->run->declared);
 		declared_take(p);
 	}
-	if (rc == 0 && again && p->nkpis && !p->kpis[0]->hash[0]) /* it was off until now */
+	if (rc == 0 && again && !p->run->identified) /* it was off until now */
 		plugin_identify(p);
 	if (rc == 0 && again && p->nsops && !p->sops[0].hash[0])
 		sops_identify(p);

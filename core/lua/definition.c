@@ -153,4 +153,6 @@ void plugin_identify(struct plugin *p)
 		kpi_identify(p->kpis[i], p);
 	for (int i = 0; i < p->ncubes; i++)
 		cube_identify(p->cubes[i], p);
+	journeys_identify(p);
+	p->run->identified = true;
 }

@@ -120,6 +120,8 @@ struct plugin {
 	int ntimers;
 	struct plugin_sop *sops;
 	int nsops;
+	struct plugin_journey *journeys; /* lua/journey.h */
+	int njourneys;
 	struct isolate_limits limits;
 	struct plugin_run *run; /* private to lua/: bind.h */
 };
@@ -138,6 +140,13 @@ struct type_plan {
 		const struct plugin_on *on;
 	} * ons;
 	int nons;
+	struct plan_journey {
+		struct plugin *plugin;
+		const struct plugin_journey *journey;
+		struct field_ref key;
+		bool starts;
+	} * journeys;
+	int njourneys;
 	int *at_slots; /* distinct store_place_slot of its measures, with the field each reads; the
 			* engine fills them in (-1 until then) */
 	int *at_fields;
@@ -265,6 +274,12 @@ struct timer_ask {                        /* tx:after */
 	struct str arg;                   /* JSON; p NULL: none */
 };
 
+struct friction_ask { /* tx:friction */
+	struct str journey, key, stage, kind;
+	int64_t lost_ms; /* -1: not said */
+	int severity;    /* 1–5, -1: not said */
+};
+
 struct tx { /* what plugin code may do: the engine fills it */
 	void *ctx;
 	int64_t now_ms;
@@ -280,6 +295,10 @@ struct tx { /* what plugin code may do: the engine fills it */
 	int (*record)(void *ctx, struct record_ask *ask, struct arena *a, struct cx_err *e);
 	int (*sop)(void *ctx, struct sop_ask *ask, struct arena *a, struct cx_err *e);
 	int (*after)(void *ctx, const struct timer_ask *ask, struct cx_err *e);
+	int (*friction)(void *ctx, const struct friction_ask *ask, struct cx_err *e);
+	/* tx:journey: an instance as the API shows it: 1 found, 0 there is none */
+	int (*journey)(
+		void *ctx, struct str id, struct str key, struct buf *json, struct cx_err *e);
 };
 int plugin_react(struct plugin *p, const struct plugin_on *on, struct event *ev, struct tx *tx,
 	struct lua_fail *f);

@@ -7,6 +7,7 @@
 #include "lua/bind.h"
 #include "lua/hostcall.h"
 #include "lua/identity.h"
+#include "lua/journey.h"
 
 enum { RESOLVE_MEMORY = 1 << 30 };
 
@@ -216,6 +217,15 @@ static struct type_plan *find_plan(struct plugin_set *set, const char *name)
 	return (struct type_plan *)plugin_set_type(set, (struct str){name, (uint32_t)strlen(name)});
 }
 
+static void add_journey(struct type_plan *t, struct plugin *p, const struct plugin_journey *j)
+{
+	t->journeys = xrealloc(t->journeys, (size_t)(t->njourneys + 1) * sizeof *t->journeys);
+	struct plan_journey *pj = &t->journeys[t->njourneys++];
+	*pj = (struct plan_journey){
+		.plugin = p, .journey = j, .starts = plugin_journey_starts(j, t->type->name)};
+	field_ref_resolve(t->type, j->key, &pj->key);
+}
+
 static void add_uses(struct plugin_set *set, struct plugin *p)
 {
 	for (int i = 0; i < p->nkpis; i++)
@@ -229,6 +239,11 @@ static void add_uses(struct plugin_set *set, struct plugin *p)
 		t->ons[t->nons].plugin = p;
 		t->ons[t->nons++].on = &p->ons[i];
 	}
+	for (int i = 0; i < p->njourneys; i++)
+		if (!p->journeys[i].inside)
+			for (int k = 0; k < p->journeys[i].ntypes; k++)
+				add_journey(find_plan(set, p->journeys[i].types[k]), p,
+					&p->journeys[i]);
 }
 
 static void plans_build(struct plugin_set *set, struct plugin **order)
@@ -251,6 +266,7 @@ void plans_free(struct plugin_set *set)
 	for (int i = 0; i < set->nplans; i++) {
 		free(set->plans[i].measures);
 		free(set->plans[i].ons);
+		free(set->plans[i].journeys);
 		free(set->plans[i].at_slots);
 		free(set->plans[i].at_fields);
 	}

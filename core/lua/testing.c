@@ -122,6 +122,40 @@ static int host_kpi(lua_State *L)
 	return hostcall_kpi(L, &at.t->call, 2, kpi_at, &at);
 }
 
+static int pushed(lua_State *L, struct hostcall *c, int rc)
+{
+	if (rc < 0)
+		return hostcall_raise(L, &c->e);
+	if (rc == 0)
+		return 0;
+	lua_push_json(L, c->out.p, c->out.len);
+	return 1;
+}
+
+static struct str text_at(lua_State *L, int at)
+{
+	size_t n;
+	const char *p = luaL_checklstring(L, at, &n);
+	return (struct str){p, (uint32_t)n};
+}
+
+static int host_journey(lua_State *L) /* id, key */
+{
+	struct testing *t = hostcall_owner(L);
+	struct hostcall *c = &t->call;
+	hostcall_begin(c);
+	return pushed(
+		L, c, t->host->journey(t->host->ctx, text_at(L, 1), text_at(L, 2), &c->out, &c->e));
+}
+
+static int host_frictions(lua_State *L) /* id */
+{
+	struct testing *t = hostcall_owner(L);
+	struct hostcall *c = &t->call;
+	hostcall_begin(c);
+	return pushed(L, c, t->host->frictions(t->host->ctx, text_at(L, 1), &c->out, &c->e));
+}
+
 static int host_instant(lua_State *L)
 {
 	size_t n;
@@ -168,7 +202,8 @@ static void push_host(lua_State *L, struct testing *t)
 {
 	static const luaL_Reg functions[] = {{"reset", host_reset}, {"pass", host_pass},
 		{"send", host_send}, {"kpi", host_kpi}, {"record", host_record},
-		{"has_record", host_has_record}, {"instant", host_instant}, {"later", host_later},
+		{"has_record", host_has_record}, {"journey", host_journey},
+		{"frictions", host_frictions}, {"instant", host_instant}, {"later", host_later},
 		{"show", host_show}, {NULL, NULL}};
 	cx_push_common(L, t->opt->currency, t->opt->calendar);
 	hostcall_functions(L, functions, t);

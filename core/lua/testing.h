@@ -32,6 +32,10 @@ struct testing_host {
 		struct buf *json, struct cx_err *e);
 	/* tx:record: the kind, NULL where no plugin here declares it; and what is asked of it. */
 	const struct plugin_record *(*kind)(void *ctx, struct str name);
+	/* tx:journey and tx:frictions: 1 with the JSON of what there is, 0 there is none */
+	int (*journey)(
+		void *ctx, struct str id, struct str key, struct buf *json, struct cx_err *e);
+	int (*frictions)(void *ctx, struct str id, struct buf *json, struct cx_err *e);
 	int (*record)(void *ctx, int64_t now_ms, struct record_ask *ask, struct arena *a,
 		struct cx_err *e);
 };

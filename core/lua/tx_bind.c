@@ -275,17 +275,28 @@ static int after(lua_State *L)
 	return tx_after(L, self(L, "after"));
 }
 
+static int friction(lua_State *L)
+{
+	return tx_friction(L, self(L, "friction"));
+}
+
+static int journey(lua_State *L)
+{
+	return tx_journey(L, self(L, "journey"));
+}
+
 static int tx_later(lua_State *L)
 {
 	return luaL_error(
 		L, "tx:%s is not available in this version", lua_tostring(L, lua_upvalueindex(1)));
 }
 
-static const char *const later[] = {"journey", "sop", "propose", "notify", "webhook", "mail",
-	"friction", "inbox", "outbox", "plans", "frictions"};
+static const char *const later[] = {
+	"sop", "propose", "notify", "webhook", "mail", "inbox", "outbox", "plans", "frictions"};
 enum { LATER = sizeof later / sizeof *later };
 static const luaL_Reg methods[] = {{"emit", tx_emit}, {"random", tx_random}, {"log", tx_log},
-	{"kpi", tx_kpi}, {"record", record}, {"after", after}, {NULL, NULL}};
+	{"kpi", tx_kpi}, {"record", record}, {"after", after}, {"friction", friction},
+	{"journey", journey}, {NULL, NULL}};
 
 static int tx_index(lua_State *L)
 {

@@ -85,7 +85,7 @@ def eventually(test, seconds=30):
 
 # ---- paths and methods ------------------------------------------------------------------------
 @pytest.mark.parametrize("path", ["/", "/v1", "/v1/", "/v1/event", "/v1/events/", "/v1/events/x", "/v1//kpis", "/V1/kpis", 
-                                  "/v1/kpis/a/b", "/v1/journeys", "/healthz/"])
+                                  "/v1/kpis/a/b", "/v1/journey", "/healthz/"])
 def test_nothing_there(cxd, path):
     status, reply = cxd.get(path)
     assert (status, reply["code"]) == (404, "not_found") and path.split("?")[0] in reply["detail"]

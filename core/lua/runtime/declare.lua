@@ -437,22 +437,10 @@ local function declare_record(pos, kind, spec)
 end
 
 ------------------------------------------------------------------------------- what is not there yet
-local later_used, parts = false, {}
-
 local function later(word)
   return function(what)
-    later_used = true
     report(position(), "cx.%s%s is not available in this version", word,
       type(what) == "string" and format(' "%s"', what) or "")
-    return unavailable
-  end
-end
-
--- Parts of such declarations: reported only where no whole one is.
-local function part(word)
-  return function(what)
-    only_loading(word)
-    parts[#parts + 1] = { pos = position(), word = word, what = type(what) == "string" and format(' "%s"', what) or "" }
     return unavailable
   end
 end
@@ -466,7 +454,6 @@ local cx = {
   count = measure_kind "count", sum = measure_kind "sum", histogram = measure_kind "histogram",
   distinct = measure_kind "distinct",
   day = host.day, blank = common.blank, stats = common.stats, null = host.null,
-  stage = part "stage", done = part "done", all = part "all",
   script = function()
     report(position(), "cx.script is for the scripts folder, not for a plugin")
     return unavailable
@@ -476,7 +463,7 @@ for _, kind in next, { "integer", "decimal", "boolean", "text", "choice", "time"
   cx[kind] = c.field_kind(kind)
 end
 for word, fn in next, common.calendar do cx[word] = fn end
-for _, word in next, { "journey", "plan", "review" } do
+for _, word in next, { "plan", "review" } do
   cx[word] = later(word)
 end
 
@@ -559,9 +546,6 @@ end
 
 -- All that was declared as plain data, the functions, and the mistakes.
 local function finish(complete)
-  if not later_used then
-    for _, p in next, parts do report(p.pos, "cx.%s%s is not available in this version", p.word, p.what) end
-  end
   if complete and not plugin then
     report({ file = format("plugins/%s/plugin.lua", host.name), line = 1 }, 'plugin: cx.plugin { name = "%s", … } is missing',
       host.name)

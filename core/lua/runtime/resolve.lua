@@ -78,7 +78,7 @@ local function check_depends(p)
 end
 
 --------------------------------------------------------------------------------------------- ids
-local taken = { event = {}, kpi = {}, import = {}, record = {} }
+local taken = { event = {}, kpi = {}, import = {}, record = {}, journey = {} }
 
 local function check_ids(p, kind, list, key)
   for _, v in ipairs(list or {}) do
@@ -277,6 +277,62 @@ local function check_kpi(p, k, at_kpi)
   if not k.known then check_by(p, k) end
 end
 
+---------------------------------------------------------------------------------------- journeys
+local KEY_KINDS = { text = true, choice = true, integer = true }
+
+-- The key of a journey in one of its types.
+local function check_key(j, t, wrong)
+  local key, f = j.definition.key, t.names[j.definition.key]
+  if not key or key == "subject" then return end
+  if not f then
+    wrong('key: event "%s" has no field "%s"%s', t.name, key, suggest(key, t.names))
+  elseif not KEY_KINDS[f.kind] then
+    wrong('key: "%s" is %s in event "%s"; it must be text, choice or integer', key, f.kind, t.name)
+  elseif f.personal then
+    wrong('key: "%s" is personal in event "%s", and everyone who sees the instance sees it', key, t.name)
+  end
+end
+
+local function check_fields(p, j, wrong)
+  local d = j.definition
+  for _, way in ipairs(d.start) do
+    local t = find_type(p, way.type)
+    for _, name in ipairs(t and d.by or {}) do
+      local f = t.names[name]
+      if NOT_DIMENSIONS[name] then
+        wrong('by: "%s" cannot be a dimension; use unit, actor, source, type or a field', name)
+      elseif not f and not ATTRIBUTES[name] then
+        wrong('by: event "%s", which begins it, has no field "%s"%s', t.name, name, suggest(name, t.names))
+      elseif f and f.personal then
+        wrong("by: " .. PERSONAL, name)
+      end
+    end
+  end
+  for _, part in ipairs(d.promises and { "id", "due" } or {}) do
+    local name, made = d.promises[part], find_type(p, d.promises.made)
+    if name and made and not made.names[name] then
+      wrong('promises: %s: event "%s" has no field "%s"%s', part, made.name, name, suggest(name, made.names))
+    end
+  end
+end
+
+local function check_journey(p, j)
+  local seen = {}
+  local function wrong(fmt, ...) report(p, j, 'journey "%s": %s', j.id, format(fmt, ...)) end
+  for _, use in ipairs(j.uses) do
+    local t, owner = find_type(p, use.type)
+    if owner and not t then
+      report(p, use, '%s: event "%s" %s', use.what, use.type, of_another(owner))
+    elseif not t then
+      report(p, use, '%s: no such event type "%s"%s', use.what, use.type, suggest(use.type, all_types))
+    elseif not seen[t] then
+      seen[t] = true
+      check_key(j, t, wrong)
+    end
+  end
+  if not j.inside then check_fields(p, j, wrong) end
+end
+
 for _, p in ipairs(plugins) do
   if not p.state then visit(p) end
 end
@@ -287,8 +343,10 @@ for _, at in ipairs(order) do
   check_ids(p, "kpi", p.d.kpis, "id")
   check_ids(p, "import", p.d.imports, "id")
   check_ids(p, "record", p.d.records, "name")
+  check_ids(p, "journey", p.d.journeys, "id")
   check_views(p)
   check_ons(p)
+  for _, j in ipairs(p.d.journeys or {}) do check_journey(p, j) end
   for i, k in ipairs(p.d.kpis or {}) do check_kpi(p, k, i) end
 end
 return { order = order, mistakes = mistakes, buckets = buckets }

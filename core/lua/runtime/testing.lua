@@ -190,7 +190,7 @@ local function refused(event)
 end
 
 local later = {}
-for _, name in ipairs { "outbox", "inbox", "journey", "plans", "frictions", "sop", "emit",
+for _, name in ipairs { "outbox", "inbox", "plans", "sop", "emit",
   "propose", "notify", "webhook", "mail", "after", "friction", "random", "log" } do
   later[name] = true
 end
@@ -212,6 +212,19 @@ local function record(_, kind)
   return out
 end
 
+-- tx:journey(id, key): an instance as the API shows it, or nil; tx:frictions(id): those of a journey.
+local function journey(_, id, key)
+  inside "tx:journey"
+  start()
+  return host.journey(id, key)
+end
+
+local function frictions(_, id)
+  inside "tx:frictions"
+  start()
+  return host.frictions(id)
+end
+
 local tx = setmetatable({}, { __index = function(_, name)
   if name == "now" then return now end
   if name == "past" then return false end
@@ -223,6 +236,8 @@ local tx = setmetatable({}, { __index = function(_, name)
     end
   end
   if name == "record" then return record end
+  if name == "journey" then return journey end
+  if name == "frictions" then return frictions end
   if later[name] then
     fail(2, "tx:%s não está disponível nesta versão", "tx:%s is not available in this version", name)
   end

@@ -50,11 +50,14 @@ CREATE TABLE journey_event (
 CREATE TABLE journey_version (
 	id         INTEGER PRIMARY KEY AUTOINCREMENT,
 	journey    TEXT NOT NULL,
-	identity   TEXT NOT NULL, -- of the definition
+	number     INTEGER NOT NULL, -- 1, 2… of the journey
+	identity   TEXT NOT NULL,    -- of the definition
 	plugin     TEXT NOT NULL,
-	hash       TEXT NOT NULL, -- of the sources it came with: plugin_source
-	definition TEXT NOT NULL, -- JSON
-	UNIQUE (journey, identity)
+	hash       TEXT NOT NULL,    -- of the sources it came with: plugin_source
+	since_ms   INTEGER NOT NULL,
+	definition TEXT NOT NULL,    -- JSON
+	UNIQUE (journey, identity),
+	UNIQUE (journey, number)
 ) STRICT;
 CREATE TABLE journey_instance (
 	id         INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -62,6 +65,7 @@ CREATE TABLE journey_instance (
 	key        TEXT NOT NULL,
 	n          INTEGER NOT NULL, -- 1, 2…: key, key#2…
 	version    INTEGER NOT NULL, -- journey_version.id
+	outer      INTEGER,          -- the instance that this one is inside of, which has its state
 	stage      TEXT,             -- NULL: it has ended
 	outcome    TEXT,
 	lost       INTEGER NOT NULL,
@@ -69,35 +73,46 @@ CREATE TABLE journey_instance (
 	unit       TEXT,
 	subject    TEXT,
 	by         TEXT NOT NULL,    -- JSON object: what the funnel is broken down by
+	start_seq  INTEGER NOT NULL, -- the event that began it
 	begun_ms   INTEGER NOT NULL,
 	ended_ms   INTEGER,
-	due_ms     INTEGER,          -- when something happens to it by itself
+	due_ms     INTEGER,          -- when something happens to it by itself; past_due_ms where that is history
+	past_due_ms INTEGER,
 	past_ms    INTEGER NOT NULL, -- what is due up to then is history (imported); 0: nothing is
+	last_ms    INTEGER NOT NULL, -- the newest event in the state: its time and seq
+	last_seq   INTEGER NOT NULL,
+	upto_ms    INTEGER NOT NULL, -- the last deadline that has passed, 0 none
+	strikes    INTEGER NOT NULL, -- how often the engine ended while its deadline fired
 	state      TEXT NOT NULL,    -- JSON of the fold; runtime/journey.lua's own
 	UNIQUE (journey, key, n)
 ) STRICT;
-CREATE INDEX journey_due ON journey_instance (due_ms) WHERE due_ms IS NOT NULL;
+CREATE INDEX journey_due ON journey_instance (journey, due_ms, id) WHERE due_ms IS NOT NULL;
+CREATE INDEX journey_past_due ON journey_instance (journey, past_due_ms, id) WHERE past_due_ms IS NOT NULL;
 CREATE INDEX journey_begun ON journey_instance (journey, begun_ms);
 CREATE INDEX journey_open ON journey_instance (journey, stage, id) WHERE stage IS NOT NULL;
+CREATE INDEX journey_pinned ON journey_instance (version) WHERE stage IS NOT NULL;
 -- The way of an instance, a row per event that moved it or deviated, and per deadline.
 CREATE TABLE journey_move (
 	instance INTEGER NOT NULL,
-	pos      INTEGER NOT NULL,
+	pos      INTEGER NOT NULL,  -- from 1
 	seq      INTEGER,           -- of the event; NULL: a deadline
 	time_ms  INTEGER NOT NULL,
-	type     TEXT NOT NULL,     -- of the event, or "within", "idle", "migrated"
-	source   TEXT,              -- the stage before; NULL: it began
+	type     TEXT NOT NULL,     -- of the event, or "within", "idle", "ended" (what was inside), "migrated"
+	source   TEXT,              -- the stage before; NULL: it began, or had ended
 	target   TEXT,              -- the stage after; NULL: it ended, or nothing moved
-	pass     INTEGER NOT NULL,  -- how often the stage has been entered, 0: nothing moved
-	deviation TEXT,             -- "unexpected", "late"…
+	pass     INTEGER NOT NULL,  -- how often the target has been entered; of "within" its stage; else 0
+	deviation TEXT,             -- "unexpected", "late", "sop_open", "open_promise"; NULL: it moved as it should
 	left_ms  INTEGER,           -- when the stage entered here was left
 	PRIMARY KEY (instance, pos)
 ) STRICT, WITHOUT ROWID;
+-- What cost the customer something. stands: what it came of is still in the instance's history, which
+-- a late event can change.
 CREATE TABLE friction (
 	id       INTEGER PRIMARY KEY AUTOINCREMENT,
 	journey  TEXT NOT NULL,
 	instance INTEGER NOT NULL,
 	stage    TEXT NOT NULL,
+	pass     INTEGER,            -- of the stage that was late; NULL: noted by another reaction
 	kind     TEXT NOT NULL,
 	time_ms  INTEGER NOT NULL,
 	lost_ms  INTEGER,
@@ -105,7 +120,8 @@ CREATE TABLE friction (
 	seq      INTEGER,
 	subject  TEXT,
 	unit     TEXT,
-	once     TEXT NOT NULL,      -- what of the fold it came from: a fold again adds nothing
+	stands   INTEGER NOT NULL,
+	once     TEXT NOT NULL,      -- what it came from: the same again adds nothing
 	UNIQUE (instance, once)
 ) STRICT;
 CREATE INDEX friction_time ON friction (journey, time_ms);

@@ -1,0 +1,200 @@
+/* What the fold asks for, what it wants done, and how it is told when it fails. */
+#include "engine/journey_host.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/tz.h"
+#include "engine/journey_fold.h"
+
+int journey_event_open(struct ingest *in, int64_t seq, struct event *ev)
+{
+	struct cx_err e;
+	bool missing;
+	int rc = store_event_get(in->eng->store, seq, ev, &in->arena, &e);
+	if (rc < 0)
+		return ingest_lost(in, &e);
+	const struct type_plan *plan = rc ? plugin_set_type(&in->eng->set, ev->type_name) : NULL;
+	if (!plan)
+		return 0;
+	ev->type = plan->type;
+	event_reload(ev, in->eng->conf->company_currency, &in->arena, &missing);
+	return 1;
+}
+
+static int start(void *ctx, int64_t seq, struct event *ev)
+{
+	struct ingest *in = ctx;
+	struct event *now = in->path[in->depth];
+	if (now && now->seq == seq && now->type) {
+		*ev = *now;
+		return 1;
+	}
+	return journey_event_open(in, seq, ev);
+}
+
+static bool finished(
+	void *ctx, struct str journey, struct str key, struct str stage, int pass, int64_t at_ms)
+{
+	(void)ctx;
+	(void)journey;
+	(void)key;
+	(void)stage;
+	(void)pass;
+	(void)at_ms;
+	return true;
+}
+
+void journey_host(struct ingest *in, struct journey_ask *ask)
+{
+	ask->ctx = in;
+	ask->start = start;
+	ask->finished = finished;
+}
+
+/* ---- effects ---- */
+
+struct late_call {
+	const struct plugin_journey *journey;
+	const struct journey_late *late;
+	const struct journey_row *row;
+};
+
+static int tell(const struct handler *h, struct tx *tx, struct lua_fail *f)
+{
+	const struct late_call *c = h->ctx;
+	struct journey_ask ask = {0};
+	journey_host(h->in, &ask);
+	return plugin_journey_late(h->plugin, c->journey, &ask, c->late, h->cause, tx, f);
+}
+
+/* What on_late emits and sets comes from this: like an event, about the instance, at the deadline.
+ */
+static void make_cause(struct ingest *in, const struct late_call *c, struct event *ev)
+{
+	struct buf id = {0};
+	char when[TZ_TEXT];
+	journeys_name(&id, c->row->key, c->row->n);
+	buf_printf(&id, "/%.*s/%d", (int)c->late->stage.n, c->late->stage.p, c->late->pass);
+	*ev = (struct event){.seq = c->row->start_seq,
+		.id = arena_str(&in->arena, id.p, id.len),
+		.time_ms = c->late->due_ms,
+		.recorded_ms = in->head->now_ms,
+		.subject = c->row->subject,
+		.unit = c->row->unit};
+	buf_clear(&id);
+	buf_printf(&id, "/cxd/journey/%.*s", (int)c->row->journey.n, c->row->journey.p);
+	ev->source = arena_str(&in->arena, id.p, id.len);
+	buf_free(&id);
+	ev->type_name = STR("journey.late");
+	tz_format(ev->time_ms, when);
+	ev->time = arena_str(&in->arena, when, strlen(when));
+}
+
+static struct str late_json(struct ingest *in, const struct late_call *c)
+{
+	struct buf b = {0};
+	jw_obj(&b);
+	jw_kint(&b, "instance", c->row->id);
+	jw_key(&b, "stage");
+	jw_strn(&b, c->late->stage.p, c->late->stage.n);
+	jw_kint(&b, "pass", c->late->pass);
+	jw_kint(&b, "due", c->late->due_ms);
+	jw_key(&b, "j");
+	jw_raw(&b, c->late->j.p, c->late->j.n);
+	jw_obj_end(&b);
+	struct str s = arena_str(&in->arena, b.p, b.len);
+	buf_free(&b);
+	return s;
+}
+
+/* on_late in its savepoint: 1 done, 0 it failed, <0 lost. */
+static int run_late(struct ingest *in, struct plugin *p, const struct late_call *c,
+	const struct firing *at, struct lua_fail *fail)
+{
+	char what[160];
+	struct event cause, *outer = in->path[in->depth];
+	int emitted = in->emitted[in->depth];
+	bool past = in->past;
+	snprintf(what, sizeof what, "journey %s: on_late", c->journey->id);
+	make_cause(in, c, &cause);
+	const struct handler h = {.plugin = p,
+		.in = in,
+		.what = what,
+		.file = c->journey->file,
+		.line = c->journey->line,
+		.cause = &cause,
+		.late = c->late,
+		.now_ms = at->now_ms,
+		.late_ms = at->now_ms - c->late->due_ms,
+		.call = tell,
+		.ctx = c};
+	in->past = c->late->due_ms <= c->row->past_ms;
+	in->path[in->depth] = &cause;
+	in->emitted[in->depth] = 0;
+	int rc = ingest_handle(in, &h, fail);
+	in->path[in->depth] = outer;
+	in->emitted[in->depth] = emitted;
+	in->past = past;
+	return rc;
+}
+
+static int late(struct fold *f, const struct effect *x, const struct firing *at)
+{
+	struct lua_fail fail;
+	char handler[160];
+	struct journey_row *row = &f->v[x->inst].row;
+	const struct plugin_journey *j = plugin_journey_find(f->plugin, x->late.journey);
+	const struct late_call c = {j, &x->late, row};
+	const struct firing now = {
+		row->past_ms >= x->late.due_ms ? x->late.due_ms : at->now_ms, 0, false};
+	int rc = run_late(f->in, f->plugin, &c, &now, &fail);
+	if (rc != 0)
+		return rc < 0 ? rc : CX_OK;
+	snprintf(handler, sizeof handler, "journey %s: on_late", j->id);
+	struct str arg = late_json(f->in, &c);
+	struct failed_row failed = {.seq = row->start_seq,
+		.plugin = f->plugin->name,
+		.handler = handler,
+		.due_ms = x->late.due_ms,
+		.arg = arg.p};
+	return ingest_failed_row(f->in, &failed, &fail);
+}
+
+int fold_act(struct fold *f, const struct firing *at)
+{
+	int rc = CX_OK;
+	for (int i = 0; i < f->neffects && rc >= 0; i++)
+		if (f->effects[i].is_late)
+			rc = late(f, &f->effects[i], at);
+	return rc;
+}
+
+/* ---- failures ---- */
+
+struct known {
+	const char *plugin, *handler;
+	bool open;
+};
+
+static int look(void *ctx, const struct failed_row *row)
+{
+	struct known *k = ctx;
+	k->open |= !row->done_ms && strcmp(row->plugin, k->plugin) == 0 &&
+		   strcmp(row->handler, k->handler) == 0;
+	return k->open;
+}
+
+int journey_failed_again(struct ingest *in, const struct plugin *p, const struct plugin_journey *j,
+	int64_t seq, const struct lua_fail *fail)
+{
+	char handler[160];
+	struct cx_err e;
+	struct known k = {p->name, handler, false};
+	const struct failed_filter q = {.seq = seq, .limit = 1000};
+	const struct event ev = {.seq = seq};
+	snprintf(handler, sizeof handler, "journey %s", j->id);
+	if (store_failed(in->eng->store, &q, look, &k, &e) < 0)
+		return ingest_lost(in, &e);
+	return k.open ? CX_OK : ingest_failed(in, &ev, p->name, handler, 1, fail);
+}

@@ -1,0 +1,132 @@
+/* Journeys: what runtime/declare_journey.lua handed over, and their identity. */
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lua/bind.h"
+#include "lua/declared.h"
+#include "lua/identity.h"
+#include "lua/journey.h"
+
+static char **texts(const struct json_doc *d, uint32_t list, const char *member, int *n)
+{
+	struct arena a = {0};
+	char **out = xcalloc(list ? d->nodes[list].count + 1 : 1, sizeof *out);
+	JSON_EACH(d, list, i)
+	{
+		uint32_t at = member ? json_get(d, i, member) : i;
+		struct str s = at ? json_text(d, at, &a) : (struct str){0};
+		bool known = !s.p;
+		for (int k = 0; k < *n && !known; k++)
+			known = strlen(out[k]) == s.n && memcmp(out[k], s.p, s.n) == 0;
+		if (!known)
+			out[(*n)++] = xstrndup(s.p, s.n);
+	}
+	arena_free(&a);
+	return out;
+}
+
+static void take(const struct json_doc *d, uint32_t at, struct plugin *p)
+{
+	struct plugin_journey *j = &p->journeys[p->njourneys++];
+	uint32_t functions, definition = json_get(d, at, "definition");
+	int64_t handle = 0;
+	*j = (struct plugin_journey){.id = declared_text(d, at, "id"),
+		.title = declared_json(d, at, "title"),
+		.file = declared_text(d, at, "file"),
+		.line = (int)declared_int(d, at, "line"),
+		.key = declared_text(d, definition, "key"),
+		.inside = declared_bool(d, at, "inside"),
+		.definition = declared_json(d, at, "definition"),
+		.acts = json_get(d, definition, "on_late") != 0,
+		.functions = declared_list(d, at, "functions", sizeof(int), &functions)};
+	JSON_EACH(d, functions, i)
+	if (json_int64(d, i, &handle))
+		j->functions[j->nfunctions++] = (int)handle;
+	j->types = texts(d, json_get(d, definition, "types"), NULL, &j->ntypes);
+	j->starts = texts(d, json_get(d, definition, "start"), "type", &j->nstarts);
+	j->within = texts(d, json_get(d, definition, "within"), NULL, &j->nwithin);
+}
+
+void journeys_take(const struct json_doc *d, struct plugin *p)
+{
+	uint32_t list;
+	p->journeys = declared_list(d, 0, "journeys", sizeof *p->journeys, &list);
+	JSON_EACH(d, list, i) take(d, i, p);
+}
+
+static void free_texts(char **v, int n)
+{
+	for (int i = 0; i < n; i++)
+		free(v[i]);
+	free(v);
+}
+
+void journeys_drop(struct plugin *p)
+{
+	for (int i = 0; i < p->njourneys; i++) {
+		struct plugin_journey *j = &p->journeys[i];
+		free(j->id);
+		free(j->title);
+		free(j->key);
+		free(j->file);
+		free(j->definition);
+		free(j->functions);
+		free_texts(j->types, j->ntypes);
+		free_texts(j->starts, j->nstarts);
+		free_texts(j->within, j->nwithin);
+	}
+	free(p->journeys);
+	p->journeys = NULL;
+	p->njourneys = 0;
+}
+
+/* One after the other: an inner journey's identity is part of the outer one's. */
+static void add_identity(struct plugin *p, const struct plugin_journey *j, EVP_MD_CTX *md)
+{
+	struct arena a = {0};
+	EVP_DigestUpdate(md, j->definition, strlen(j->definition) + 1);
+	for (int i = 0; i < j->nfunctions; i++) {
+		struct function_id id;
+		function_identity(p, j->functions[i], &id, &a);
+		EVP_DigestUpdate(md, id.hash, sizeof id.hash);
+		arena_reset(&a);
+	}
+	arena_free(&a);
+}
+
+void journeys_identify(struct plugin *p)
+{
+	for (int i = 0; i < p->njourneys; i++) {
+		struct plugin_journey *j = &p->journeys[i];
+		EVP_MD_CTX *md = EVP_MD_CTX_new();
+		uint8_t out[EVP_MAX_MD_SIZE];
+		unsigned n = 0;
+		if (!md || !EVP_DigestInit_ex(md, EVP_sha256(), NULL))
+			abort();
+		add_identity(p, j, md);
+		for (int k = 0; k < j->nwithin; k++) {
+			struct str id = {j->within[k], (uint32_t)strlen(j->within[k])};
+			add_identity(p, plugin_journey_find(p, id), md);
+		}
+		EVP_DigestFinal_ex(md, out, &n);
+		EVP_MD_CTX_free(md);
+		hex_text(out, n, j->identity);
+	}
+}
+
+const struct plugin_journey *plugin_journey_find(const struct plugin *p, struct str id)
+{
+	for (int i = 0; i < p->njourneys; i++)
+		if (strlen(p->journeys[i].id) == id.n && memcmp(p->journeys[i].id, id.p, id.n) == 0)
+			return &p->journeys[i];
+	return NULL;
+}
+
+bool plugin_journey_starts(const struct plugin_journey *j, const char *type)
+{
+	for (int i = 0; i < j->nstarts; i++)
+		if (strcmp(j->starts[i], type) == 0)
+			return true;
+	return false;
+}
