@@ -42,6 +42,7 @@ int ingest_open(struct ingest *in, struct cx_err *e)
 		in->next_seq = last + 1;
 	in->due.turned = in->eng->turned - 1;
 	in->due.import_us = clock_mono_us();
+	in->due.least_ms = INT64_MIN;
 	return rc;
 }
 

@@ -56,6 +56,7 @@ struct ingest {
 	struct lua_fail measure_fail;
 	struct {                    /* timers.h */
 		int64_t next_ms[2]; /* nothing is due sooner; [1]: of imported history */
+		int64_t least_ms;   /* what a firing sets is due no sooner */
 		uint32_t turned;    /* eng->turned when that was found */
 		int64_t import_us;  /* when the last part of an import came */
 		int64_t pause_us;   /* nothing fires sooner: clock_mono_us() */

@@ -269,6 +269,8 @@ int timers_after(struct ingest *in, const struct handler *h, int at, const struc
 			CX_T("a duração passa do ano 9999, ou nada abre por dez anos",
 				"the duration goes beyond the year 9999, or nothing opens for ten "
 				"years"));
+	if (row.due_ms < in->due.least_ms)
+		row.due_ms = in->due.least_ms;
 	int rc = cause->root && h->nth ? versions(&x, cause) : CX_OK;
 	if (rc >= 0 && !x.fired)
 		rc = store_timer_add(in->eng->store, &row, e);

@@ -118,6 +118,7 @@ static int fire(struct ingest *in, struct timers_run *r, const struct item *it)
 	f.now_ms = it->past ? it->due.ms : r->now_ms;
 	f.late_ms = f.now_ms - it->due.ms;
 	struct job_head head = head_of(r, it);
+	in->due.least_ms = f.now_ms + 1; /* else one could set itself again without end */
 	ingest_job_begin(in, &head, it->past, in->next_seq);
 	ingest_item_begin(in, r->item, &ev);
 	if (b) {
@@ -125,6 +126,7 @@ static int fire(struct ingest *in, struct timers_run *r, const struct item *it)
 		b->due_kind = (uint32_t)it->kind + 1;
 	}
 	int rc = due_kinds[it->kind].fire(in, &it->due, &f);
+	in->due.least_ms = INT64_MIN;
 	if (b)
 		b->due_kind = 0;
 	note_late(in, &f);

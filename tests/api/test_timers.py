@@ -81,6 +81,10 @@ end)
 test("a timer sets timers, also at once", function(tx)
   send { type = "visit.rated", data = { n = 3, wait = "chain" } }
   expect(tx:record("log"):get("chain").order).is(1)
+  send { type = "visit.rated", data = { wait = "loop" } }
+  expect(tx:record("log"):get("loop").order).is(1)
+  advance "20ms"
+  expect(tx:record("log"):get("loop").order).is(21)              -- once a millisecond, and not without end
   advance "10s"
   expect(tx:record("log"):get("chain").order).is(4)
 end)
@@ -105,6 +109,7 @@ local function note(tx, key)
 end
 cx.on "visit.rated" (function(e, tx)
   if e.wait == "chain" then tx:after("0s", "chain", 0)
+  elseif e.wait == "loop" then tx:after(0, "loop")
   elseif e.wait == "broken" then tx:after("30s", "broken")
   else tx:after(e.wait, "call-back", { n = e.n }) end
 end)
@@ -117,6 +122,7 @@ cx.timer "chain" { run = function(tx, arg)
   note(tx, "chain")
   if arg < 3 then tx:after(2000, "chain", arg + 1) end
 end }
+cx.timer "loop" { run = function(tx) if tx:record("log"):get("chain").order < 4 then note(tx, "loop"); tx:after(0, "loop") end end }
 cx.timer "broken" { run = function(tx) note(tx, "broken"); error("no such luck") end }
 cx.timer "sweep" { title = "De hora em hora", every = "1h", run = function(tx, arg) assert(arg == nil); note(tx, "sweep") end }
 """
