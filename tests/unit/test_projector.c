@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "engine/projector.h"
 #include "engine/quarantine.h"
+#include "engine/setconf.h"
 #include "kpi/verify.h"
 
 enum { ROUNDS = 8, IDS = 4000, UNITS = 4, ORDERS = 9 };
@@ -64,8 +65,9 @@ static void leave(void)
 {
 	ingest_free(&in);
 	quarantine_free(&eng);
+	engine_forget_before(&eng);
 	plugin_set_free(&eng.set);
-	plugin_set_free(&eng.before);
+	setconf_free(&eng, eng.conf);
 	store_close(eng.store);
 	eng.store = NULL;
 }

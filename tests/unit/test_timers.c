@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "engine/quarantine.h"
+#include "engine/setconf.h"
 #include "engine/timers.h"
 
 enum { ROUNDS = 1500, MOST = 20000, STEP = 5000, AGAIN = 1000000 };
@@ -72,8 +73,9 @@ static void leave(void)
 {
 	ingest_free(&in);
 	quarantine_free(&eng);
+	engine_forget_before(&eng);
 	plugin_set_free(&eng.set);
-	plugin_set_free(&eng.before);
+	setconf_free(&eng, eng.conf);
 	store_close(eng.store);
 	eng.store = NULL;
 }
