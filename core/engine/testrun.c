@@ -13,6 +13,7 @@
 #include "engine/journeys.h"
 #include "engine/post.h"
 #include "engine/records.h"
+#include "engine/sops.h"
 #include "engine/timers.h"
 #include "lua/testing.h"
 
@@ -330,6 +331,33 @@ static int record(
 	return rc;
 }
 
+static int sop(void *ctx, int64_t now_ms, struct sop_ask *ask, struct arena *a, struct cx_err *e)
+{
+	struct testrun *t = ctx;
+	struct event none;
+	const struct job_head head = {.kind = FRAME_JOB,
+		.key = ++t->jobs,
+		.seed = t->jobs,
+		.now_ms = now_ms,
+		.caller = {.level = LEVEL_ADMIN, .lang = (uint8_t)cx_lang}};
+	int rc = store_begin(t->eng->store, e);
+	if (rc < 0)
+		return rc;
+	struct ingest_mark before = ingest_mark(&t->in);
+	ingest_job_begin(&t->in, &head, false, t->in.next_seq);
+	ingest_item_begin(&t->in, 0, &none);
+	rc = sops_ask(&t->in, NULL, "test", true, ask, a, e);
+	if (rc >= 0)
+		rc = cells_flush(t->in.cells, e);
+	if (rc >= 0)
+		rc = store_commit(t->eng->store, e);
+	if (rc < 0) {
+		store_rollback(t->eng->store);
+		ingest_rewind(&t->in, before);
+	}
+	return rc;
+}
+
 static void run_file(struct testrun *t, const char *path)
 {
 	struct conf *c = t->eng->conf;
@@ -341,7 +369,8 @@ static void run_file(struct testrun *t, const char *path)
 		.journey = journey,
 		.frictions = frictions,
 		.kind = record_kind,
-		.record = record};
+		.record = record,
+		.sop = sop};
 	struct testing_options o = {.blame = t->eng->blame,
 		.currency = c->company_currency,
 		.calendar = c->calendar,

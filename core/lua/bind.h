@@ -149,6 +149,9 @@ struct slot *tx_slot(lua_State *L, const struct tx_ud *u, const char *what); /* 
 void tx_field(lua_State *L, const char *what, const char *name, const struct field *f,
 	const char *currency, struct arena *a, struct buf *b);
 
+/* sop_bind.c: tx:sop */
+int tx_sop(lua_State *L, const struct tx_ud *u); /* tx at 1, id at 2, key at 3 */
+
 /* record_bind.c: tx:record */
 void record_bind_setup(lua_State *L);
 int tx_record(lua_State *L, const struct tx_ud *u); /* kind at 2 */

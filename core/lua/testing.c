@@ -10,6 +10,7 @@
 #include "lua/hostcall.h"
 #include "lua/inside.h"
 #include "lua/record_bind.h"
+#include "lua/sop_bind.h"
 
 struct testing {
 	struct hostcall call;
@@ -108,6 +109,27 @@ static int host_record(lua_State *L)
 	return record_lua(L, &h, op, kind, 4);
 }
 
+static int sop_at(void *ctx, struct sop_ask *ask, struct arena *a, struct cx_err *e)
+{
+	const struct at *at = ctx;
+	return at->t->host->sop(at->t->host->ctx, at->now_ms, ask, a, e);
+}
+
+/* now, "get", id, key; or now, "answer", the run, and the method's arguments */
+static int host_sop(lua_State *L)
+{
+	struct at at = {hostcall_owner(L), luaL_checkinteger(L, 1)};
+	struct testing *t = at.t;
+	const struct sop_host h = {sop_at, &at, &t->arena, &t->call.in};
+	enum sop_op op;
+	hostcall_begin(&t->call);
+	arena_reset(&t->arena);
+	if (sop_op(luaL_checkstring(L, 2), &op))
+		return sop_method(L, &h, op, 3);
+	lua_settop(L, 4);
+	return sop_get(L, &h, 3);
+}
+
 static int kpi_at(void *ctx, const char *id, const struct kpi_param *p, int n, struct buf *json,
 	struct cx_err *e)
 {
@@ -202,7 +224,7 @@ static void push_host(lua_State *L, struct testing *t)
 {
 	static const luaL_Reg functions[] = {{"reset", host_reset}, {"pass", host_pass},
 		{"send", host_send}, {"kpi", host_kpi}, {"record", host_record},
-		{"has_record", host_has_record}, {"journey", host_journey},
+		{"has_record", host_has_record}, {"sop", host_sop}, {"journey", host_journey},
 		{"frictions", host_frictions}, {"instant", host_instant}, {"later", host_later},
 		{"show", host_show}, {NULL, NULL}};
 	cx_push_common(L, t->opt->currency, t->opt->calendar);

@@ -36,6 +36,9 @@ struct testing_host {
 	int (*journey)(
 		void *ctx, struct str id, struct str key, struct buf *json, struct cx_err *e);
 	int (*frictions)(void *ctx, struct str id, struct buf *json, struct cx_err *e);
+	/* tx:sop */
+	int (*sop)(
+		void *ctx, int64_t now_ms, struct sop_ask *ask, struct arena *a, struct cx_err *e);
 	int (*record)(void *ctx, int64_t now_ms, struct record_ask *ask, struct arena *a,
 		struct cx_err *e);
 };

@@ -285,6 +285,11 @@ static int journey(lua_State *L)
 	return tx_journey(L, self(L, "journey"));
 }
 
+static int sop(lua_State *L)
+{
+	return tx_sop(L, self(L, "sop"));
+}
+
 static int tx_later(lua_State *L)
 {
 	return luaL_error(
@@ -292,11 +297,11 @@ static int tx_later(lua_State *L)
 }
 
 static const char *const later[] = {
-	"sop", "propose", "notify", "webhook", "mail", "inbox", "outbox", "plans", "frictions"};
+	"propose", "notify", "webhook", "mail", "inbox", "outbox", "plans", "frictions"};
 enum { LATER = sizeof later / sizeof *later };
 static const luaL_Reg methods[] = {{"emit", tx_emit}, {"random", tx_random}, {"log", tx_log},
 	{"kpi", tx_kpi}, {"record", record}, {"after", after}, {"friction", friction},
-	{"journey", journey}, {NULL, NULL}};
+	{"journey", journey}, {"sop", sop}, {NULL, NULL}};
 
 static int tx_index(lua_State *L)
 {

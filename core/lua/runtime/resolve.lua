@@ -5,7 +5,7 @@
 --         units, and every mistake it found.
 -- Errors: none raised; a mistake belongs to a plugin, file and line.
 local plugins, host, satisfies = ...
-local ipairs, pairs, format, find, sort = ipairs, pairs, string.format, string.find, table.sort
+local ipairs, pairs, format, find, sort, concat = ipairs, pairs, string.format, string.find, table.sort, table.concat
 local mistakes, order, buckets, by_name = {}, {}, {}, {}
 local ATTRIBUTES = { id = true, source = true, type = true, time = true, subject = true, unit = true, actor = true }
 local KEYS = { subject = true, unit = true, actor = true, source = true }
@@ -78,7 +78,7 @@ local function check_depends(p)
 end
 
 --------------------------------------------------------------------------------------------- ids
-local taken = { event = {}, kpi = {}, import = {}, record = {}, journey = {} }
+local taken = { event = {}, kpi = {}, import = {}, record = {}, journey = {}, sop = {} }
 
 local function check_ids(p, kind, list, key)
   for _, v in ipairs(list or {}) do
@@ -129,6 +129,36 @@ local function check_ons(p)
       report(p, on, 'on "%s": the event %s', on.type, of_another(owner))
     elseif not t then
       report(p, on, 'on "%s": no such event type%s', on.type, suggest(on.type, all_types))
+    end
+  end
+end
+
+-------------------------------------------------------------------------------------------- SOPs
+-- What an event of a run can be filled with, and the kinds of field that take it.
+local WORD, NUMBER, WHOLE = { text = true, choice = true }, { decimal = true }, { integer = true, decimal = true }
+local OF_RUN = { run = WORD, sop = WORD, hash = WORD, state = WORD, journey = WORD, key = WORD, stage = WORD, reason = WORD,
+  version = { integer = true }, required = { boolean = true }, passed = { boolean = true }, score = NUMBER, minutes = WHOLE }
+local OF_ITEM = { item = WORD, section = WORD, answer = WORD, value = WHOLE }
+
+local function check_told(p, s, option, of)
+  local name = s[option]
+  if not name then return end
+  local function wrong(fmt, ...)
+    report(p, s, 'sop "%s": emits: %s', s.id, format(fmt, ...))
+  end
+  local t, owner = find_type(p, name)
+  if owner and not t then
+    return wrong('event "%s" %s', name, of_another(owner))
+  elseif not t then
+    return wrong('no such event type "%s"%s', name, suggest(name, all_types))
+  end
+  for _, f in ipairs(t.fields) do
+    local kinds = not f.derived and (of[f.name] or OF_RUN[f.name])
+    if kinds and not kinds[f.kind] then
+      local want = {}
+      for kind in pairs(kinds) do want[#want + 1] = kind end
+      sort(want)
+      wrong('field "%s" of event "%s" is %s; a run\'s %s needs %s', f.name, name, f.kind, f.name, concat(want, " or "))
     end
   end
 end
@@ -347,6 +377,11 @@ for _, at in ipairs(order) do
   check_views(p)
   check_ons(p)
   for _, j in ipairs(p.d.journeys or {}) do check_journey(p, j) end
+  check_ids(p, "sop", p.d.sops, "id")
+  for _, s in ipairs(p.d.sops or {}) do
+    check_told(p, s, "run", OF_RUN)
+    check_told(p, s, "item", OF_ITEM)
+  end
   for i, k in ipairs(p.d.kpis or {}) do check_kpi(p, k, i) end
 end
 return { order = order, mistakes = mistakes, buckets = buckets }

@@ -190,7 +190,7 @@ local function refused(event)
 end
 
 local later = {}
-for _, name in ipairs { "outbox", "inbox", "plans", "sop", "emit",
+for _, name in ipairs { "outbox", "inbox", "plans", "emit",
   "propose", "notify", "webhook", "mail", "after", "friction", "random", "log" } do
   later[name] = true
 end
@@ -225,6 +225,22 @@ local function frictions(_, id)
   return host.frictions(id)
 end
 
+-- tx:sop(id, key): the run as the API shows it, with methods; files of evidence are taken as they are.
+local RUN = {}
+for _, op in ipairs { "begin", "answer", "finish", "abandon" } do
+  RUN[op] = function(run, ...)
+    inside("tx:sop")
+    return host.sop(now, op, run, ...)
+  end
+end
+
+local function sop(_, id, key)
+  inside "tx:sop"
+  start()
+  local run = host.sop(now, "get", id, key)
+  return run and setmetatable(run, { __index = RUN, __metatable = false })
+end
+
 local tx = setmetatable({}, { __index = function(_, name)
   if name == "now" then return now end
   if name == "past" then return false end
@@ -238,6 +254,7 @@ local tx = setmetatable({}, { __index = function(_, name)
   if name == "record" then return record end
   if name == "journey" then return journey end
   if name == "frictions" then return frictions end
+  if name == "sop" then return sop end
   if later[name] then
     fail(2, "tx:%s não está disponível nesta versão", "tx:%s is not available in this version", name)
   end
