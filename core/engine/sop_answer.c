@@ -179,6 +179,8 @@ int sop_run_answer(struct ingest *in, struct sop_run *r, const struct sop_given 
 		sop_same(item->given.answer, answer) && sop_same(item->given.evidence, evidence);
 	if (!sop_run_is(r, "open"))
 		return as_is ? CX_OK : sop_run_over(r, e);
+	if (as_is && item->given.item.p && !g->timed)
+		return CX_OK; /* sent again */
 	if (newer(&item->given, g, time_ms)) {
 		r->superseded = !as_is;
 		return CX_OK;

@@ -196,6 +196,7 @@ int sop_body_answer(struct sop_body *b, struct sop_given *g)
 	if (at)
 		g->answer = json_raw(&b->d, at);
 	g->now_ms = b->now_ms;
+	g->timed = given(b, "time") != 0;
 	return CX_OK;
 }
 

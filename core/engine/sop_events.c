@@ -231,7 +231,8 @@ int sop_run_tell(struct ingest *in, struct event *cause, struct sop_run *r, stru
 	const struct plugin_sop *sop = plugin_set_sop(&in->eng->set, r->row.sop, NULL);
 	const struct event_type *run = sop ? type_of(in, sop->run_type) : NULL;
 	const struct event_type *item = sop ? type_of(in, sop->item_type) : NULL;
-	if (!run && (!item || sop_run_is(r, "open")))
+	bool open = sop_run_is(r, "open");
+	if ((!run && !item) || (open && (!run || r->embargo_ms)))
 		return CX_OK;
 	if (in->depth + 1 >= INGEST_DEPTH)
 		return cx_fail(e, CX_E_PLUGIN_FAILED, NULL,
@@ -251,7 +252,7 @@ int sop_run_tell(struct ingest *in, struct event *cause, struct sop_run *r, stru
 			&t.context, r->row.context.p, r->row.context.n, JSON_DEPTH, UINT32_MAX, e);
 	if (rc >= 0 && run)
 		rc = emit(&t, run, NULL, 0, e);
-	if (rc >= 0 && item && !sop_run_is(r, "open"))
+	if (rc >= 0 && item && !open)
 		rc = tell_items(&t, item, e);
 	if (!cause) {
 		in->path[in->depth] = was;

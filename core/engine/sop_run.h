@@ -58,6 +58,7 @@ struct sop_given { /* an answer as it was sent */
 	int nevidence;
 	struct str actor, device;
 	int64_t sequence, time_ms, now_ms;
+	bool timed;  /* it said when; else time_ms is now */
 	bool unseen; /* files are not looked for */
 };
 /* r->superseded tells whether the answer stands. */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/sop_due.h"
 #include "engine/sop_run.h"
 
 enum { NODES = 65536 };
@@ -130,6 +131,52 @@ static int complete(struct sop_run *r, struct cx_err *e)
 	return rc < 0 ? rc : CX_OK;
 }
 
+/* What an embargo covers is told when that ends. */
+static int keep_ended(struct ingest *in, struct event *cause, struct sop_run *r, struct arena *a,
+	struct cx_err *e)
+{
+	r->row.due_ms = sop_run_embargo(r);
+	int rc = store_sop_run_set(in->eng->store, &r->row, e);
+	if (rc < 0)
+		return rc;
+	if (!r->row.due_ms)
+		return sop_run_tell(in, cause, r, a, e);
+	timers_due(in, r->row.due_ms, false);
+	return CX_OK;
+}
+
+int sop_next(struct ingest *in, bool past, struct due *d, struct cx_err *e)
+{
+	return past ? 0 : store_sop_run_due(in->eng->store, &d->ms, &d->id, e);
+}
+
+int sop_fire(struct ingest *in, const struct due *d, const struct firing *f)
+{
+	struct sop_run r = {0};
+	struct arena a = {0};
+	struct cx_err e;
+	(void)f;
+	int rc = store_sop_run_at(in->eng->store, d->id, &r.row, &a, &e);
+	if (rc >= 0)
+		rc = store_sop_run_told(in->eng->store, d->id, &e);
+	if (rc >= 0 && r.row.id)
+		rc = sop_run_load(in->eng, &r, &a, &e);
+	if (rc >= 0 && r.row.id)
+		rc = sop_run_tell(in, NULL, &r, &a, &e);
+	arena_free(&a);
+	if (rc < 0 && !in->store_failed)
+		ingest_lost(in, &e);
+	return rc < 0 ? rc : CX_OK;
+}
+
+int sop_struck(struct store *s, int64_t id, struct cx_err *e)
+{
+	(void)s; /* the reaction that did it is in quarantine the second time */
+	(void)id;
+	(void)e;
+	return CX_OK;
+}
+
 int sop_run_end(struct ingest *in, struct event *cause, struct sop_run *r, struct str reason,
 	int64_t time_ms, struct arena *a, struct cx_err *e)
 {
@@ -156,6 +203,5 @@ int sop_run_end(struct ingest *in, struct event *cause, struct sop_run *r, struc
 		r->row = was;
 		return rc;
 	}
-	rc = store_sop_run_set(in->eng->store, &r->row, e);
-	return rc < 0 ? rc : sop_run_tell(in, cause, r, a, e);
+	return keep_ended(in, cause, r, a, e);
 }

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/tz.h"
 #include "engine/journeys.h"
+#include "engine/sop_due.h"
 #include "engine/timer.h"
 
 enum {
@@ -16,7 +17,8 @@ enum {
 };
 
 const struct due_kind due_kinds[] = {{"timer", timer_next, timer_fire, store_timer_struck},
-	{"journey", journeys_next, journeys_fire, store_journey_struck}};
+	{"journey", journeys_next, journeys_fire, store_journey_struck},
+	{"SOP run", sop_next, sop_fire, sop_struck}};
 const int due_nkinds = sizeof due_kinds / sizeof *due_kinds;
 
 void timers_due(struct ingest *in, int64_t ms, bool past)

@@ -149,7 +149,7 @@ int store_sop_run_set(struct store *s, const struct sop_run_row *r, struct cx_er
 	return st_run(s, ST_SOP_RUN_SET,
 		ARGS(ARG_INT("id", r->id), ARG_STR("state", r->state),
 			ARG_INT("ended_ms", r->ended_ms), ARG_STR("reason", r->reason),
-			ARG_STR("result", r->result)),
+			ARG_STR("result", r->result), ARG_INT("due_ms", r->due_ms)),
 		e);
 }
 
@@ -178,6 +178,34 @@ int store_sop_run_of_stage(struct store *s, struct str journey, struct str key, 
 			ARG_INT("pass", pass), ARG_STR("sop", sop)),
 		&st, e);
 	return rc == CX_OK ? one_run(st, r, a, e) : rc;
+}
+
+int store_sop_run_due(struct store *s, int64_t *due_ms, int64_t *id, struct cx_err *e)
+{
+	struct drv_stmt *st;
+	int rc = st_start(s, ST_SOP_RUN_DUE, NULL, 0, &st, e);
+	if (rc != CX_OK)
+		return rc;
+	rc = drv_step(st, e);
+	if (rc == 1) {
+		*due_ms = drv_int(st, 0);
+		*id = drv_int(st, 1);
+	}
+	drv_end(st);
+	return rc;
+}
+
+int store_sop_run_at(
+	struct store *s, int64_t id, struct sop_run_row *r, struct arena *a, struct cx_err *e)
+{
+	struct drv_stmt *st;
+	int rc = st_start(s, ST_SOP_RUN_AT, ARGS(ARG_INT("id", id)), &st, e);
+	return rc == CX_OK ? one_run(st, r, a, e) : rc;
+}
+
+int store_sop_run_told(struct store *s, int64_t id, struct cx_err *e)
+{
+	return st_run(s, ST_SOP_RUN_TOLD, ARGS(ARG_INT("id", id)), e);
 }
 
 int store_sop_run_last(struct store *s, int64_t *id, struct cx_err *e)

@@ -27,9 +27,10 @@ struct sop_run_row {
 	int pass;
 	bool required;
 	struct str context, by, digest, reason, result;
+	int64_t due_ms; /* written, not read back; 0: none */
 };
 int store_sop_run_add(struct store *s, struct sop_run_row *r, struct cx_err *e); /* r->id */
-/* Keeps state, ended_ms, reason and result. */
+/* Keeps state, ended_ms, reason, result and due_ms. */
 int store_sop_run_set(struct store *s, const struct sop_run_row *r, struct cx_err *e);
 /* 1 found, 0 not. */
 int store_sop_run_get(
@@ -39,6 +40,11 @@ int store_sop_run_of(struct store *s, struct str sop, struct str key, struct sop
 /* The one of a stage's pass; sop.p NULL: any. */
 int store_sop_run_of_stage(struct store *s, struct str journey, struct str key, struct str stage,
 	int pass, struct str sop, struct sop_run_row *r, struct arena *a, struct cx_err *e);
+/* The earliest due_ms, and the run it is of: 1 found, 0 there is none. */
+int store_sop_run_due(struct store *s, int64_t *due_ms, int64_t *id, struct cx_err *e);
+int store_sop_run_at(
+	struct store *s, int64_t id, struct sop_run_row *r, struct arena *a, struct cx_err *e);
+int store_sop_run_told(struct store *s, int64_t id, struct cx_err *e);  /* not due any more */
 int store_sop_run_last(struct store *s, int64_t *id, struct cx_err *e); /* 0: there is none */
 enum sop_by {
 	SOP_BY_SOP,

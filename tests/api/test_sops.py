@@ -3,7 +3,7 @@ import hashlib
 import json
 import os
 import signal
-import sqlite3
+import time
 
 import pytest
 from host import JSON, Host
@@ -101,3 +101,234 @@ def test_the_whole_life(cxd):
     assert set(items) == {"greet", "name", "photo", "fridge", "language"} and items["fridge"]["value"] == 8.5
     assert items["name"]["answer"] == "no" and items["name"]["score"] == 0 and "score" not in items["language"]
     assert cxd.kpi("sop-score", "by=unit")["groups"][0]["value"] == 0.6
+
+
+def test_what_is_sent_again_is_the_same_run(cxd):
+    body = {"run": "till-3/17", "unit": "b07", "context": {"tourist": True}, "time": "2026-03-02T10:00:00-03:00"}
+    status, first, _ = call(cxd, "POST", RUNS, body)
+    assert status == 201 and first["begun"] == "2026-03-02T10:00:00-03:00" and first["items"][4]["applies"] is True
+    assert call(cxd, "POST", RUNS, dict(reversed(body.items())))[:2] == (200, first)
+    assert call(cxd, "POST", RUNS, {**body, "unit": "b08"})[1]["code"] == "id_conflict"
+    assert cxd.get("/v1/sop-runs/till-3%2F17") == (200, first)
+    one, two = (call(cxd, "POST", RUNS, {})[1]["run"] for _ in range(2))
+    assert one != two
+    runs = cxd.get("/v1/sop-runs?limit=2")[1]
+    assert [r["run"] for r in runs["sop_runs"]] == ["till-3/17", one]
+    assert [r["run"] for r in cxd.get(f"/v1/sop-runs?after={runs['next']}")[1]["sop_runs"]] == [two]
+    assert [r["run"] for r in cxd.get("/v1/sop-runs?unit=b07&state=open&sop=welcome")[1]["sop_runs"]] == ["till-3/17"]
+    assert cxd.get("/v1/sop-runs?state=finished")[1] == {"sop_runs": [], "next": None}
+    assert cxd.get("/v1/sop-runs?stat=open")[0] == 400 and cxd.get("/v1/sop-runs?limit=0")[0] == 400
+    assert call(cxd, "POST", "/v1/sops/nothing/runs", {})[0] == 404 and cxd.get("/v1/sop-runs/nothing")[0] == 404
+    abandoned = call(cxd, "POST", f"/v1/sop-runs/{one}/abandon", {"reason": "left"})
+    assert abandoned[1]["state"] == "abandoned" and abandoned[1]["score"] is None and abandoned[1]["reason"] == "left"
+    assert call(cxd, "POST", f"/v1/sop-runs/{one}/abandon", {"reason": "again"})[:2] == abandoned[:2]
+    assert call(cxd, "POST", f"/v1/sop-runs/{one}/finish")[1]["code"] == "run_ended"
+
+
+def test_wrong_answers_are_refused_by_name(cxd):
+    run = call(cxd, "POST", RUNS, {"run": "r", "context": {"tourist": True}})[1]["run"]
+    for item, body, field in (("greet", {"answer": "maybe"}, "answer"), ("greet", {"answer": True}, "answer"),
+                              ("fridge", {"answer": "cold"}, "answer"), ("greet", {"answr": "yes"}, "answr"),
+                              ("greet", {"answer": "yes", "time": "yesterday"}, "time"),
+                              ("greet", {"answer": "yes", "sequence": -1}, "sequence"),
+                              ("photo", {"evidence": ["sha256:zz"]}, "evidence"), ("photo", {"evidence": "x"}, "evidence")):
+        assert put(cxd, run, item, body, status=422)["field"] == field, (item, body)
+    assert put(cxd, run, "nothing", {"answer": "yes"}, status=404)["field"] == "item"
+    assert call(cxd, "POST", RUNS, {"contxt": {}})[1]["field"] == "contxt"
+    assert call(cxd, "POST", RUNS, {"context": []})[1]["field"] == "context"
+    assert call(cxd, "POST", f"/v1/sop-runs/{run}/abandon", {})[1]["field"] == "reason"
+    assert cxd.request("PUT", f"/v1/sop-runs/{run}/items/greet", "{}", {"Content-Type": "text/plain"})[0] == 415
+    assert all(i["answer"] is None for i in cxd.get(f"/v1/sop-runs/{run}")[1]["items"])
+
+
+def test_answers_that_come_late_and_out_of_order(cxd):
+    call(cxd, "POST", RUNS, {"run": "r"})
+
+    def at(minute, answer, sequence=None, device="tablet-1"):
+        body = {"answer": answer, "time": f"2026-03-02T10:{minute:02d}:00-03:00", "device": device}
+        return put(cxd, "r", "name", {**body, "sequence": sequence} if sequence else body)
+
+    def stands(reply):
+        return reply["items"][1]["answer"], reply["superseded"]
+
+    assert stands(at(20, "no", 5)) == ("no", False)
+    assert stands(at(10, "yes", 4)) == ("no", True)  # older
+    assert stands(at(20, "yes", 4)) == ("no", True)  # the same minute, an older number
+    assert stands(at(20, "no", 5)) == ("no", False)  # sent again
+    assert stands(at(20, "yes", "6")) == ("yes", False)
+    assert stands(at(19, "no", 9, "tablet-2")) == ("yes", True)
+    assert stands(at(21, "no", 1, "tablet-2")) == ("no", False)
+    reply = put(cxd, "r", "name", {"answer": None, "time": "2026-03-02T10:30:00-03:00"})  # taken back
+    assert ("name", "answer", False) in need(reply) and reply["items"][1]["answer"] is None
+    assert stands(at(29, "yes")) == (None, True)
+    ahead = put(cxd, "r", "name", {"answer": "yes", "time": "2099-01-01T00:00:00Z"})  # a wrong clock blocks nothing
+    assert stands(ahead) == ("yes", False) and stands(put(cxd, "r", "name", {"answer": "no"})) == ("no", False)
+
+
+def test_a_unit_sees_and_writes_its_own(cxd):
+    b07 = token(cxd, "till", "frontline", "--unit", "b07")
+    ana = token(cxd, "ana-web", "frontline", "--person", "ana")
+    run = call(cxd, "POST", RUNS, {"run": "mine"}, b07)[1]
+    assert run["unit"] == "b07" and run["by"] == "/token/till"
+    assert call(cxd, "POST", RUNS, {"unit": "b08"}, b07)[1]["code"] == "wrong_unit"
+    call(cxd, "POST", RUNS, {"run": "other", "unit": "b08"})
+    for method, path, body in (("GET", "", None), ("PUT", "/items/greet", {"answer": "yes"}), ("POST", "/finish", {}),
+                               ("POST", "/abandon", {"reason": "x"})):
+        assert call(cxd, method, "/v1/sop-runs/other" + path, body, b07)[0] == 404
+    assert [r["run"] for r in cxd.get("/v1/sop-runs", b07)[1]["sop_runs"]] == ["mine"]
+    assert cxd.get("/v1/sop-runs?unit=b08", b07)[1]["sop_runs"] == []
+    assert call(cxd, "POST", RUNS, {"run": "hers"}, ana)[1]["actor"] == "ana"
+    assert call(cxd, "POST", RUNS, {"actor": "bia"}, ana)[1]["code"] == "wrong_actor"
+    assert put(cxd, "mine", "greet", {"answer": "yes"}, ana)["items"][0]["actor"] == "ana"
+    assert put(cxd, "mine", "greet", {"answer": "yes", "actor": "bia"}, ana, 403)["code"] == "wrong_actor"
+    assert [r["run"] for r in cxd.get("/v1/sop-runs?actor=ana")[1]["sop_runs"]] == ["hers"]
+
+
+def test_every_write_survives_the_writers_death(cxd):
+    steps = [("POST", RUNS, {"run": "r", "unit": "b07"}, 201), ("PUT", "/v1/sop-runs/r/items/greet", {"answer": "yes"}, 200),
+             ("PUT", "/v1/sop-runs/r/items/name", {"answer": "yes"}, 200), ("PUT", "/v1/sop-runs/r/items/photo", {"answer": "na"}, 200),
+             ("PUT", "/v1/sop-runs/r/items/fridge", {"answer": 1}, 200), ("POST", "/v1/sop-runs/r/finish", {}, 200)]
+    for method, path, body, status in steps:
+        got, reply, _ = call(cxd, method, path, body)
+        assert got == status, reply
+        os.kill(cxd.pids("writer")[0], signal.SIGKILL)
+        assert cxd.get("/v1/sop-runs/r")[1]["items"] == reply["items"]
+        again = call(cxd, method, path, body)
+        assert again[0] == 200 and again[1]["items"] == reply["items"] and again[1]["score"] == reply["score"]
+    cxd.kill()
+    cxd.start()
+    run = cxd.get("/v1/sop-runs/r")[1]
+    assert run["state"] == "finished" and run["score"] == 0.75 and run["passed"] is False
+    told = [e["data"]["state"] for e in cxd.get("/v1/events?type=sop.run")[1]["events"]]
+    assert told == ["open", "finished"]
+
+
+NEXT = SHOP.replace("version = 3", "version = 4").replace('run.answers.name == "no" or run.context.tourist', "false").replace(
+    "Cumprimentar em até 30 segundos", "Cumprimentar em até 20 segundos")
+
+
+def reload(host, plugin):
+    host.write_plugin("shop", plugin)
+    return call(host, "POST", "/v1/plugins/reload")[:2]
+
+
+def test_a_run_stays_on_its_version(cxd):
+    call(cxd, "POST", RUNS, {"run": "old"})
+    old = put(cxd, "old", "greet", {"answer": "yes"})
+    status, why = reload(cxd, NEXT.replace("version = 4", "version = 3"))
+    assert status == 422 and why["code"] == "reload_refused"
+    assert [(e["plugin"], e["message"]) for e in why["plugin_errors"]] == [
+        ("shop", 'sop "welcome": version 3 was in force with other content: give this content a version of its own')]
+    assert reload(cxd, "-- a comment\n" + SHOP)[0] == 200
+    assert call(cxd, "POST", RUNS, {"run": "same"})[1]["hash"] == old["hash"]
+    assert reload(cxd, NEXT)[0] == 200
+    assert cxd.get("/v1/sops")[1]["sops"][0]["version"] == 4
+    new = call(cxd, "POST", RUNS, {"run": "new"})[1]
+    assert new["version"] == 4 and new["hash"] != old["hash"]
+    for _ in range(2):
+        assert need(put(cxd, "old", "name", {"answer": "no"}))[-1] == ("language", "answer", False)  # its own condition
+        assert ("language", "answer", False) not in need(put(cxd, "new", "name", {"answer": "no"}))
+        cxd.stop()
+        cxd.start()
+    put(cxd, "old", "photo", {"answer": "na"})
+    done = call(cxd, "POST", "/v1/sop-runs/old/finish")[1]
+    assert (done["version"], done["hash"], done["state"], done["score"]) == (3, old["hash"], "finished", 0.2)
+    assert need(done) == [("fridge", "answer", False), ("language", "answer", False)]
+    cxd.stop()
+    cxd.write_plugin("shop", SHOP.replace("version = 3", "version = 4"))
+    out = cxd.cli("check", code=1)[0]
+    assert 'plugins/shop/plugin.lua:' in out and 'version 4 was in force with other content' in out
+    cxd.start()
+    assert cxd.plugin("shop")["state"] == "failed"
+
+
+def test_what_cannot_be_judged_is_kept(cxd):
+    call(cxd, "POST", RUNS, {"run": "r"})
+    assert call(cxd, "POST", "/v1/plugins/shop/disable")[0] == 200
+    reply = put(cxd, "r", "greet", {"answer": "yes"})
+    assert reply["items"][0]["answer"] == "yes" and reply["score"] is None and len(reply["warnings"]) == 1
+    assert call(cxd, "POST", "/v1/sop-runs/r/finish")[:1] == (500,)
+    assert call(cxd, "POST", "/v1/plugins/shop/enable")[0] == 200
+    cxd.wait_plugin("shop")
+    put(cxd, "r", "photo", {"answer": "na"})
+    done = call(cxd, "POST", "/v1/sop-runs/r/finish")[1]
+    assert done["score"] == 0.25 and done["warnings"] == []
+    broken = SHOP.replace("version = 3", "version = 5").replace("run.context.tourist", "run.context.tourist.really")
+    assert reload(cxd, broken)[0] == 200
+    run = call(cxd, "POST", RUNS, {"run": "b"})[1]
+    assert run["items"][4]["applies"] is True and run["warnings"][0]["item"] == "language"
+    assert "plugins/shop/plugin.lua:" in run["warnings"][0]["message"]
+    forever = SHOP.replace("version = 3", "version = 6").replace("run.context.tourist end", "(function() while true do end end)() end")
+    assert reload(cxd, forever)[0] == 200
+    run = call(cxd, "POST", RUNS, {"run": "f"})[1]
+    assert run["score"] is None and run["warnings"][0]["item"] is None
+    assert put(cxd, "f", "greet", {"answer": "yes"})["items"][0]["answer"] == "yes"
+
+
+VISITS = """
+cx.plugin { name = "visits", version = "1.0.0", api = 1 }
+cx.event "mystery.visited" { fields = { run = cx.text {}, state = cx.text {}, score = cx.decimal { scale = 3 } } }
+cx.sop "scorecard" { version = 1, embargo = "2s", emits = "mystery.visited", items = {
+  cx.section "service" { weight = 3, items = { cx.item "smile" { text = "Sorriso" }, cx.item "hello" { text = "Bom dia", critical = true } } },
+  cx.section "place"   { weight = 1, items = { cx.item "clean" { text = "Limpeza", kind = "choice", choices = { "bom", "médio", "ruim" },
+    scores = { bom = 1, ["médio"] = 0.5, ruim = 0 } } } },
+} }
+cx.sop "quiz" { version = 1, pass = 0.7, items = {
+  cx.item "q1" { text = "Prazo do SAC?", kind = "choice", choices = { "5 dias", "7 dias" }, right = "7 dias", na = false },
+  cx.item "q2" { text = "Quem responde?", kind = "choice", choices = { "a loja", "a central" }, right = { "a loja", "a central" } } } }
+cx.sop "queue" { version = 1, exposure = { from = "from", to = "to" }, items = {
+  cx.item "from" { text = "Início", kind = "time", required = true }, cx.item "to" { text = "Fim", kind = "time", required = true },
+  cx.item "left" { text = "Desistências", kind = "count" }, cx.item "sign" { text = "Quem observou", kind = "signature" } } }
+"""
+
+
+def test_a_scorecard_is_under_embargo_for_its_unit(tmp_path):
+    with Host(tmp_path, plugins={"visits": VISITS}) as cxd:
+        unit = token(cxd, "chief", "manager", "--unit", "b07")
+        shopper = token(cxd, "shopper", "frontline")
+        manager = token(cxd, "boss", "manager")
+        other = token(cxd, "other", "frontline")
+        run = call(cxd, "POST", "/v1/sops/scorecard/runs", {"run": "m1", "unit": "b07"}, shopper)[1]
+        assert run["hidden"] is False and run["embargo_until"] is None
+        for who in (unit, other):
+            assert cxd.get("/v1/sop-runs/m1", who)[0] == 404 and cxd.get("/v1/sop-runs", who)[1]["sop_runs"] == []
+        assert cxd.get("/v1/sop-runs/m1", manager)[0] == 200
+        for item, answer in (("smile", "no"), ("hello", "yes"), ("clean", "médio")):
+            put(cxd, "m1", item, {"answer": answer}, shopper)
+        done = call(cxd, "POST", "/v1/sop-runs/m1/finish", {}, shopper)[1]
+        assert done["score"] == 0.5 and [s["score"] for s in done["sections"]] == [0.5, 0.5] and done["embargo_until"]
+        hidden = cxd.get("/v1/sop-runs/m1", unit)[1]
+        assert hidden["hidden"] is True and hidden["state"] == "finished" and hidden["score"] is None and hidden["items"] == []
+        assert cxd.get("/v1/sop-runs?unit=b07", unit)[1]["sop_runs"] == [hidden]
+        assert cxd.get("/v1/sop-runs/m1", manager)[1]["score"] == 0.5
+        assert cxd.get("/v1/events")[1]["events"] == []  # nor does an event tell
+        end = time.monotonic() + 20
+        while not cxd.get("/v1/events")[1]["events"]:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        (event,) = cxd.get("/v1/events")[1]["events"]
+        assert event["data"] == {"run": "m1", "state": "finished", "score": 0.5}
+        assert cxd.get("/v1/sop-runs/m1", unit)[1]["score"] == 0.5
+
+
+def test_quizzes_and_observations(tmp_path):
+    with Host(tmp_path, plugins={"visits": VISITS}) as cxd:
+        call(cxd, "POST", "/v1/sops/quiz/runs", {"run": "q"})
+        put(cxd, "q", "q1", {"answer": "5 dias"})
+        put(cxd, "q", "q2", {"answer": "a loja"})
+        assert put(cxd, "q", "q1", {"answer": "9 dias"}, status=422)["field"] == "answer"
+        assert put(cxd, "q", "q1", {"answer": "na"}, status=422)["field"] == "answer"
+        done = call(cxd, "POST", "/v1/sop-runs/q/finish")[1]
+        assert done["score"] == 0.5 and done["passed"] is False
+        call(cxd, "POST", "/v1/sops/queue/runs", {"run": "o"})
+        put(cxd, "o", "from", {"answer": "2026-03-02T10:00:00-03:00"})
+        reply = put(cxd, "o", "left", {"answer": 9})
+        assert reply["exposure"] == {"minutes": None, "rates": []}
+        assert call(cxd, "POST", "/v1/sop-runs/o/finish")[1]["missing"][0]["item"] == "to"
+        assert put(cxd, "o", "to", {"answer": "10:45"}, status=422)["field"] == "answer"
+        reply = put(cxd, "o", "to", {"answer": "2026-03-02T10:45:00-03:00"})
+        assert reply["exposure"] == {"minutes": 45, "rates": [{"item": "left", "count": 9, "per_hour": 12}]}
+        assert put(cxd, "o", "left", {"answer": -1}, status=422)["field"] == "answer"
+        put(cxd, "o", "sign", {"answer": "Ana Prado"})
+        done = call(cxd, "POST", "/v1/sop-runs/o/finish")[1]
+        assert done["score"] == 1 and done["passed"] is None

@@ -159,10 +159,12 @@ CREATE TABLE sop_run (
 	reason    TEXT,                 -- of an abandoned one
 	score     REAL,                 -- 0 to 1; NULL: none of its items counts
 	passed    INTEGER,
-	result    TEXT NOT NULL         -- JSON: what runtime/sop.lua said after the last write
+	result    TEXT NOT NULL,        -- JSON: what runtime/sop.lua said after the last write
+	due_ms    INTEGER               -- under embargo: when the events of its end go out
 ) STRICT;
 CREATE INDEX sop_run_open ON sop_run (sop, state, id);
 CREATE INDEX sop_run_unit ON sop_run (unit, state, id);
+CREATE INDEX sop_run_due ON sop_run (due_ms) WHERE due_ms IS NOT NULL;
 CREATE INDEX sop_run_key ON sop_run (key, journey, id) WHERE key IS NOT NULL;
 CREATE TABLE sop_answer (
 	run         INTEGER NOT NULL,   -- sop_run.id
