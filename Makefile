@@ -19,6 +19,7 @@ INCLUDES := -Icore -I$(BUILD) -isystem /usr/include/lua5.4
 LIBS := -luv -llua5.4 -lsqlite3 -linih -lhttp_parser -ljansson -lroaring -lcsv -lz -lcrypto -lcurl \
 	-lseccomp -lm
 CC := gcc
+CORES := $(shell nproc)
 
 SRC := $(sort $(wildcard core/*.c core/*/*.c))
 OBJ := $(SRC:core/%.c=$(BUILD)/obj/%.o)
@@ -27,7 +28,7 @@ UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c
 
 .PHONY: build run test lint bench fuzz clean packages test-packages bench-packages fuzz-packages clients
 build: packages
-	@$(MAKE) -s --no-print-directory $(BUILD)/cxd
+	@$(MAKE) -s --no-print-directory -j$(CORES) $(BUILD)/cxd
 
 run: build
 	@$(BUILD)/cxd import demo --if-empty
@@ -36,15 +37,15 @@ run: build
 
 # Everything: C units and API tests, plain and under ASan+UBSan, and the plugins' own tests.
 test: test-packages clients
-	@$(MAKE) -s --no-print-directory $(BUILD)/cxd units
-	@$(MAKE) -s --no-print-directory SAN=1 build/san/cxd units
+	@$(MAKE) -s --no-print-directory -j$(CORES) $(BUILD)/cxd units
+	@$(MAKE) -s --no-print-directory -j$(CORES) SAN=1 build/san/cxd units
 	@/usr/bin/python3 tests/run.py
 
 lint: test-packages
 	@/usr/bin/python3 tests/lint.py
 
 bench: bench-packages
-	@$(MAKE) -s --no-print-directory $(BUILD)/cxd
+	@$(MAKE) -s --no-print-directory -j$(CORES) $(BUILD)/cxd
 	@/usr/bin/python3 tests/bench/bench.py $(ARGS)
 
 # Each fuzz target for SECONDS seconds over what it finds by itself (clang's libFuzzer).

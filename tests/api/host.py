@@ -23,8 +23,21 @@ BATCH = "application/cloudevents-batch+json"
 NDJSON = "application/x-ndjson"
 
 
+def cpu_seconds(pid):
+    fields = open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def until_busy(pid, used, more=0.3, seconds=60):
+    """Until the process has used more CPU time than `used`: code of a plugin that loops is running."""
+    end = time.monotonic() + seconds
+    while cpu_seconds(pid) < used + more:
+        assert time.monotonic() < end, f"{pid} does nothing"
+        time.sleep(0.01)
+
+
 class UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path, timeout=30):
+    def __init__(self, path, timeout=120):
         super().__init__("cxd", timeout=timeout)
         self.path = path
 
@@ -74,7 +87,7 @@ class Host:
             self.wait_ready()
         return self
 
-    def wait_ready(self, seconds=60):
+    def wait_ready(self, seconds=120):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if self.process.poll() is not None:
@@ -92,11 +105,11 @@ class Host:
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                code = self.process.wait(30)
+                code = self.process.wait(120)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-                raise AssertionError(f"cxd did not stop within 30 s:\n{self.log_text()}")
+                raise AssertionError(f"cxd did not stop within 120 s:\n{self.log_text()}")
             return code
         return None
 
@@ -126,7 +139,7 @@ class Host:
         return [health["writer"]["pid"]] if role == "writer" else [r["pid"] for r in health["readers"]]
 
     # -- client -------------------------------------------------------------------------------
-    def connection(self, timeout=30):
+    def connection(self, timeout=120):
         return UnixConnection(self.socket, timeout)
 
     def request(self, method, path, body=None, headers=None, connection=None):
@@ -158,13 +171,14 @@ class Host:
         return self.request("POST", path, event, {"Content-Type": kind, **(headers or {})},
                             connection)[:2]
 
-    def crash(self, send, role="writer", after=0.4):
+    def crash(self, send, role="writer"):
         """What send() returns, whose plugin code is running when an engine dies of a signal of its own."""
         answer = []
         pid = self.pids(role)[0]
+        used = cpu_seconds(pid)
         sender = threading.Thread(target=lambda: answer.append(send()))
         sender.start()
-        time.sleep(after)
+        until_busy(pid, used)
         os.kill(pid, signal.SIGABRT)
         sender.join()
         return answer[0]
@@ -172,7 +186,7 @@ class Host:
     def plugin(self, name):
         return next(p for p in self.get("/v1/plugins")[1]["plugins"] if p["name"] == name)
 
-    def wait_plugin(self, name, state="running", seconds=20):
+    def wait_plugin(self, name, state="running", seconds=60):
         end = time.monotonic() + seconds
         while self.plugin(name)["state"] != state:
             assert time.monotonic() < end, self.plugin(name)

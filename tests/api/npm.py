@@ -25,7 +25,7 @@ def needed(*packages):
 
 
 def run(*args, cwd=FOLDER, stdin=None, code=0):
-    done = subprocess.run(list(map(str, args)), cwd=cwd, input=stdin, text=True, capture_output=True, timeout=120, env=ENV)
+    done = subprocess.run(list(map(str, args)), cwd=cwd, input=stdin, text=True, capture_output=True, timeout=300, env=ENV)
     assert done.returncode == code, (args, done.returncode, done.stdout[-4000:], done.stderr[-4000:])
     return done.stdout
 

@@ -33,7 +33,7 @@ REACT = 'cx.on "{type}" (function(e, tx) run() end)\n'
 CONF = {"lua.load": "150ms", "engine.answer_within": "20s"}
 LOADED = 40 << 20  # bytes: an engine with a hundred small plugins
 RETURNS = 16 << 20  # bytes that an engine may keep: a fourth of what one plugin may have
-DEADLINE = 5  # seconds for one event; budgets are 50 ms, engines that die come back in well under a second
+DEADLINE = 30  # seconds for one event; budgets are 50 ms, engines that die come back in well under a second
 
 
 def attack(path):
@@ -68,7 +68,7 @@ def memory_returns(host, least):
     """No engine keeps what the attacks took; one that died meanwhile has to load its plugins first."""
     if b"__asan_init" in pathlib.Path(BIN).read_bytes():  # which keeps what is freed for a while
         return
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while (most := max(memory(pid) for role in ("writer", "reader") for pid in host.pids(role))) > least + RETURNS:
         assert time.monotonic() < end, f"{least >> 20} MiB before, {most >> 20} MiB after"
         time.sleep(0.1)

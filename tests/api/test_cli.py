@@ -66,7 +66,7 @@ def either(request, quiet):
 
 
 def bare(*args, code=0, env=None, cwd="/"):
-    done = subprocess.run([BIN, *args], capture_output=True, text=True, timeout=60, cwd=cwd,
+    done = subprocess.run([BIN, *args], capture_output=True, text=True, timeout=300, cwd=cwd,
                           env={k: v for k, v in {**os.environ, **(env or {})}.items() if k != "CXD_CONF"})
     assert done.returncode == code, (args, done.returncode, done.stdout, done.stderr)
     return done.stdout, done.stderr
@@ -424,7 +424,7 @@ def test_interrupting_ends_an_endless_query(tmp_path):
     time.sleep(1)
     assert process.poll() is None
     process.send_signal(signal.SIGINT)
-    assert process.wait(5) == 130
+    assert process.wait(60) == 130
     process.stderr.close()
     host.cli("kpi")  # nobody holds the data folder
 

@@ -97,7 +97,7 @@ def test_metrics_are_clean_under_promtool(cxd):
         cxd.get(path)
     status, text, headers = cxd.request("GET", "/metrics")
     assert status == 200 and headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
-    done = subprocess.run([tool, "check", "metrics"], input=text, text=True, capture_output=True, timeout=60)
+    done = subprocess.run([tool, "check", "metrics"], input=text, text=True, capture_output=True, timeout=300)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
@@ -117,17 +117,17 @@ def test_an_sse_client_resumes_when_the_front_dies(tmp_path):
                     host.kill()
                     host.start()
                 assert host.post(rated(i % 11, id=f"s{i}", source="/sse"))[0] == 201
-            assert client.wait(30) == 0, seen[-3:]
+            assert client.wait(120) == 0, seen[-3:]
         finally:
             client.kill()
             client.wait()
-        follow.join(10)
+        follow.join(60)
     events = [line for line in seen if line != ["open"]]
     assert events == [[str(i + 1), f"s{i}"] for i in range(120)]
     assert seen.count(["open"]) == 3
 
 
-def wait_for(what, seconds=20):
+def wait_for(what, seconds=60):
     end = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < end

@@ -214,7 +214,7 @@ def test_the_writer_killed_between_corrections(shop):
         status = 0
         if i % 2:
             os.kill(shop.pids("writer")[0], signal.SIGKILL)
-        end = time.monotonic() + 30
+        end = time.monotonic() + 60
         while status not in (200, 201) and time.monotonic() < end:
             status, reply = shop.post(event)
             assert status in (200, 201, 429, 503), reply

@@ -36,7 +36,7 @@ def database(host):
 
 
 def wait(host, sql):
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while time.monotonic() < end:
         with database(host) as c:
             if c.execute(sql).fetchone()[0]:

@@ -35,7 +35,7 @@ def shop(tmp_path_factory):
 
 
 def verified(host):
-    said = subprocess.run([BIN, "--conf", str(host.conf), "verify", "--json"], text=True, capture_output=True, timeout=60)
+    said = subprocess.run([BIN, "--conf", str(host.conf), "verify", "--json"], text=True, capture_output=True, timeout=300)
     differences = json.loads(said.stdout)["differences"]
     assert said.returncode == (1 if differences else 0), said.stderr
     return differences

@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
-#include "base/tz.h"
 #include "json/decimal.h"
 #include "json/scan.h"
 
@@ -169,10 +169,10 @@ static void many_members(void **state)
 		jw_kint(&b, key, i);
 	}
 	jw_obj_end(&b);
-	int64_t from = clock_mono_us();
+	clock_t from = clock(); /* CPU time: what others do beside it does not count */
 	assert_int_equal(json_scan(&doc, b.p, b.len, 32, UINT32_MAX, &err), CX_OK);
 	json_canonical(&doc, 0, &x);
-	assert_true(clock_mono_us() - from < 2000000);
+	assert_true(clock() - from < 2 * CLOCKS_PER_SEC);
 	b.len--;
 	jw_kint(&b, "a_rather_long_prefix59999", 1);
 	jw_obj_end(&b);
