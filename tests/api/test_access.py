@@ -95,7 +95,7 @@ def test_every_route_asks_for_its_level(cxd, symbol, method, path, least, who):
 @pytest.mark.parametrize("method, path, names", re.findall(
     r'^X\(\w+,\s+"(\w+)",\s+"([^"]+)",\s+\w+,\s+\w+,\s+\w+,\s+"([^"]*)"', (ROOT / "core/base/routes.def").read_text(), re.M))
 def test_no_route_takes_a_parameter_it_does_not_know(cxd, method, path, names):
-    path = re.sub(r"{\w+}", "nobody", path)
+    path = re.sub(r"{\w+}", "nobody", path.replace("{sha256}", "0" * 64))
     if "*" in names:
         assert path == "/v1/records/nobody"  # its fields: test_records
         return
