@@ -200,9 +200,11 @@ int status_metrics(const struct status *s, const struct http *h, struct buf *out
 		s->batch.reactions_failed);
 	one(out, "timers_waiting", "gauge", "Timers that have not fired yet.",
 		(uint64_t)s->batch.timers_waiting);
-	one(out, "timers_fired_total", "counter", "Timers that fired.", s->batch.timers_fired);
+	one(out, "timers_fired_total", "counter", "Timers and deadlines of journeys that fired.",
+		s->batch.timers_fired);
 	one(out, "timers_late_total", "counter",
-		"Timers that fired more than a second after they were due.", s->batch.timers_late);
+		"Those of them that fired more than a second after they were due.",
+		s->batch.timers_late);
 	one(out, "store_last_seq", "gauge", "Number of the newest event.",
 		(uint64_t)s->batch.last_seq);
 	plugins(&s->plugins, out);
