@@ -6,6 +6,8 @@
 
 #include "base/tz.h"
 #include "engine/journey_fold.h"
+#include "engine/sops.h"
+#include "kpi/group.h"
 
 int journey_event_open(struct ingest *in, int64_t seq, struct event *ev)
 {
@@ -33,16 +35,17 @@ static int start(void *ctx, int64_t seq, struct event *ev)
 	return journey_event_open(in, seq, ev);
 }
 
+/* By the instant at which the stage would be left: a run that is finished later lets later events
+ * through. */
 static bool finished(
 	void *ctx, struct str journey, struct str key, struct str stage, int pass, int64_t at_ms)
 {
-	(void)ctx;
-	(void)journey;
-	(void)key;
-	(void)stage;
-	(void)pass;
-	(void)at_ms;
-	return true;
+	struct ingest *in = ctx;
+	struct cx_err e;
+	int rc = sops_finished(in, journey, key, stage, pass, at_ms, &e);
+	if (rc < 0)
+		ingest_lost(in, &e);
+	return rc == 1;
 }
 
 void journey_host(struct ingest *in, struct journey_ask *ask)
@@ -161,12 +164,63 @@ static int late(struct fold *f, const struct effect *x, const struct firing *at)
 	return ingest_failed_row(f->in, &failed, &fail);
 }
 
+static int64_t entered_at(const struct inst *x, const struct journey_sop *s)
+{
+	for (int i = 0; i < x->nmoves; i++)
+		if (x->moves[i].pass == s->pass && str_same(x->moves[i].target, s->stage))
+			return x->moves[i].time_ms;
+	return x->row.begun_ms;
+}
+
+/* Its failure is told like any other of the journey's plugin. */
+static int sop_failed(struct fold *f, const struct effect *x, const struct cx_err *e)
+{
+	struct lua_fail fail = {.line = f->journey->line};
+	const struct event at = {.seq = x->sop.start};
+	char handler[160];
+	if (f->in->store_failed)
+		return f->in->errs.v[0].code;
+	if (e->code == CX_E_STORE_FAILED || e->code == CX_E_DISK_FULL)
+		return ingest_lost(f->in, e);
+	snprintf(fail.file, sizeof fail.file, "%s", f->journey->file);
+	snprintf(fail.msg, sizeof fail.msg, "%s", e->msg);
+	snprintf(handler, sizeof handler, "journey %s", f->journey->id);
+	return ingest_failed(f->in, &at, f->plugin->name, handler, 1, &fail);
+}
+
+/* The run of a stage that was entered; what it may look at is the start event's data. */
+static int open_sop(struct fold *f, const struct effect *x)
+{
+	struct ingest *in = f->in;
+	const struct journey_row *row = &f->v[x->inst].row;
+	struct event begun = {0}, *cause = in->path[in->depth];
+	struct buf name = {0};
+	struct cx_err e;
+	int rc = start(in, x->sop.start, &begun);
+	if (rc < 0)
+		return rc;
+	journeys_name(&name, row->key, row->n);
+	const struct sop_start s = {.sop = x->sop.sop,
+		.journey = row->journey,
+		.key = {name.p, (uint32_t)name.len},
+		.stage = x->sop.stage,
+		.pass = x->sop.pass,
+		.required = x->sop.required,
+		.unit = row->unit,
+		.subject = row->subject,
+		.context = begun.data,
+		.time_ms = entered_at(&f->v[x->inst], &x->sop)};
+	rc = sops_open(in, cause && cause->type ? cause : NULL, &s, &e);
+	buf_free(&name);
+	return rc < 0 ? sop_failed(f, x, &e) : CX_OK;
+}
+
 int fold_act(struct fold *f, const struct firing *at)
 {
 	int rc = CX_OK;
 	for (int i = 0; i < f->neffects && rc >= 0; i++)
-		if (f->effects[i].is_late)
-			rc = late(f, &f->effects[i], at);
+		rc = f->effects[i].is_late ? late(f, &f->effects[i], at)
+					   : open_sop(f, &f->effects[i]);
 	return rc;
 }
 

@@ -94,13 +94,13 @@ int sops_open(struct ingest *in, struct event *cause, const struct sop_start *s,
 }
 
 int sops_finished(struct ingest *in, struct str journey, struct str key, struct str stage, int pass,
-	struct cx_err *e)
+	int64_t by_ms, struct cx_err *e)
 {
 	struct sop_run r = {0};
 	struct arena a = {0};
 	int rc = store_sop_run_of_stage(
 		in->eng->store, journey, key, stage, pass, (struct str){0}, &r.row, &a, e);
-	bool yes = rc == 1 && sop_run_is(&r, "finished");
+	bool yes = rc == 1 && sop_run_is(&r, "finished") && r.row.ended_ms <= by_ms;
 	arena_free(&a);
 	return rc < 0 ? rc : yes;
 }

@@ -28,9 +28,11 @@ struct sop_start {
  * declares it. */
 int sops_open(
 	struct ingest *in, struct event *cause, const struct sop_start *start, struct cx_err *e);
-/* Is the run of this stage's pass finished? 1 yes; 0 no: open, abandoned, or there is none. */
+/* Is the run of this stage's pass finished, by then? 1 yes; 0 no: open, abandoned, or there is
+ * none.
+ */
 int sops_finished(struct ingest *in, struct str journey, struct str key, struct str stage, int pass,
-	struct cx_err *e);
+	int64_t by_ms, struct cx_err *e);
 
 /* tx:sop: of a handler, in its savepoint, cause: what its events inherit from; or of a test, which
  * has no files of evidence (cause NULL, trusted). The answer lives in a. */

@@ -346,6 +346,15 @@ local function check_fields(p, j, wrong)
   end
 end
 
+local function has_sop(p, id)
+  for _, q in ipairs(plugins) do
+    for _, s in ipairs((q == p or p.needs[q.name]) and q.d.sops or {}) do
+      if s.id == id then return true end
+    end
+  end
+  return false
+end
+
 local function check_journey(p, j)
   local seen = {}
   local function wrong(fmt, ...) report(p, j, 'journey "%s": %s', j.id, format(fmt, ...)) end
@@ -358,6 +367,11 @@ local function check_journey(p, j)
     elseif not seen[t] then
       seen[t] = true
       check_key(j, t, wrong)
+    end
+  end
+  for _, s in ipairs(j.definition.stages) do
+    if s.sop and not has_sop(p, s.sop) then
+      wrong('stage "%s": no SOP "%s" in this plugin or in one of its depends', s.id, s.sop)
     end
   end
   if not j.inside then check_fields(p, j, wrong) end
