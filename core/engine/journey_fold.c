@@ -214,7 +214,16 @@ static int call(struct fold *f, struct journey_ask *ask, struct event *ev, struc
 		ask->unit = row->unit;
 	}
 	journey_host(in, ask);
-	int rc = plugin_journey(f->plugin, f->journey, ask, ev, &in->arena, c, &f->fail);
+	int rc = 1;
+	struct plugin *p = f->plugin;
+	const struct plugin_journey *j = f->journey;
+	int64_t version = ask->op == JOURNEY_BEGIN ? f->begins_on : row->version;
+	*c = (struct journey_came){0};
+	if (version)
+		rc = journey_version(in, &p, &j, version, &f->fail);
+	if (rc != 1)
+		return rc;
+	rc = plugin_journey(p, j, ask, ev, &in->arena, c, &f->fail);
 	if (in->store_failed)
 		return in->errs.v[0].code;
 	if (rc < 0)
@@ -242,13 +251,16 @@ static int begin(struct fold *f, struct event *ev)
 	struct journey_ask ask = {.op = JOURNEY_BEGIN, .n = n, .at_ms = ev->time_ms};
 	if (old)
 		ask.was = old->state;
-	int rc = call(f, &ask, ev, &c);
+	int rc = 1;
+	f->begins_on = old ? old->version : f->journey->version;
+	if (f->begins_on)
+		rc = call(f, &ask, ev, &c);
 	if (rc == 1 && !c.any && was >= 0) {
 		ask.op = JOURNEY_STRAY;
 		rc = call(f, &ask, ev, &c);
 	}
-	if (rc == 1 && c.any && f->now != was && !f->v[f->now].row.version)
-		f->v[f->now].row.version = f->journey->version;
+	if (rc == 1 && c.any && f->now != was)
+		f->v[f->now].row.version = f->begins_on;
 	return rc;
 }
 

@@ -36,6 +36,7 @@ struct fold {
 	bool whole;    /* all of the key is folded anew */
 	struct inst *v;
 	int n;
+	int64_t begins_on;       /* the version of an instance that an event may begin */
 	int now;                 /* the last instance of the journey itself, -1 none */
 	struct journey_row *was; /* whole: what there was */
 	int nwas;

@@ -147,14 +147,18 @@ static int late(struct fold *f, const struct effect *x, const struct firing *at)
 	struct lua_fail fail;
 	char handler[160];
 	struct journey_row *row = &f->v[x->inst].row;
-	const struct plugin_journey *j = plugin_journey_find(f->plugin, x->late.journey);
-	const struct late_call c = {j, &x->late, row};
+	struct plugin *p = f->plugin;
+	const struct plugin_journey *j = f->journey;
+	int rc = journey_version(f->in, &p, &j, row->version, &fail);
+	const struct plugin_journey *own = rc == 1 ? plugin_journey_find(p, x->late.journey) : NULL;
+	const struct late_call c = {own ? own : f->journey, &x->late, row};
 	const struct firing now = {
 		row->past_ms >= x->late.due_ms ? x->late.due_ms : at->now_ms, 0, false};
-	int rc = run_late(f->in, f->plugin, &c, &now, &fail);
+	if (rc == 1)
+		rc = run_late(f->in, p, &c, &now, &fail);
 	if (rc != 0)
 		return rc < 0 ? rc : CX_OK;
-	snprintf(handler, sizeof handler, "journey %s: on_late", j->id);
+	snprintf(handler, sizeof handler, "journey %s: on_late", c.journey->id);
 	struct str arg = late_json(f->in, &c);
 	struct failed_row failed = {.seq = row->start_seq,
 		.plugin = f->plugin->name,

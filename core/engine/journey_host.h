@@ -13,5 +13,13 @@ int journey_event_open(struct ingest *in, int64_t seq, struct event *ev);
 /* A row in `failed` for an event that fails when its key is folded again, unless there is one. */
 int journey_failed_again(struct ingest *in, const struct plugin *p, const struct plugin_journey *j,
 	int64_t seq, const struct lua_fail *fail);
+/* The definition of that version, and the plugin that runs it, in the place of those in force: 1, 0
+ * it is not to be had (f), <0 lost. */
+int journey_version(struct ingest *in, struct plugin **p, const struct plugin_journey **j,
+	int64_t version, struct lua_fail *f);
+/* The definition in force has its row, also of a plugin that was off when it was loaded: as above.
+ */
+int journey_ready(
+	struct ingest *in, struct plugin *p, const struct plugin_journey *j, struct lua_fail *f);
 
 #endif

@@ -103,7 +103,13 @@ static int fold(struct ingest *in, struct plugin *p, const struct plugin_journey
 	fold_begin(&f, in, p, j, key);
 	if (in->eng->catching && ev)
 		f.bound = ev->seq;
-	int rc = fold_read(&f), last = 0;
+	int rc = journey_ready(in, p, j, &f.fail), last = 0;
+	if (rc == 0) {
+		*fail = f.fail;
+		return 0;
+	}
+	if (rc >= 0)
+		rc = fold_read(&f);
 	if (rc >= 0 && !all)
 		rc = last = comes_last(&f, ev);
 	if (rc >= 0 && last)
@@ -233,31 +239,15 @@ int journeys_again(struct ingest *in, struct plugin *p, const struct plan_journe
 	return key.p ? fold(in, p, pj->journey, key, ev, true, f) : 1;
 }
 
-/* ---- definitions ---- */
-
-int journeys_keep(struct engine *eng, struct cx_err *e)
-{
-	int rc = CX_OK;
-	for (int i = 0; i < eng->set.n; i++) {
-		struct plugin *p = eng->set.v[i];
-		if (p->state != PLUGIN_RUNNING && p->state != PLUGIN_BEHIND)
-			continue;
-		for (int k = 0; k < p->njourneys && rc >= 0; k++) {
-			struct plugin_journey *j = &p->journeys[k];
-			struct journey_version_row r = {.since_ms = clock_now_ms(),
-				.journey = {j->id, (uint32_t)strlen(j->id)},
-				.identity = {j->identity, (uint32_t)strlen(j->identity)},
-				.plugin = {p->name, (uint32_t)strlen(p->name)},
-				.hash = {p->hash, (uint32_t)strlen(p->hash)},
-				.definition = {j->definition, (uint32_t)strlen(j->definition)}};
-			rc = store_journey_version(eng->store, &r, e);
-			j->version = r.id;
-		}
-	}
-	return rc < 0 ? rc : CX_OK;
-}
-
 /* ---- deadlines ---- */
+
+/* The k-th of the plugin's journeys, those that it no longer declares last; NULL: no more. */
+static const struct plugin_journey *followed(const struct plugin *p, int k)
+{
+	if (k < p->njourneys)
+		return &p->journeys[k];
+	return k - p->njourneys < p->npast_journeys ? p->past_journeys[k - p->njourneys] : NULL;
+}
 
 int journeys_next(struct ingest *in, bool past, struct due *d, struct cx_err *e)
 {
@@ -281,12 +271,17 @@ int journeys_next(struct ingest *in, bool past, struct due *d, struct cx_err *e)
 	return found;
 }
 
-static struct plugin *owner_of(struct engine *eng, struct str journey)
+static const struct plugin_journey *owner_of(
+	struct engine *eng, struct str journey, struct plugin **p)
 {
+	const struct plugin_journey *j;
 	for (int i = 0; i < eng->set.n; i++)
-		if (eng->set.v[i]->state == PLUGIN_RUNNING &&
-			plugin_journey_find(eng->set.v[i], journey))
-			return eng->set.v[i];
+		for (int k = 0; (j = followed(eng->set.v[i], k)); k++)
+			if (eng->set.v[i]->state == PLUGIN_RUNNING && strlen(j->id) == journey.n &&
+				memcmp(j->id, journey.p, journey.n) == 0) {
+				*p = eng->set.v[i];
+				return j;
+			}
 	return NULL;
 }
 
@@ -312,8 +307,11 @@ int journeys_fire(struct ingest *in, const struct due *d, const struct firing *a
 	int rc = store_journey_by_id(in->eng->store, d->id, &row, &in->arena, &e);
 	if (rc <= 0)
 		return rc < 0 ? ingest_lost(in, &e) : CX_OK;
-	struct plugin *p = owner_of(in->eng, row.journey);
-	fold_begin(&f, in, p, plugin_journey_find(p, row.journey), row.key);
+	struct plugin *p;
+	const struct plugin_journey *j = owner_of(in->eng, row.journey, &p);
+	if (!j)
+		return CX_OK;
+	fold_begin(&f, in, p, j, row.key);
 	rc = fold_read(&f);
 	if (row.strikes >= TIMER_STRIKES) {
 		snprintf(f.fail.file, sizeof f.fail.file, "%s", f.journey->file);

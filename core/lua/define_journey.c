@@ -26,6 +26,13 @@ static char **texts(const struct json_doc *d, uint32_t list, const char *member,
 	return out;
 }
 
+static void take_names(struct plugin_journey *j, const struct json_doc *d, uint32_t definition)
+{
+	j->types = texts(d, json_get(d, definition, "types"), NULL, &j->ntypes);
+	j->starts = texts(d, json_get(d, definition, "start"), "type", &j->nstarts);
+	j->within = texts(d, json_get(d, definition, "within"), NULL, &j->nwithin);
+}
+
 static void take(const struct json_doc *d, uint32_t at, struct plugin *p)
 {
 	struct plugin_journey *j = &p->journeys[p->njourneys++];
@@ -43,9 +50,25 @@ static void take(const struct json_doc *d, uint32_t at, struct plugin *p)
 	JSON_EACH(d, functions, i)
 	if (json_int64(d, i, &handle))
 		j->functions[j->nfunctions++] = (int)handle;
-	j->types = texts(d, json_get(d, definition, "types"), NULL, &j->ntypes);
-	j->starts = texts(d, json_get(d, definition, "start"), "type", &j->nstarts);
-	j->within = texts(d, json_get(d, definition, "within"), NULL, &j->nwithin);
+	take_names(j, d, definition);
+}
+
+struct plugin_journey *plugin_journey_past(struct plugin *p, struct str definition)
+{
+	struct json_doc doc = {0}, *d = &doc;
+	struct plugin_journey *j = xcalloc(1, sizeof *j);
+	if (json_scan(d, definition.p, definition.n, JSON_DEPTH, UINT32_MAX, NULL) >= 0) {
+		*j = (struct plugin_journey){.id = declared_text(d, 0, "id"),
+			.key = declared_text(d, 0, "key"),
+			.past = true};
+		take_names(j, d, 0);
+		j->file = xstrdup(p->run->file ? p->run->file : "");
+	}
+	json_doc_free(d);
+	p->past_journeys = xrealloc(p->past_journeys,
+		sizeof(struct plugin_journey *) * (size_t)(p->npast_journeys + 1));
+	p->past_journeys[p->npast_journeys++] = j;
+	return j;
 }
 
 void journeys_take(const struct json_doc *d, struct plugin *p)
@@ -62,23 +85,38 @@ static void free_texts(char **v, int n)
 	free(v);
 }
 
+static void drop(struct plugin_journey *j)
+{
+	free(j->id);
+	free(j->title);
+	free(j->key);
+	free(j->file);
+	free(j->definition);
+	free(j->functions);
+	free_texts(j->types, j->ntypes);
+	free_texts(j->starts, j->nstarts);
+	free_texts(j->within, j->nwithin);
+}
+
+void plugin_past_journeys_drop(struct plugin *p)
+{
+	for (int i = 0; i < p->npast_journeys; i++) {
+		drop(p->past_journeys[i]);
+		free(p->past_journeys[i]);
+	}
+	free(p->past_journeys);
+	p->past_journeys = NULL;
+	p->npast_journeys = 0;
+}
+
 void journeys_drop(struct plugin *p)
 {
-	for (int i = 0; i < p->njourneys; i++) {
-		struct plugin_journey *j = &p->journeys[i];
-		free(j->id);
-		free(j->title);
-		free(j->key);
-		free(j->file);
-		free(j->definition);
-		free(j->functions);
-		free_texts(j->types, j->ntypes);
-		free_texts(j->starts, j->nstarts);
-		free_texts(j->within, j->nwithin);
-	}
+	for (int i = 0; i < p->njourneys; i++)
+		drop(&p->journeys[i]);
 	free(p->journeys);
 	p->journeys = NULL;
 	p->njourneys = 0;
+	plugin_past_journeys_drop(p);
 }
 
 /* One after the other: an inner journey's identity is part of the outer one's. */

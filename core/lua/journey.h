@@ -15,6 +15,7 @@ struct plugin_journey {
 	int line;
 	int64_t version;            /* the engine's: its row of journey_version, 0 not known */
 	bool inside;                /* it begins only inside others */
+	bool past;                  /* it is not in force: only its types and key are known */
 	char *definition;           /* JSON: stages, ways, deadlines; functions by number */
 	char identity[65];          /* of the definition with its functions */
 	int *functions, nfunctions; /* handles */
@@ -26,6 +27,9 @@ struct plugin_journey {
 	int nwithin;
 	bool acts; /* it has on_late */
 };
+/* An old definition as the store keeps it, without its functions: it is the plugin's. */
+struct plugin_journey *plugin_journey_past(struct plugin *p, struct str definition);
+void plugin_past_journeys_drop(struct plugin *p);
 const struct plugin_journey *plugin_journey_find(const struct plugin *p, struct str id);
 /* Is this one of the types that begin an instance? */
 bool plugin_journey_starts(const struct plugin_journey *j, const char *type);

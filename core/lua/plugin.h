@@ -122,6 +122,8 @@ struct plugin {
 	int nsops;
 	struct plugin_journey *journeys; /* lua/journey.h */
 	int njourneys;
+	struct plugin_journey **past_journeys; /* definitions that instances of it still need */
+	int npast_journeys;
 	struct isolate_limits limits;
 	struct plugin_run *run; /* private to lua/: bind.h */
 };

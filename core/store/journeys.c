@@ -88,6 +88,29 @@ int store_journey_version(struct store *s, struct journey_version_row *r, struct
 	return cx_fail(e, CX_E_STORE_FAILED, NULL, "journey_version");
 }
 
+int store_journey_version_get(struct store *s, int64_t id, struct journey_version_row *r,
+	struct arena *a, struct cx_err *e)
+{
+	struct drv_stmt *st;
+	int rc = st_start(s, ST_JOURNEY_VERSION_WHOSE, ARGS(ARG_INT("id", id)), &st, e);
+	if (rc != CX_OK)
+		return rc;
+	if ((rc = drv_step(st, e)) == 1) {
+		*r = (struct journey_version_row){.id = id,
+			.journey = drv_str(st, 0),
+			.number = (int)drv_int(st, 1),
+			.identity = drv_str(st, 2),
+			.plugin = drv_str(st, 3),
+			.hash = drv_str(st, 4)};
+		keep(&r->journey, a);
+		keep(&r->identity, a);
+		keep(&r->plugin, a);
+		keep(&r->hash, a);
+	}
+	drv_end(st);
+	return rc;
+}
+
 int store_journey_versions(struct store *s, store_journey_version_f f, void *ctx, struct cx_err *e)
 {
 	struct drv_stmt *st;

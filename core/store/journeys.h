@@ -33,7 +33,9 @@ typedef int (*store_journey_version_f)(void *ctx, const struct journey_version_r
 int store_journey_versions(
 	struct store *s, store_journey_version_f f, void *ctx, struct cx_err *e); /* by id */
 int store_journey_definition(struct store *s, int64_t version, int *number, struct str *definition,
-	struct arena *a, struct cx_err *e);                                   /* 1 found, 0 not */
+	struct arena *a, struct cx_err *e); /* 1 found, 0 not */
+int store_journey_version_get(struct store *s, int64_t id, struct journey_version_row *r,
+	struct arena *a, struct cx_err *e); /* 1 found, 0 not; without the definition */
 int store_journey_pinned(struct store *s, int64_t version, struct cx_err *e); /* 1: one is open */
 
 /* ---- instances ---- */
