@@ -8,8 +8,8 @@
 #include "base/problem.h"
 #include "base/tz.h"
 #include "engine/answers.h"
+#include "engine/journeys.h"
 #include "engine/late.h"
-#include "engine/timers.h"
 
 enum { LIMIT = 100, LIMIT_MAX = 1000, VALUE = 256 };
 
@@ -232,8 +232,18 @@ static int timer(struct again *x)
 	return rc < 0 ? rc : CX_OK;
 }
 
+/* Handler "journey ID", or "journey ID: on_late". */
+static int journey(struct again *x)
+{
+	int rc = journeys_again(x->in, x->plugin, x->plan, &x->ev, &x->row, &x->fail);
+	x->failed = rc == 0;
+	return rc == CX_E_CONFLICT ? gone(x) : rc < 0 ? rc : CX_OK;
+}
+
 static int dispatch(struct again *x)
 {
+	if (strncmp(x->row.handler, "journey ", 8) == 0)
+		return journey(x);
 	if (x->row.timer)
 		return timer(x);
 	if (strncmp(x->row.handler, "on ", 3) == 0)

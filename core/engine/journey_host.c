@@ -168,6 +168,48 @@ static int late(struct fold *f, const struct effect *x, const struct firing *at)
 	return ingest_failed_row(f->in, &failed, &fail);
 }
 
+static int64_t number(const struct json_doc *d, const char *key)
+{
+	int64_t v = 0;
+	uint32_t at = json_get(d, 0, key);
+	return at && json_int64(d, at, &v) ? v : 0;
+}
+
+static struct str text(const struct json_doc *d, const char *key, struct arena *a)
+{
+	uint32_t at = json_get(d, 0, key);
+	return at ? json_text(d, at, a) : (struct str){0};
+}
+
+int journey_late_again(struct ingest *in, struct plugin *p, const struct plugin_journey *j,
+	const char *arg, struct lua_fail *f)
+{
+	struct json_doc d = {0};
+	struct journey_row row;
+	struct cx_err e;
+	if (json_scan(&d, arg, strlen(arg), JSON_DEPTH, UINT32_MAX, &e) < 0)
+		return CX_E_CONFLICT;
+	const struct journey_late late = {.stage = text(&d, "stage", &in->arena),
+		.j = json_raw(&d, json_get(&d, 0, "j")),
+		.pass = (int)number(&d, "pass"),
+		.due_ms = number(&d, "due")};
+	int rc = store_journey_by_id(in->eng->store, number(&d, "instance"), &row, &in->arena, &e);
+	if (rc < 0)
+		rc = ingest_lost(in, &e);
+	else if (rc == 0)
+		rc = CX_E_CONFLICT;
+	else
+		rc = journey_version(in, &p, &j, row.version, f);
+	if (rc == 1) {
+		const struct plugin_journey *own = plugin_journey_find(p, row.journey);
+		const struct late_call c = {own ? own : j, &late, &row};
+		const struct firing now = {in->head->now_ms, 0, false};
+		rc = run_late(in, p, &c, &now, f);
+	}
+	json_doc_free(&d);
+	return rc;
+}
+
 static int64_t entered_at(const struct inst *x, const struct journey_sop *s)
 {
 	for (int i = 0; i < x->nmoves; i++)

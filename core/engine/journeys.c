@@ -232,11 +232,22 @@ int journeys_event(struct ingest *in, const struct type_plan *plan, struct event
 	return rc;
 }
 
-int journeys_again(struct ingest *in, struct plugin *p, const struct plan_journey *pj,
-	struct event *ev, struct lua_fail *f)
+int journeys_again(struct ingest *in, struct plugin *p, const struct type_plan *plan,
+	struct event *ev, const struct failed_row *row, struct lua_fail *f)
 {
-	struct str key = key_of(pj, ev, &in->arena);
-	return key.p ? fold(in, p, pj->journey, key, ev, true, f) : 1;
+	const char *id = row->handler + strlen("journey ");
+	size_t n = strcspn(id, ":");
+	for (int i = 0; i < plan->njourneys; i++) {
+		const struct plan_journey *pj = &plan->journeys[i];
+		if (pj->plugin != p || strlen(pj->journey->id) != n ||
+			memcmp(pj->journey->id, id, n) != 0)
+			continue;
+		if (row->arg)
+			return journey_late_again(in, p, pj->journey, row->arg, f);
+		struct str key = key_of(pj, ev, &in->arena);
+		return key.p ? fold(in, p, pj->journey, key, ev, true, f) : 1;
+	}
+	return CX_E_CONFLICT;
 }
 
 /* ---- deadlines ---- */

@@ -24,11 +24,10 @@ int journeys_need_key(struct ingest *in, const struct event *ev);
 /* All journeys that follow the type. wanted: of these plugins only, NULL: of those that run. */
 int journeys_event(struct ingest *in, const struct type_plan *plan, struct event *ev,
 	bool (*wanted)(void *ctx, const struct plugin *p), void *ctx);
-/* The fold that failed for this event ("journey ID") again: 1 done, 0 it failed (f), <0 lost. */
-int journeys_again(struct ingest *in, struct plugin *p, const struct plan_journey *pj,
-	struct event *ev, struct lua_fail *f);
-/* Something that its fold asks about has changed: a SOP run of the instance is finished. */
-int journeys_refold(struct ingest *in, struct str journey, struct str name);
+/* What failed for this event ("journey ID", "journey ID: on_late") again: 1 done, 0 it failed (f),
+ * <0 lost; CX_E_CONFLICT: the plugin no longer has it. */
+int journeys_again(struct ingest *in, struct plugin *p, const struct type_plan *plan,
+	struct event *ev, const struct failed_row *row, struct lua_fail *f);
 
 /* The definitions of the set in force have a row each. */
 int journeys_keep(struct engine *eng, struct cx_err *e);

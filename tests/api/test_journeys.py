@@ -1,0 +1,196 @@
+"""Journeys: instances by key, deadlines, what comes late, corrections, versions; whatever happens to the process."""
+import datetime
+import os
+import random
+import signal
+import time
+import urllib.parse
+
+from host import Host
+
+EVENTS = """
+for type, fields in pairs {
+  ["visit.started"] = { tourist = cx.boolean {} }, ["need.stated"] = { bad = cx.boolean {} }, ["parts.arrived"] = {},
+  ["quote.approved"] = {}, ["visit.closed"] = {}, ["sale.settled"] = { state = cx.choice { "won", "lost" } },
+} do
+  fields.visit = cx.text {}
+  cx.event(type) { fields = fields }
+end
+cx.event "visit.waited" { fields = { key = cx.text {}, stage = cx.text {}, late = cx.integer {} } }
+"""
+HEAD = 'cx.plugin { name = "shop", version = "%s", api = 1 }\n'
+VISIT = """
+cx.journey "visit" { title = "Visita", key = "visit", start = "visit.started",
+  stages = {
+    cx.stage "receive" { within = "RECEIVE", leave = { ["need.stated"] = function(e)
+      if e.bad then error("bad need") end
+      return "execute"
+    end } },
+    cx.stage "execute" { within = "25min", leave = {
+      ["sale.settled"] = function(e) return e.state == "won" and "close" or cx.done("left", { lost = true }) end,
+      [cx.all { "parts.arrived", "quote.approved" }] = "close" } },
+    cx.stage "close" { leave = { ["visit.closed"] = cx.done "served" } },
+  },
+  idle = { after = "2h", outcome = cx.done("abandoned", { lost = true }) },
+  on_late = function(j, stage, tx)
+    tx:friction { journey = j, stage = stage, kind = "wait" }
+    tx:emit { type = "visit.waited", data = { key = j.key, stage = stage.id, late = tx.late } }
+  end }
+"""
+
+
+def shop(version="1.0.0", receive="3min", visit=VISIT):
+    return HEAD % version + EVENTS + visit.replace("RECEIVE", receive)
+
+
+def event(kind, key, when=None, **more):
+    data = {} if key is None else {"visit": key}
+    data.update(more.pop("data", {}))
+    out = {"type": kind, "unit": "b07", "subject": "c1", "data": data, **more}
+    if when is not None:
+        out["time"] = when if isinstance(when, str) else datetime.datetime.fromtimestamp(when, datetime.timezone.utc).isoformat()
+    return out
+
+
+def instance(cxd, key, journey="visit"):
+    status, reply = cxd.get(f"/v1/journeys/{journey}/instances/{urllib.parse.quote(key, safe='')}")
+    return reply if status == 200 else None
+
+
+def send(cxd, *args, **kw):
+    status, reply = cxd.post(event(*args, **kw))
+    assert status == 201, reply
+    return reply
+
+
+def wait_for(what, seconds=20):
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, "not in time"
+        time.sleep(0.02)
+
+
+def outline(i):
+    return {k: i[k] for k in ("stage", "pass", "outcome", "lost", "late")} if i else None
+
+
+def test_an_instance_goes_its_way(tmp_path):
+    with Host(tmp_path, plugins={"shop": shop()}) as cxd:
+        send(cxd, "visit.started", "v1")
+        i = instance(cxd, "v1")
+        assert (i["stage"], i["pass"], i["version"], i["unit"], i["outcome"]) == ("receive", 1, 1, "b07", None)
+        assert i["waits_for"] == ["need.stated"] and i["seen"] == ["visit.started"] and i["due"]
+        send(cxd, "need.stated", "v1")
+        send(cxd, "need.stated", "v1")
+        send(cxd, "parts.arrived", "v1")
+        assert sorted(instance(cxd, "v1")["waits_for"]) == ["quote.approved", "sale.settled"]
+        send(cxd, "quote.approved", "v1")
+        send(cxd, "visit.closed", "v1")
+        i = instance(cxd, "v1")
+        assert (i["stage"], i["outcome"], i["lost"]) == (None, "served", False)
+        assert [(h["from"], h["to"], h["deviation"]) for h in i["history"]] == [
+            (None, "receive", None), ("receive", "execute", None), ("execute", None, "unexpected"),
+            ("execute", "close", None), ("close", None, None)]
+        send(cxd, "visit.started", "v1")
+        assert instance(cxd, "v1#2")["stage"] == "receive" and instance(cxd, "v1")["outcome"] == "served"
+        status, reply = cxd.post(event("visit.started", None))
+        assert (status, reply["code"], reply["field"]) == (422, "missing_field", "data.visit")
+        send(cxd, "need.stated", None)
+        assert instance(cxd, "v9") is None and cxd.get("/v1/journeys/none/instances/v1")[0] == 404
+
+
+def test_lists_and_units(tmp_path):
+    with Host(tmp_path, plugins={"shop": shop()}) as cxd:
+        for n in range(5):
+            send(cxd, "visit.started", f"v{n}", unit="b07" if n % 2 else "b08")
+        send(cxd, "need.stated", "v1")
+        out, _ = cxd.cli("token", "add", "till", "--level", "frontline", "--unit", "b07")
+        mine = {"Authorization": f"Bearer {out.split()[-1]}"}
+
+        def keys(query="", headers=None):
+            return [i["key"] for i in cxd.get(f"/v1/journeys/visit/instances{query}", headers or {})[1]["instances"]]
+        assert keys() == ["v0", "v1", "v2", "v3", "v4"] and keys("?stage=execute") == ["v1"] and keys("?unit=b08") == ["v0", "v2", "v4"]
+        page = cxd.get("/v1/journeys/visit/instances?limit=2")[1]
+        assert len(page["instances"]) == 2 and keys(f"?after={page['next']}") == ["v2", "v3", "v4"]
+        assert keys(headers=mine) == ["v1", "v3"] and keys("?unit=b08", mine) == [] and keys("?late=1") == []
+        assert cxd.get("/v1/journeys/visit/instances/v0", mine)[0] == 404 and cxd.get("/v1/journeys/visit/instances/v1", mine)[0] == 200
+        assert cxd.get("/v1/journeys")[1]["journeys"][0]["definition"]["id"] == "visit"
+
+
+def test_late_events_and_corrections_fold_again(tmp_path):
+    with Host(tmp_path, plugins={"shop": shop()}) as cxd:
+        now = time.time()
+        send(cxd, "need.stated", "v1", now - 100)
+        assert instance(cxd, "v1") is None
+        send(cxd, "visit.started", "v1", now - 160, id="start")
+        assert instance(cxd, "v1")["stage"] == "execute"
+        send(cxd, "sale.settled", "v1", now - 50, id="sale", data={"state": "lost"})
+        assert outline(instance(cxd, "v1")) == {"stage": None, "pass": None, "outcome": "left", "lost": True, "late": False}
+        source = cxd.get("/v1/events?type=sale.settled")[1]["events"][0]["source"]
+        send(cxd, "sale.settled", "v1", now - 50, corrects="sale", source=source, data={"state": "won"})
+        assert instance(cxd, "v1")["stage"] == "close"
+        send(cxd, "visit.started", "v2", now - 160, corrects="start", source=source)
+        assert instance(cxd, "v1") is None and outline(instance(cxd, "v2"))["stage"] == "receive"
+
+
+def test_a_guard_that_fails_leaves_the_fact(tmp_path):
+    with Host(tmp_path, plugins={"shop": shop()}) as cxd:
+        send(cxd, "visit.started", "v1")
+        status, reply = cxd.post(event("need.stated", "v1", data={"bad": True}))
+        assert status == 201 and "bad need" in reply["warnings"][0]["message"]
+        assert reply["warnings"][0]["line"] > 1 and instance(cxd, "v1")["stage"] == "receive"
+        failed = cxd.get("/v1/failed")[1]["failed"]
+        assert [f["handler"] for f in failed] == ["journey visit"]
+        retried = cxd.request("POST", f"/v1/failed/{failed[0]['id']}/retry")[1]
+        assert retried["done"] is False and retried["tries"] == 2
+        send(cxd, "need.stated", "v1")
+        assert instance(cxd, "v1")["stage"] == "execute" and len(cxd.get("/v1/failed")[1]["failed"]) == 1
+
+
+def test_deadlines_fire_once_across_deaths(tmp_path):
+    rng = random.Random(5)
+    plugins = {"shop": shop(receive="2s").replace('after = "2h"', 'after = "4s"')}
+    with Host(tmp_path, plugins=plugins) as cxd:
+        keys = [f"v{n}" for n in range(120)]
+        for n, key in enumerate(keys):
+            send(cxd, "visit.started", key)
+            if n % 3 == 0:
+                send(cxd, "need.stated", key)
+            if n % 17 == 0:
+                for pid in cxd.pids("writer"):
+                    os.kill(pid, signal.SIGKILL)
+        time.sleep(rng.random())
+        wait_for(lambda: all((instance(cxd, k) or {}).get("outcome") == "abandoned" for k in keys), 40)
+        waited, after = [], 0
+        while after is not None:
+            page = cxd.get(f"/v1/events?type=visit.waited&after={after}&limit=1000")[1]
+            waited += page["events"]
+            after = page["next"]
+        told = [(e["data"]["key"], e["data"]["stage"]) for e in waited]
+        assert len(told) == len(set(told)), "a deadline was told twice"
+        assert {k for k, s in told if s == "receive"} == {k for n, k in enumerate(keys) if n % 3}
+
+
+def test_instances_stay_on_their_version(tmp_path):
+    other = VISIT.replace('return "execute"', 'return "close"')
+    with Host(tmp_path, plugins={"shop": shop()}) as cxd:
+        send(cxd, "visit.started", "v1")
+        send(cxd, "visit.started", "v2")
+        cxd.write_plugin("shop", shop("1.1.0", visit=other))
+        assert cxd.request("POST", "/v1/plugins/reload")[0] == 200
+        send(cxd, "visit.started", "v3")
+        send(cxd, "need.stated", "v1")
+        send(cxd, "need.stated", "v3")
+        assert (instance(cxd, "v1")["stage"], instance(cxd, "v1")["version"]) == ("execute", 1)
+        assert (instance(cxd, "v3")["stage"], instance(cxd, "v3")["version"]) == ("close", 2)
+        cxd.stop()
+        cxd.start()
+        send(cxd, "need.stated", "v2")
+        assert instance(cxd, "v2")["stage"] == "execute"
+        cxd.write_plugin("shop", HEAD % "1.2.0" + EVENTS)          # the journey is gone
+        assert cxd.request("POST", "/v1/plugins/reload")[0] == 200
+        send(cxd, "sale.settled", "v2", data={"state": "won"})
+        assert instance(cxd, "v2")["stage"] == "close"
+        send(cxd, "visit.closed", "v2")
+        send(cxd, "visit.started", "v2")
+        assert instance(cxd, "v2")["outcome"] == "served" and instance(cxd, "v2#2") is None
