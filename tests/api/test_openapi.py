@@ -6,7 +6,7 @@ import time
 
 import npm
 import pytest
-from host import ACME, BATCH, ROOT, Host, rated
+from host import ACME, BATCH, JSON, ROOT, Host, rated
 
 KINDS = ACME + """
 cx.event "kinds.all" { title = { ["pt-BR"] = "Todos os tipos", en = "All kinds" }, fields = {
@@ -37,6 +37,17 @@ cx.on("visit.rated", function(e) if e.score == 0 then error("zero") end end)
 cx.record "desk" { key = "number", unit = "store", subject = "clerk", title = { ["pt-BR"] = "Mesa", en = "Desk" },
   fields = { number = cx.integer { min = 1 }, store = cx.text {}, clerk = cx.text { personal = true }, rate = cx.decimal { scale = 2 },
     kind = cx.choice { "a", "b", default = "a" }, rent = cx.money { max = 900 } }, index = { "kind" } }
+cx.event "run.told" { fields = { state = cx.text {}, boom = cx.boolean {} } }
+cx.on("run.told", function(e) error("told") end)
+cx.sop "open-shop" { version = 2, title = { ["pt-BR"] = "Abrir a loja", en = "Open the shop" }, role = "attendant", pass = 0.5,
+  embargo = "1d", emits = "run.told", exposure = { from = "from", to = "to" }, items = {
+    cx.item "light" { text = "Luz", critical = true, na = false }, cx.item "from" { text = "De", kind = "time" }, cx.item "to" { text = "Até", kind = "time" },
+    cx.section "stock" { title = "Estoque", weight = 2, items = {
+      cx.item "cold" { text = { ["pt-BR"] = "Geladeira", en = "Fridge" }, kind = "number", min = 2, max = 8.5, format = "°C" },
+      cx.item "state" { text = "Como está", kind = "choice", choices = { "bom", "ruim" }, scores = { bom = 1, ruim = 0.25 } },
+      cx.item "people" { text = "Na fila", kind = "count" }, cx.item "shelf" { text = "Foto", kind = "photo", evidence = true },
+      cx.item "odd" { text = "?", when = function(run) return run.context.odd.really end } } } } }
+cx.sop "close-shop" { version = 1, emits = "run.told", items = { cx.item "key" { text = "Chave", required = true } } }
 cx.import "old" { generate = function(emit) end }
 """
 QUIET = 'cx.plugin { name = "quiet", version = "1.0.0", api = 1 }\ncx.event "quiet.kept" {}\n' \
@@ -96,7 +107,7 @@ def test_error_codes_are_those_of_the_table(cxd):
 
 def test_declared_types_are_typed(cxd):
     schemas = document(cxd)["components"]["schemas"]
-    types = ["kinds.all", "kinds.bare", "kinds.open", "order.delivered", "quiet.kept", "shop.sold", "visit.rated"]
+    types = ["kinds.all", "kinds.bare", "kinds.open", "order.delivered", "quiet.kept", "run.told", "shop.sold", "visit.rated"]
     assert schemas["Event"]["oneOf"] == [{"$ref": f"#/components/schemas/event.{t}"} for t in types]
     assert list(schemas["Event"]["discriminator"]["mapping"]) == types and "UndeclaredEvent" not in schemas
     assert schemas["StructuredEvent"]["oneOf"][-1]["allOf"] == [
@@ -183,6 +194,35 @@ class Samples:
         assert status == want, (where, status, value)
         self.all.append({"method": method, "path": path, "status": status, "type": got["Content-Type"] or "", "body": value})
         return value
+
+
+def sops(s, sha):
+    s.take("/v1/sops")
+    begin = {"path": "/v1/sops/{id}/runs", "method": "POST", "kind": JSON, "id": "open-shop"}
+    body = {"run": "o1", "unit": "b07", "subject": "c1", "context": {"odd": {"really": True}}, "time": "2026-03-02T10:00:00-03:00"}
+    for want in (201, 200):
+        s.take(**begin, want=want, body=body)
+    s.take(**begin, want=409, body={"run": "o1"})
+    s.take(**begin, want=422, body={"rn": "o1"})
+    s.take(**begin, want=201, body={"run": "o2"})  # its condition fails
+    s.take("/v1/sops/{id}/runs", "POST", {}, JSON, want=404, id="none")
+    answer = {"path": "/v1/sop-runs/{run}/items/{item}", "method": "PUT", "kind": JSON, "run": "o1"}
+    for item, given in (("light", "yes"), ("from", "2026-03-02T10:00:00Z"), ("to", "2026-03-02T11:00:00Z"), ("cold", 3.5), ("state", "ruim"),
+                        ("people", 4), ("shelf", "yes")):
+        s.take(**answer, item=item, body={"answer": given, "device": "t1", "sequence": 7, "actor": "ana"})
+    s.take(**answer, item="light", want=422, body={"answer": "na"})
+    s.take(**answer, item="none", want=404, body={"answer": "na"})
+    s.take("/v1/sop-runs/{run}/finish", "POST", want=409, run="o1")
+    s.take(**answer, item="shelf", body={"evidence": [f"sha256:{sha}"]})
+    s.take("/v1/sop-runs/{run}/finish", "POST", run="o1")
+    s.take(**answer, item="shelf", want=409, body={"answer": "na"})
+    s.take("/v1/sop-runs/{run}/abandon", "POST", {"reason": "x"}, JSON, run="o2")
+    s.take("/v1/sops/{id}/runs", "POST", {"run": "c1"}, JSON, want=201, id="close-shop")  # a reaction to its event fails
+    s.take("/v1/sop-runs/{run}", run="o1")
+    s.take("/v1/sop-runs/{run}", run="o1", headers={"Authorization": "Bearer " + npm.token(s.cxd, "chief", "manager", unit="b07")})
+    s.take("/v1/sop-runs/{run}", run="none", want=404)
+    s.take("/v1/sop-runs", query="?sop=open-shop&limit=1")
+    s.take("/v1/sop-runs", query="?state=abandoned")
 
 
 def test_real_answers_are_as_described(cxd):
@@ -284,6 +324,7 @@ def test_real_answers_are_as_described(cxd):
     s.take(**file, want=206, headers={"Range": "bytes=1-2"})
     s.take(**file, want=304, headers={"If-None-Match": "*"})
     s.take(**file, want=416, headers={"Range": "bytes=9-"})
+    sops(s, file["sha256"])
     wrong = npm.run("node", npm.FOLDER / "check.js", stdin=json.dumps({"document": document(cxd), "samples": s.all}))
     assert not wrong, wrong
     asked = {(x["method"], x["path"]) for x in s.all if x["status"] < 400}

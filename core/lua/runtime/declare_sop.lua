@@ -4,7 +4,7 @@
 --         rest is how the plugin uses it.
 local host, _, _, c = ...
 local sop = select(select("#", ...), ...)
-local type, next, format, match, math_type = type, next, string.format, string.match, math.type
+local type, next, format, match, math_type, tostring = type, next, string.format, string.match, math.type, tostring
 local report, options, checks, body_table = c.report, c.options, c.checks, c.body_table
 local one_of, sorted, length, position = c.one_of, c.sorted, c.length, c.position
 local UNSCORED = { time = true, count = true }
@@ -87,7 +87,17 @@ local function item_body(out, made, section)
   local rules = {}
   for k, v in next, ITEM_RULES do rules[k] = v end
   for k, v in next, OF_KIND[kind] or {} do rules[k] = v end
-  local o = options(pos, label, made.spec, rules)
+  local spec = {}
+  for k, v in next, made.spec do spec[k] = v end
+  for _, other in next, sorted(OF_KIND) do
+    for _, k in next, sorted(OF_KIND[other]) do
+      if spec[k] ~= nil and not rules[k] then
+        report(pos, "%s: %s has no meaning for kind %s", label, k, tostring(kind))
+        spec[k] = nil
+      end
+    end
+  end
+  local o = options(pos, label, spec, rules)
   local item = { item = made.id, text = o.text, kind = kind, evidence = o.evidence, required = o.required, na = o.na,
     min = o.min, max = o.max, format = o.format, section = section, when = o.when and true,
     weight = o.weight or (UNSCORED[kind] and 0 or 1) }
