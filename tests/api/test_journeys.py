@@ -6,6 +6,8 @@ import signal
 import time
 import urllib.parse
 
+import pytest
+
 from host import Host
 
 EVENTS = """
@@ -194,3 +196,167 @@ def test_instances_stay_on_their_version(tmp_path):
         send(cxd, "visit.closed", "v2")
         send(cxd, "visit.started", "v2")
         assert instance(cxd, "v2")["outcome"] == "served" and instance(cxd, "v2#2") is None
+
+
+# ---- any order of arrival ------------------------------------------------------------------------
+DESK = """
+cx.plugin { name = "desk", version = "1.0.0", api = 1 }
+for _, type in ipairs { "t.opened", "t.moved", "t.closed", "a.seen", "b.seen", "c.seen", "d.seen" } do
+  cx.event(type) { fields = { t = cx.integer {}, to = cx.text {} } }
+end
+cx.event "t.told" { fields = { key = cx.text {}, stage = cx.text {}, pass = cx.integer {} } }
+local function to(e) if e.to ~= "stay" then return e.to end end
+local function ends(e) return cx.done(e.to or "closed", { lost = e.to == "lost" }) end
+local function journey(id, within, more)
+  more.key, more.title = "t", id
+  more.start = { ["t.opened"] = "new", ["t.moved"] = function(e) return e.to == "work" and "work" or nil end }
+  more.stages = {
+    cx.stage "new" { within = within and "5min" or nil, leave = { ["t.moved"] = to, ["t.closed"] = cx.done "closed" } },
+    cx.stage "work" { within = within and "10min" or nil, leave = { ["t.moved"] = to,
+      [cx.all { "a.seen", "b.seen" }] = "check", [cx.all { "c.seen", "d.seen", fresh = true }] = "work" } },
+    cx.stage "check" { leave = { ["t.moved"] = to, ["a.seen"] = "new", ["t.closed"] = ends } },
+  }
+  cx.journey(id)(more)
+end
+journey("timed", true, { idle = { after = "30min", outcome = cx.done("abandoned", { lost = true }) },
+  on_late = function(j, stage, tx) tx:emit { type = "t.told", data = { key = j.key, stage = stage.id, pass = j.pass } } end })
+journey("plain", false, { again = false })
+"""
+MINUTE = 60000
+
+
+class Reference:
+    """The rules of the journeys above, written down plainly: events in order, one after the other."""
+
+    def __init__(self, timed):
+        self.timed, self.done, self.now = timed, [], None
+
+    def row(self, at, seq, kind, source, target, deviation=None):
+        self.now["history"].append((at, seq, kind, source, target, deviation))
+
+    def enter(self, at, seq, kind, stage):
+        i = self.now
+        self.row(at, seq, kind, i["stage"], stage)
+        i["pass"][stage] = i["pass"].get(stage, 0) + 1
+        i.update(stage=stage, late=False, fresh=set(),
+                 due=at + {"new": 5, "work": 10}[stage] * MINUTE if self.timed and stage != "check" else None)
+
+    def end(self, at, seq, kind, outcome):
+        self.row(at, seq, kind, self.now["stage"], None)
+        self.now.update(stage=None, outcome=outcome, due=None, idle=None, late=False)
+
+    def pass_time(self, till, through):
+        while self.now and self.now["stage"]:
+            i = self.now
+            due = None if i["late"] else i["due"]
+            at = min(x for x in (due, i["idle"], 1 << 62) if x is not None)
+            if at > till or (at == till and not through):
+                return
+            if at == due:
+                i["late"] = True
+                self.row(at, None, "within", i["stage"], None, "late")
+            else:
+                self.end(at, None, "idle", "abandoned")
+
+    def settle(self, at, seq, kind):
+        if self.now["stage"] == "work" and {"a.seen", "b.seen"} <= self.now["seen"]:
+            self.enter(at, seq, kind, "check")
+
+    def target(self, kind, e):
+        i = self.now
+        if kind == "t.moved":
+            return None if e["to"] == "stay" else e["to"]
+        if kind == "t.closed" and i["stage"] == "new":
+            return ("closed",)
+        if kind == "t.closed" and i["stage"] == "check":
+            return (e["to"] or "closed",)
+        if kind == "a.seen" and i["stage"] == "check":
+            return "new"
+        if i["stage"] == "work" and kind in ("a.seen", "b.seen") and {"a.seen", "b.seen"} <= i["seen"]:
+            return "check"
+        if i["stage"] == "work" and kind in ("c.seen", "d.seen") and {"c.seen", "d.seen"} <= i["fresh"]:
+            return "work"
+        return None
+
+    def event(self, at, seq, kind, e):
+        self.pass_time(at, False)
+        if not self.now or not self.now["stage"]:
+            first = {"t.opened": "new", "t.moved": "work" if e["to"] == "work" else None}.get(kind)
+            if first and (not self.now or self.timed):
+                if self.now:
+                    self.done.append(self.now)
+                self.now = {"stage": None, "pass": {}, "seen": {kind}, "fresh": set(), "history": [], "outcome": None,
+                            "late": False, "due": None, "idle": at + 30 * MINUTE if self.timed else None}
+                self.enter(at, seq, kind, first)
+                self.settle(at, seq, kind)
+            elif self.now:
+                self.row(at, seq, kind, None, None, "unexpected")
+            return
+        i = self.now
+        i["seen"].add(kind)
+        i["fresh"].add(kind)
+        i["idle"] = at + 30 * MINUTE if self.timed else None
+        listed = kind in {"new": ("t.moved", "t.closed"), "work": ("t.moved",), "check": ("t.moved", "a.seen", "t.closed")}[i["stage"]]
+        to = self.target(kind, e)
+        if isinstance(to, tuple):
+            self.end(at, seq, kind, to[0])
+        elif to:
+            self.enter(at, seq, kind, to)
+            self.settle(at, seq, kind)
+        elif not listed and kind not in ("a.seen", "b.seen", "c.seen", "d.seen"):
+            self.row(at, seq, kind, i["stage"], None, "unexpected")
+
+
+def of_reference(i):
+    return {"stage": i["stage"], "outcome": i["outcome"], "late": i["late"], "history": i["history"]}
+
+
+def of_api(i):
+    if not i:
+        return None
+
+    def ms(text):
+        return round(datetime.datetime.fromisoformat(text).timestamp() * 1000)
+    return {"stage": i["stage"], "outcome": i["outcome"], "late": i["late"],
+            "history": [(ms(h["time"]), h["seq"], h["type"], h["from"], h["to"], h["deviation"]) for h in i["history"]]}
+
+
+def compare(cxd, sent):
+    for timed, journey in ((True, "timed"), (False, "plain")):
+        for key in sorted({e["data"]["t"] for _, e in sent}):
+            r = Reference(timed)
+            for seq, e in sorted((x for x in sent if x[1]["data"]["t"] == key), key=lambda x: (x[1]["ms"], x[0])):
+                r.event(e["ms"], seq, e["type"], e["data"])
+            r.pass_time(int(time.time() * 1000), True)
+            want = [of_reference(i) for i in r.done + ([r.now] if r.now else [])]
+            have = [of_api(instance(cxd, f"{key}#{n}" if n else str(key), journey)) for n in range(1, len(want) + 2) for n in [n if n > 1 else 0]]
+            assert have == want + [None], (journey, key)
+
+
+@pytest.mark.parametrize("seed", [11, 12])
+def test_any_order_of_arrival_ends_in_the_same_state(tmp_path, seed):
+    rng = random.Random(seed)
+    base = (int(time.time()) - 3 * 86400) * 1000
+    with Host(tmp_path, plugins={"desk": DESK}) as cxd:
+        out = []
+        for key in range(60):
+            for n in range(rng.randrange(1, 14)):
+                kind = rng.choice(["t.opened", "t.moved", "t.moved", "t.closed", "a.seen", "b.seen", "c.seen", "d.seen"])
+                ms = base + rng.randrange(0, 70) * MINUTE
+                to = rng.choice(["new", "work", "work", "check", "stay"]) if kind == "t.moved" else rng.choice([None, "lost"])
+                out.append({"type": kind, "id": f"{key}-{n}", "source": "/desk", "ms": ms, "data": {"t": key, "to": to}})
+        rng.shuffle(out)
+        sent = []
+        for n, e in enumerate(out):
+            body = {k: v for k, v in e.items() if k != "ms"}
+            body["time"] = datetime.datetime.fromtimestamp(e["ms"] / 1000, datetime.timezone.utc).isoformat()
+            status, reply = cxd.post(body)
+            assert status == 201 and "warnings" not in reply, reply
+            sent.append((reply["seq"], e))
+            if n % 97 == 96:
+                for pid in cxd.pids("writer"):
+                    os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: cxd.get("/v1/journeys/timed/instances")[1]["instances"] == [])
+        compare(cxd, sent)
+        told = [tuple(e["data"].values()) for e in cxd.get("/v1/events?type=t.told&limit=1000")[1]["events"]]
+        assert len(told) > 20 and len(told) == len(set(told)), "a deadline was told twice"
