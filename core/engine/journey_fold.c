@@ -249,8 +249,6 @@ static int begin(struct fold *f, struct event *ev)
 	const struct journey_row *old =
 		before(f, (struct str){f->journey->id, (uint32_t)strlen(f->journey->id)}, n);
 	struct journey_ask ask = {.op = JOURNEY_BEGIN, .n = n, .at_ms = ev->time_ms};
-	if (old)
-		ask.was = old->state;
 	int rc = 1;
 	f->begins_on = old ? old->version : f->journey->version;
 	if (f->begins_on)

@@ -149,7 +149,11 @@ static int late(struct fold *f, const struct effect *x, const struct firing *at)
 	struct journey_row *row = &f->v[x->inst].row;
 	struct plugin *p = f->plugin;
 	const struct plugin_journey *j = f->journey;
-	int rc = journey_version(f->in, &p, &j, row->version, &fail);
+	struct cx_err e;
+	int rc = store_journey_told(f->in->eng->store, row, x->late.stage, x->late.pass, &e);
+	if (rc != 1)
+		return rc < 0 ? ingest_lost(f->in, &e) : CX_OK;
+	rc = journey_version(f->in, &p, &j, row->version, &fail);
 	const struct plugin_journey *own = rc == 1 ? plugin_journey_find(p, x->late.journey) : NULL;
 	const struct late_call c = {own ? own : f->journey, &x->late, row};
 	const struct firing now = {

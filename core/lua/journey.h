@@ -45,7 +45,6 @@ struct journey_ask {
 	struct str key;           /* of the events, without #n */
 	int n;                    /* BEGIN */
 	struct str state;         /* of the instance; BEGIN: of the one before it, p NULL none */
-	struct str was;           /* BEGIN: of this one in an earlier fold, p NULL none */
 	struct str subject, unit; /* of the instance */
 	int64_t at_ms;
 	bool through;

@@ -373,9 +373,8 @@ static int fold(lua_State *L)
 	if (ask->op == JOURNEY_BEGIN) {
 		lua_pushinteger(L, ask->n);
 		push_state(L, ask->state);
-		push_state(L, ask->was);
 		push_event(L, c);
-		nargs = 9;
+		nargs = 8;
 	} else {
 		push_state(L, ask->state);
 		push_text(L, ask->subject);

@@ -386,6 +386,16 @@ int store_journey_moves(
 	return rc < 0 ? rc : CX_OK;
 }
 
+int store_journey_told(
+	struct store *s, const struct journey_row *r, struct str stage, int pass, struct cx_err *e)
+{
+	int rc = st_run(s, ST_JOURNEY_TOLD,
+		ARGS(ARG_STR("journey", r->journey), ARG_STR("key", r->key), ARG_INT("n", r->n),
+			ARG_STR("stage", stage), ARG_INT("pass", pass)),
+		e);
+	return rc < 0 ? rc : drv_changes(s->d) == 1;
+}
+
 /* ---- frictions ---- */
 
 static struct drv_arg number(const char *name, int64_t v)

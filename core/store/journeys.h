@@ -89,6 +89,10 @@ typedef int (*store_journey_move_f)(void *ctx, const struct journey_move_row *r)
 int store_journey_moves(
 	struct store *s, int64_t instance, store_journey_move_f f, void *ctx, struct cx_err *e);
 
+/* on_late is told of this deadline: 1 for the first time, 0 it has been. */
+int store_journey_told(
+	struct store *s, const struct journey_row *r, struct str stage, int pass, struct cx_err *e);
+
 /* ---- frictions ---- */
 struct friction_row {
 	int64_t id, instance, time_ms, lost_ms, severity, seq; /* -1: none of the last three */

@@ -7,8 +7,8 @@
 -- State:  plain data, kept as JSON with the instance. n: which one of the key; start: seq of the start event;
 --         stage: nil once it has ended; entry: position of the move that entered it; entered, due, late:
 --         of that stage; idle: when it ends by itself; pass, seen: counts by stage and type; fresh: seen since
---         the stage was entered; sent: which deadlines have been told; open: promises; inner: the journey
---         inside the stage; inners: how many of those there were. Subject and unit are kept beside it.
+--         the stage was entered; open: promises; inner: the journey inside the stage; inners: how many of
+--         those there were. Subject and unit are kept beside it.
 local host = ...
 local next, type, error, rawget, setmetatable, tostring = next, type, error, rawget, setmetatable, tostring
 local format = string.format
@@ -271,11 +271,7 @@ local function fire(x, at, d, s, what)
   end
   s.late = true
   move(x, d, s, { type = "within", from = s.stage, pass = s.pass[s.stage], deviation = "late" })
-  local once = format("%s/%s/%d/%d", d.id, s.stage, s.n, s.pass[s.stage])
-  local sent = x.root.sent or {}
-  x.root.sent = sent
-  if d.on_late and not sent[once] then
-    sent[once] = true
+  if d.on_late then
     x.late[#x.late + 1] = { journey = d.id, stage = s.stage, due = at, pass = s.pass[s.stage], j = view(x, d, s) }
   end
 end
@@ -322,15 +318,15 @@ local function outcome(x, d, s)
   return x
 end
 
--- Does the event begin an instance, the n-th of its key? before: the state of the one before it, was: of
--- this one in an earlier fold. nil: it does not.
-local function begin(d, n, before, was, key, at, seq, event_type, e)
+-- Does the event begin an instance, the n-th of its key? before: the state of the one before it. nil: it
+-- does not.
+local function begin(d, n, before, key, at, seq, event_type, e)
   local way = d.begins[event_type]
   if not way or (n > 1 and not d.again) then return nil end
   local x = call(nil, key, at, seq, event_type, e)
   local s = fresh_state(x, n)
   x.root, s.subject, s.unit = s, e.subject, e.unit
-  s.sent, s.inners = was and was.sent, before and before.inners
+  s.inners = before and before.inners
   local id = way.target.stage
   if not id then
     id = d.functions[way.target.fn](e, shown(view(x, d, s)))

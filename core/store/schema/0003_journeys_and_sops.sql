@@ -105,6 +105,15 @@ CREATE TABLE journey_move (
 	left_ms  INTEGER,           -- when the stage entered here was left
 	PRIMARY KEY (instance, pos)
 ) STRICT, WITHOUT ROWID;
+-- Deadlines that on_late has been told of: once for each, whatever is folded again.
+CREATE TABLE journey_told (
+	journey TEXT NOT NULL,
+	key     TEXT NOT NULL,
+	n       INTEGER NOT NULL,
+	stage   TEXT NOT NULL,
+	pass    INTEGER NOT NULL,
+	PRIMARY KEY (journey, key, n, stage, pass)
+) STRICT, WITHOUT ROWID;
 -- What cost the customer something. stands: what it came of is still in the instance's history, which
 -- a late event can change.
 CREATE TABLE friction (
