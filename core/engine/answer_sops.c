@@ -66,18 +66,20 @@ int sop_call_run(struct engine *eng, const struct frame *f, struct sop_run *r, s
 
 /* ---- checklists ---- */
 
-static void sop_json(struct buf *b, const struct plugin *p, const struct plugin_sop *s)
+static void sop_json(
+	struct buf *b, const struct plugin *p, const struct plugin_sop *s, enum level level)
 {
+	const char *content = s->shown && level < LEVEL_MANAGER ? s->shown : s->content;
 	jw_obj(b);
 	jw_kstr(b, "plugin", p->name);
 	jw_kstr(b, "hash", s->hash[0] ? s->hash : NULL);
 	jw_kstr(b, "emits", s->run_type);
 	jw_kstr(b, "emits_items", s->item_type);
 	buf_puts(b, ",");
-	buf_add(b, s->content + 1, strlen(s->content) - 1); /* its members, and } */
+	buf_add(b, content + 1, strlen(content) - 1); /* its members, and } */
 }
 
-int answer_sops(struct engine *eng, struct buf *b, struct cx_err *e)
+int answer_sops(struct engine *eng, const struct frame *f, struct buf *b, struct cx_err *e)
 {
 	(void)e;
 	jw_obj(b);
@@ -85,7 +87,8 @@ int answer_sops(struct engine *eng, struct buf *b, struct cx_err *e)
 	jw_arr(b);
 	for (int i = 0; i < eng->set.n; i++)
 		for (int k = 0; k < eng->set.v[i]->nsops; k++)
-			sop_json(b, eng->set.v[i], &eng->set.v[i]->sops[k]);
+			sop_json(b, eng->set.v[i], &eng->set.v[i]->sops[k],
+				(enum level)f->head.caller.level);
 	jw_arr_end(b);
 	jw_knull(b, "next");
 	jw_obj_end(b);

@@ -39,7 +39,7 @@ static int answer(struct engine *eng, const struct frame *f, struct buf *headers
 	case ROUTE_RECORD_GET: return answer_record(eng, f, headers, b, status, e);
 	case ROUTE_RECORD_VERSIONS: return answer_record_versions(eng, f, b, e);
 	case ROUTE_EVIDENCE_GET: return answer_evidence(eng, f, headers, b, status, e);
-	case ROUTE_SOPS_GET: return answer_sops(eng, b, e);
+	case ROUTE_SOPS_GET: return answer_sops(eng, f, b, e);
 	case ROUTE_SOP_RUNS_GET: return answer_sop_runs(eng, f, b, e);
 	case ROUTE_SOP_RUN_GET: return answer_sop_run(eng, f, b, e);
 	case ROUTE_TOKENS_GET: return access_list(eng, b, e);

@@ -46,6 +46,14 @@ int sop_in_force(struct engine *eng, const struct plugin *p, const struct plugin
 	int rc = store_sop_version_find(eng->store, text(s->id), s->version, v, a, e);
 	if (rc != 0)
 		return rc < 0 ? rc : CX_OK;
+	if (!s->hash[0])
+		return cx_fail(e, CX_E_PLUGIN_QUARANTINED, NULL,
+			CX_T("o plugin %s está fora de serviço, e esta versão do POP nunca esteve "
+			     "em vigor",
+				"plugin %s is out of service, and this version of the SOP has "
+				"never "
+				"been in force"),
+			p->name);
 	*v = (struct sop_version_row){.sop = text(s->id),
 		.version = s->version,
 		.hash = text(s->hash),

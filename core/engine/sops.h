@@ -43,7 +43,7 @@ int sops_ask(struct ingest *in, struct event *cause, const char *by, bool truste
 
 int sops_write(struct ingest *in, const struct frame *f, struct buf *headers, struct buf *reply,
 	int *status); /* writer: begin, answer, finish, abandon */
-int answer_sops(struct engine *eng, struct buf *b, struct cx_err *e);
+int answer_sops(struct engine *eng, const struct frame *f, struct buf *b, struct cx_err *e);
 int answer_sop_runs(struct engine *eng, const struct frame *f, struct buf *b, struct cx_err *e);
 int answer_sop_run(struct engine *eng, const struct frame *f, struct buf *b, struct cx_err *e);
 

@@ -1,6 +1,7 @@
 /* tx:sop: runs of checklists as handlers and tests see and write them. */
 #include <string.h>
 
+#include "base/tz.h"
 #include "engine/sop_body.h"
 
 struct asking {
@@ -56,10 +57,28 @@ static int begin(struct asking *q)
 	return sop_run_begin(q->in, q->cause, &s, &q->r, q->a, q->e);
 }
 
+/* A time as Lua has it becomes one as the API takes it. */
+static void instant(struct asking *q, struct sop_given *g)
+{
+	const struct sop_item *item = sop_item_of(&q->r, g->item);
+	uint32_t at = q->body.d.n ? json_get(&q->body.d, 0, "answer") : 0;
+	int64_t ms;
+	char time[TZ_TEXT + 2];
+	if (!item || item->kind != SOP_TIME || !at || !json_int64(&q->body.d, at, &ms) ||
+		ms < TZ_MS_MIN || ms > TZ_MS_MAX)
+		return;
+	tz_format(ms, time + 1);
+	time[0] = '"';
+	strcat(time, "\"");
+	g->answer = arena_str(q->a, time, strlen(time));
+}
+
 static int answer(struct asking *q)
 {
 	struct sop_given g = {.item = q->ask->item, .unseen = q->trusted};
 	int rc = sop_body_answer(&q->body, &g);
+	if (rc >= 0)
+		instant(q, &g);
 	return rc < 0 ? rc : sop_run_answer(q->in, &q->r, &g, q->a, q->e);
 }
 

@@ -15,6 +15,7 @@ static void take_sop(struct plugin *p, const struct json_doc *d, uint32_t at)
 		.file = declared_text(d, at, "file"),
 		.line = (int)declared_int(d, at, "line"),
 		.content = declared_json(d, at, "content"),
+		.shown = declared_json(d, at, "shown"),
 		.run_type = declared_text(d, at, "run"),
 		.item_type = declared_text(d, at, "item"),
 		.judge = (int)declared_int(d, at, "judge"),
@@ -39,6 +40,7 @@ void sops_drop(struct plugin *p)
 		free(s->id);
 		free(s->file);
 		free(s->content);
+		free(s->shown);
 		free(s->run_type);
 		free(s->item_type);
 		free(s->fns);

@@ -75,6 +75,7 @@ struct plugin_sop { /* cx.sop */
 	int line;
 	int64_t version;
 	char *content;              /* JSON: what was declared, without the functions */
+	char *shown;                /* of a quiz: the same without what is right; else NULL */
 	char hash[65];              /* of that and the functions; "" while the code is not there */
 	char *run_type, *item_type; /* events that it emits; NULL: none */
 	int *fns, nfns;             /* handles of the conditions */

@@ -315,7 +315,12 @@ def test_quizzes_and_observations(tmp_path):
     with Host(tmp_path, plugins={"visits": VISITS}) as cxd:
         call(cxd, "POST", "/v1/sops/quiz/runs", {"run": "q"})
         put(cxd, "q", "q1", {"answer": "5 dias"})
-        put(cxd, "q", "q2", {"answer": "a loja"})
+        reply = put(cxd, "q", "q2", {"answer": "a loja"})
+        assert reply["score"] is None and [i["score"] for i in reply["items"]] == [None, None]  # what is right is not told
+        choices = {"5 dias": 0, "7 dias": 1}
+        for level, told in (("frontline", {}), ("manager", choices)):
+            (quiz,) = [s for s in cxd.get("/v1/sops", token(cxd, level, level))[1]["sops"] if s["id"] == "quiz"]
+            assert {c["choice"]: c["score"] for c in quiz["items"][0]["choices"] if "score" in c} == told
         assert put(cxd, "q", "q1", {"answer": "9 dias"}, status=422)["field"] == "answer"
         assert put(cxd, "q", "q1", {"answer": "na"}, status=422)["field"] == "answer"
         done = call(cxd, "POST", "/v1/sop-runs/q/finish")[1]
@@ -332,3 +337,144 @@ def test_quizzes_and_observations(tmp_path):
         put(cxd, "o", "sign", {"answer": "Ana Prado"})
         done = call(cxd, "POST", "/v1/sop-runs/o/finish")[1]
         assert done["score"] == 1 and done["passed"] is None
+
+
+ACME = """
+cx.plugin { name = "acme", version = "1.0.0", api = 1 }
+cx.event "sop.run" { fields = { run = cx.text {}, sop = cx.text {}, state = cx.text {}, score = cx.decimal { scale = 3 }, passed = cx.boolean {} } }
+cx.event "visit.rated" { fields = { score = cx.integer {} } }
+cx.sop "welcome" { version = 3, title = "POP de recepção", role = "attendant", emits = "sop.run",
+  items = {
+    cx.item "greet"    { text = "Cumprimentar em até 30 segundos", critical = true },
+    cx.item "name"     { text = "Usar o nome do cliente", weight = 2 },
+    cx.item "photo"    { text = "Foto da vitrine", kind = "photo", evidence = true },
+    cx.item "fridge"   { text = "Temperatura", kind = "number", format = "°C", min = 2, max = 8.5 },
+    cx.item "language" { text = "Idioma do cliente", when = function(run) return run.answers.name == "no" or run.context.tourist end },
+  },
+  pass = 0.9,
+}
+cx.kpi "score" { measures = { s = cx.sum("sop.run", "score"), n = cx.count("sop.run", function(e) return e.state == "finished" end) },
+  formula = function(m) return m.s / 1000 / m.n end }
+cx.on "visit.rated" (function(e, tx)
+  local run = tx:sop("welcome"):begin { key = "v" .. e.score, context = { tourist = true }, time = e.time }
+  run:answer("greet", "yes")
+  assert(tx:sop("welcome", "v" .. e.score).items[1].answer == "yes")
+  if e.score == 9 then run:finish() end
+  if e.score == 1 then run:abandon("left") end
+end)
+"""
+ACME_TEST = """
+test("a run", function(tx)
+  at "2026-03-02 10:00"
+  expect(tx:sop("welcome", "v1")).is_nil()
+  local run = tx:sop("welcome"):begin { key = "v1", unit = "b07" }
+  expect(run.state).is "open"
+  run:answer("greet", "yes")
+  run:answer("name", "yes")
+  run:answer("fridge", 9)
+  expect(#run.missing).is(1)
+  expect(select(2, pcall(run.finish, run))).has "photo"
+  run:answer("photo", nil, { evidence = { "sha256:" .. ("0"):rep(64) } })
+  run:finish()
+  expect(run.score).is(0.8)
+  expect(run.passed).is(false)
+  expect(tx:sop("welcome", "v1").score).is(0.8)
+  expect(tx:kpi("score").value).is(0.8)
+end)
+test("handlers", function(tx)
+  send { type = "visit.rated", data = { score = 3 } }
+  expect(tx:sop("welcome", "v3").items[5].applies).is(true)
+  local r = send { type = "visit.rated", data = { score = 9 } }
+  expect(r.warnings[1].message).has "photo"
+  expect(tx:sop("welcome", "v9")).is_nil()
+  send { type = "visit.rated", data = { score = 1 } }
+  expect(tx:sop("welcome", "v1").state).is "abandoned"
+  expect(tx:sop("welcome", "v1").score).is(1)
+  expect(tx:kpi("score").value).is_nil()
+end)
+"""
+VISIT = """
+cx.plugin { name = "acme", version = "1.0.0", api = 1 }
+for type, fields in pairs {
+  ["visit.started"] = { tourist = cx.boolean {} }, ["need.stated"] = {}, ["parts.arrived"] = {}, ["quote.approved"] = {}, ["visit.closed"] = {},
+  ["sale.settled"] = { state = cx.choice { "won", "lost", required = true } },
+} do
+  fields.visit = cx.text { required = true }
+  cx.event(type) { fields = fields }
+end
+cx.event "sop.run" { fields = { state = cx.text {}, required = cx.boolean {}, score = cx.decimal { scale = 2 }, key = cx.text {} } }
+cx.journey "visit" {
+  title = "Atendimento na loja", owner = "store-manager", tier = "tactical",
+  key = "visit", start = "visit.started",
+  stages = {
+    cx.stage "receive" { title = "Receber",  sop = "welcome", within = "3min", leave = { ["need.stated"] = "execute" } },
+    cx.stage "execute" { title = "Executar", sop = { "service", required = true }, within = "25min",
+      leave = {
+        ["sale.settled"] = function(e, j) return e.state == "won" and "close" or cx.done("left", { lost = true }) end,
+        [cx.all { "parts.arrived", "quote.approved" }] = "close",
+      } },
+    cx.stage "close"   { title = "Fechar", within = "10min", window = "1d", leave = { ["visit.closed"] = cx.done "served" } },
+  },
+  idle = { after = "2h", outcome = cx.done("abandoned", { lost = true }) },
+}
+cx.sop "welcome" { version = 3, title = "POP de recepção", role = "attendant", emits = "sop.run",
+  items = {
+    cx.item "greet"    { text = "Cumprimentar em até 30 segundos", critical = true },
+    cx.item "name"     { text = "Usar o nome do cliente", weight = 2 },
+    cx.item "photo"    { text = "Foto da vitrine", kind = "photo", evidence = true },
+    cx.item "fridge"   { text = "Temperatura", kind = "number", format = "°C", min = 2, max = 8.5 },
+    cx.item "language" { text = "Idioma do cliente", when = function(run) return run.answers.name == "no" or run.context.tourist end },
+  },
+  pass = 0.9,
+}
+cx.sop "service" { version = 1, title = "POP de atendimento", role = "attendant", emits = "sop.run", items = { cx.item "listen" { text = "Confirmar o pedido com o cliente" } }, pass = 1 }
+cx.kpi "adherence" { format = "%", measures = {
+    done  = cx.count("sop.run", function(e) return e.state == "finished" and e.required end),
+    asked = cx.count("sop.run", function(e) return e.state == "open" and e.required end) },
+  formula = function(m) return 100 * m.done / m.asked end }
+"""
+VISIT_TEST = """
+test("a visit", function(tx)
+  at "2026-03-02 10:00"
+  for _, v in ipairs { "v1", "v2" } do
+    send { type = "visit.started", unit = "b07", subject = "c1", data = { visit = v, tourist = true } }
+  end
+  local run = tx:sop("welcome", "v1")
+  expect(run.unit).is "b07"
+  expect(run.items[5].applies).is(true)
+  expect(run.required).is(false)
+  for _, v in ipairs { "v1", "v2" } do send { type = "need.stated", data = { visit = v } } end
+  expect(tx:journey("visit", "v1").stage).is "execute"
+  send { type = "sale.settled", data = { visit = "v1", state = "won" } }
+  expect(tx:journey("visit", "v1").stage).is "execute"
+  local service = tx:sop("service", "v1")
+  expect(service.required).is(true)
+  expect(tx:kpi("adherence").value).is(0)
+  service:answer("listen", "yes")
+  service:finish()
+  expect(service.score).is(1)
+  expect(tx:kpi("adherence").value).is(50)
+  send { type = "parts.arrived", data = { visit = "v1" } }
+  send { type = "quote.approved", data = { visit = "v1" } }
+  expect(tx:journey("visit", "v1").stage).is "close"
+end)
+"""
+
+
+def test_plugins_begin_answer_and_finish_runs_in_handlers_and_tests(tmp_path):
+    host = Host(tmp_path, plugins={"acme": {"plugin.lua": ACME, "tests/a_test.lua": ACME_TEST},
+                                   "visit": {"plugin.lua": VISIT.replace('"acme"', '"visit"'), "tests/v_test.lua": VISIT_TEST}})
+    assert host.cli("test", tmp_path / "plugins" / "acme")[0].splitlines()[-1] == "2 passed, 0 failed"
+    assert host.cli("test", tmp_path / "plugins" / "visit")[0].splitlines()[-1] == "1 passed, 0 failed"
+
+
+def test_a_handlers_run_is_in_its_transaction(tmp_path):
+    with Host(tmp_path, plugins={"acme": ACME}) as cxd:
+        rate = {"type": "visit.rated", "unit": "b07", "subject": "c1", "actor": "ana"}
+        assert "warnings" not in cxd.post({**rate, "data": {"score": 3}})[1]
+        (run,) = cxd.get("/v1/sop-runs?key=v3")[1]["sop_runs"]
+        assert (run["unit"], run["subject"], run["actor"], run["by"]) == ("b07", "c1", "ana", "acme: on visit.rated")
+        assert "photo" in cxd.post({**rate, "data": {"score": 9}})[1]["warnings"][0]["message"]
+        assert cxd.get("/v1/sop-runs?key=v9")[1]["sop_runs"] == []  # undone with its reaction
+        told = cxd.get("/v1/events?type=sop.run")[1]["events"]
+        assert [e["data"]["state"] for e in told] == ["open"]

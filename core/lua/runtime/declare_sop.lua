@@ -65,7 +65,7 @@ local function choices(pos, label, o, item)
     local score = o.scores and o.scores[v]
     if o.scores and not (fraction(score)) then report(pos, '%s: scores: "%s" needs a number from 0 to 1', label, v) end
     if o.right ~= nil then
-      score = 0
+      score, item.quiz = 0, true
       for _, r in next, right do if r == v then score = 1 end end
     end
     item.choices[i] = { choice = v, score = score }
@@ -197,6 +197,23 @@ local function declare_sop(pos, id, spec)
     when = out.when }
 end
 
+-- For those who answer: without what is right.
+local function shown(content)
+  local out, any = {}, false
+  for k, v in next, content do out[k] = v end
+  out.items = sop.list()
+  for i, item in next, content.items do
+    local copy = {}
+    for k, v in next, item do copy[k] = v end
+    if item.quiz then
+      any, copy.choices = true, {}
+      for k, v in next, item.choices do copy.choices[k] = { choice = v.choice } end
+    end
+    out.items[i] = copy
+  end
+  return any and out or nil
+end
+
 local function declared(all, handle)
   all.sops = {}
   for i, id in next, sorted(sops) do
@@ -206,7 +223,7 @@ local function declared(all, handle)
       fns[#fns + 1] = handle(when[item.item], "sop %s: when of %s", id, item.item)
     end
     all.sops[i] = { id = id, file = s.file, line = s.line, version = s.version, run = s.emits.run, item = s.emits.item,
-      content = s.content, fns = fns,
+      content = s.content, shown = shown(s.content), fns = fns,
       judge = handle(function(run) return sop.judge(s.content, when, run) end, "sop %s", id) }
   end
 end

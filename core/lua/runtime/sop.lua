@@ -106,11 +106,14 @@ local function judge(def, when, run)
   local applies, warnings = find_applying(def, when, run)
   local out = { items = list(), missing = list(), sections = list(), warnings = warnings }
   local all, sections, dead = { got = 0, weight = 0 }, {}, false
+  local covered = false -- nobody is told what is right before the end
   for i, s in next, def.sections do sections[s.section] = { got = 0, weight = 0, dead = false, at = i } end
   for i, item in next, def.items do
     local a = run.answers[item.item]
     local score = applies[i] and counted(item, a, run.state)
-    out.items[i] = { item = item.item, applies = applies[i], score = a and score or null }
+    local cover = item.quiz and run.state == "open"
+    covered = covered or cover
+    out.items[i] = { item = item.item, applies = applies[i], score = a and not cover and score or null }
     if applies[i] then
       out.missing[#out.missing + 1] = lacking(item, a)
       if item.critical and score == 0 and (a or run.state == "finished") then
@@ -123,7 +126,7 @@ local function judge(def, when, run)
     local sum = sections[s.section]
     if sum.dead then sum.got = 0 end
     local score = share(sum)
-    out.sections[i] = { section = s.section, score = score or null }
+    out.sections[i] = { section = s.section, score = not covered and score or null }
     if s.weight then
       if score then add(all, s.weight, score) end
     else
@@ -132,7 +135,7 @@ local function judge(def, when, run)
   end
   local score = share(all)
   if score and dead then score = 0 end
-  out.score, out.passed = score or null, null
+  out.score, out.passed = not covered and score or null, null
   if run.state == "finished" and def.pass and score then out.passed = score >= def.pass - NEARLY end
   if def.exposure then out.exposure = exposure(def, run, applies) end
   return out

@@ -173,6 +173,7 @@ CREATE TABLE sop_run (
 ) STRICT;
 CREATE INDEX sop_run_open ON sop_run (sop, state, id);
 CREATE INDEX sop_run_unit ON sop_run (unit, state, id);
+CREATE INDEX sop_run_actor ON sop_run (actor, state, id) WHERE actor IS NOT NULL;
 CREATE INDEX sop_run_due ON sop_run (due_ms) WHERE due_ms IS NOT NULL;
 CREATE INDEX sop_run_key ON sop_run (key, journey, id) WHERE key IS NOT NULL;
 CREATE TABLE sop_answer (
