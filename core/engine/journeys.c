@@ -266,7 +266,7 @@ int journeys_next(struct ingest *in, bool past, struct due *d, struct cx_err *e)
 	for (int i = 0; i < in->eng->set.n; i++) {
 		const struct plugin *p = in->eng->set.v[i];
 		for (int k = 0; p->state == PLUGIN_RUNNING && k < p->njourneys; k++) {
-			struct due one;
+			struct due one = {.of = p->journeys[k].id};
 			if (p->journeys[k].inside)
 				continue;
 			int rc = store_journey_due(
@@ -315,13 +315,15 @@ int journeys_fire(struct ingest *in, const struct due *d, const struct firing *a
 	struct journey_row row;
 	struct cx_err e;
 	struct fold f;
-	int rc = store_journey_by_id(in->eng->store, d->id, &row, &in->arena, &e);
-	if (rc <= 0)
-		return rc < 0 ? ingest_lost(in, &e) : CX_OK;
 	struct plugin *p;
-	const struct plugin_journey *j = owner_of(in->eng, row.journey, &p);
+	const struct plugin_journey *j =
+		owner_of(in->eng, (struct str){d->of, (uint32_t)strlen(d->of)}, &p);
 	if (!j)
-		return CX_OK;
+		return 1;
+	int rc = store_journey_told(
+		in->eng->store, d->id, d->of, at->past, d->ms, &row, &in->arena, &e);
+	if (rc <= 0)
+		return rc < 0 ? ingest_lost(in, &e) : 1;
 	fold_begin(&f, in, p, j, row.key);
 	rc = fold_read(&f);
 	if (row.strikes >= TIMER_STRIKES) {

@@ -131,13 +131,14 @@ static int fire(struct ingest *in, struct timers_run *r, const struct item *it)
 	in->due.least_ms = INT64_MIN;
 	if (b)
 		b->due_kind = 0;
-	note_late(in, &f);
+	if (rc == 0)
+		note_late(in, &f);
 	if (r->warnings && in->warnings.len) {
 		if (r->warnings->len)
 			buf_puts(r->warnings, ",");
 		buf_add(r->warnings, in->warnings.p, in->warnings.len);
 	}
-	return rc;
+	return rc < 0 ? rc : CX_OK;
 }
 
 /* The job under way goes on as it was. */

@@ -21,6 +21,7 @@ enum {
 
 struct due { /* one item */
 	int64_t ms, id;
+	const char *of; /* what else its kind knows it by */
 };
 struct firing {          /* the instant at which an item fires */
 	int64_t now_ms;  /* tx.now */
@@ -34,7 +35,7 @@ struct due_kind {
 	int (*next)(struct ingest *in, bool past, struct due *d, struct cx_err *e);
 	/* Ends the item, and does what it is there for. The job and the item (ingest_job_begin,
 	 * ingest_item_begin) are those of the firing; plugin code that fails is a row in `failed`.
-	 */
+	 * 1: nothing was due after all. */
 	int (*fire)(struct ingest *in, const struct due *d, const struct firing *f);
 	/* The engine ended by a strike while the item fired: notes that. */
 	int (*struck)(struct store *s, int64_t id, struct cx_err *e);

@@ -181,7 +181,9 @@ static struct journey_row read_row(struct drv_stmt *st)
 		.last_seq = drv_int(st, 19),
 		.upto_ms = drv_int(st, 20),
 		.strikes = (int)drv_int(st, 21),
-		.state = drv_str(st, 22)};
+		.state = drv_str(st, 22),
+		.queued_ms = drv_int(st, 23),
+		.queued_past = drv_int(st, 24) != 0};
 }
 
 /* The one row of a statement that was started, copied to a. */
@@ -224,52 +226,101 @@ int store_journey_by_id(
 	return rc == CX_OK ? one_row(st, r, a, e) : rc;
 }
 
-/* Of what is due, the part that is history. */
-static int64_t due_past(const struct journey_row *r)
-{
-	return r->due_ms <= r->past_ms ? r->due_ms : 0;
-}
-
 static struct str by_of(const struct journey_row *r)
 {
 	return r->by.p ? r->by : STR("{}");
 }
 
+static bool due_past(const struct journey_row *r)
+{
+	return r->due_ms <= r->past_ms;
+}
+
+/* An entry for what is due, where none tells of it in time. 1: there is a new one. */
+static int queue(struct store *s, struct journey_row *r, struct cx_err *e)
+{
+	bool past = due_past(r);
+	if (!r->due_ms || (r->queued_ms && r->queued_past == past && r->queued_ms <= r->due_ms))
+		return 0;
+	int rc = st_run(s, ST_JOURNEY_QUEUE,
+		ARGS(ARG_STR("journey", r->journey), ARG_INT("past", past),
+			ARG_INT("due_ms", r->due_ms), ARG_INT("id", r->id)),
+		e);
+	r->queued_ms = r->due_ms;
+	r->queued_past = past;
+	return rc < 0 ? rc : 1;
+}
+
+static int set_queued(struct store *s, const struct journey_row *r, struct cx_err *e)
+{
+	return st_run(s, ST_JOURNEY_QUEUED,
+		ARGS(ARG_INT("id", r->id), ARG_OR_NULL("queued_ms", r->queued_ms),
+			ARG_INT("queued_past", r->queued_past)),
+		e);
+}
+
 int store_journey_add(struct store *s, struct journey_row *r, struct cx_err *e)
 {
-	int64_t past = due_past(r), due = past ? 0 : r->due_ms;
 	int rc = st_run(s, ST_JOURNEY_ADD,
 		ARGS(ARG_STR("journey", r->journey), ARG_STR("key", r->key), ARG_INT("n", r->n),
 			ARG_INT("version", r->version), ARG_OR_NULL("outer", r->outer),
-			ARG_STR("stage", r->stage), ARG_STR("outcome", r->outcome),
-			ARG_INT("lost", r->lost), ARG_INT("late", r->late),
-			ARG_STR("unit", r->unit), ARG_STR("subject", r->subject),
-			ARG_STR("by", by_of(r)), ARG_INT("start_seq", r->start_seq),
-			ARG_INT("begun_ms", r->begun_ms), ARG_OR_NULL("ended_ms", r->ended_ms),
-			ARG_OR_NULL("due_ms", due), ARG_OR_NULL("past_due_ms", past),
+			ARG_INT("open", r->stage.p != NULL), ARG_STR("stage", r->stage),
+			ARG_STR("outcome", r->outcome), ARG_INT("lost", r->lost),
+			ARG_INT("late", r->late), ARG_STR("unit", r->unit),
+			ARG_STR("subject", r->subject), ARG_STR("by", by_of(r)),
+			ARG_INT("start_seq", r->start_seq), ARG_INT("begun_ms", r->begun_ms),
+			ARG_OR_NULL("ended_ms", r->ended_ms), ARG_OR_NULL("due_ms", r->due_ms),
 			ARG_INT("past_ms", r->past_ms), ARG_INT("last_ms", r->last_ms),
 			ARG_INT("last_seq", r->last_seq), ARG_INT("upto_ms", r->upto_ms),
 			ARG_STR("state", r->state)),
 		e);
 	r->id = drv_made(s->d);
-	return rc;
+	r->queued_ms = 0;
+	if (rc >= 0)
+		rc = queue(s, r, e);
+	return rc > 0 ? set_queued(s, r, e) : rc;
 }
 
-int store_journey_set(struct store *s, const struct journey_row *r, struct cx_err *e)
+int store_journey_set(struct store *s, struct journey_row *r, struct cx_err *e)
 {
-	int64_t past = due_past(r), due = past ? 0 : r->due_ms;
-	return st_run(s, ST_JOURNEY_SET,
-		ARGS(ARG_INT("id", r->id), ARG_INT("version", r->version),
-			ARG_OR_NULL("outer", r->outer), ARG_STR("stage", r->stage),
-			ARG_STR("outcome", r->outcome), ARG_INT("lost", r->lost),
-			ARG_INT("late", r->late), ARG_STR("unit", r->unit),
-			ARG_STR("subject", r->subject), ARG_STR("by", by_of(r)),
-			ARG_INT("start_seq", r->start_seq), ARG_INT("begun_ms", r->begun_ms),
-			ARG_OR_NULL("ended_ms", r->ended_ms), ARG_OR_NULL("due_ms", due),
-			ARG_OR_NULL("past_due_ms", past), ARG_INT("past_ms", r->past_ms),
-			ARG_INT("last_ms", r->last_ms), ARG_INT("last_seq", r->last_seq),
-			ARG_INT("upto_ms", r->upto_ms), ARG_STR("state", r->state)),
+	int rc = queue(s, r, e);
+	const struct drv_arg args[] = {ARG_INT("id", r->id), ARG_INT("version", r->version),
+		ARG_OR_NULL("outer", r->outer), ARG_INT("open", r->stage.p != NULL),
+		ARG_STR("stage", r->stage), ARG_STR("outcome", r->outcome),
+		ARG_INT("lost", r->lost), ARG_INT("late", r->late), ARG_STR("unit", r->unit),
+		ARG_STR("subject", r->subject), ARG_STR("by", by_of(r)),
+		ARG_INT("start_seq", r->start_seq), ARG_INT("begun_ms", r->begun_ms),
+		ARG_OR_NULL("ended_ms", r->ended_ms), ARG_OR_NULL("due_ms", r->due_ms),
+		ARG_OR_NULL("queued_ms", r->queued_ms), ARG_INT("queued_past", r->queued_past),
+		ARG_INT("past_ms", r->past_ms), ARG_INT("last_ms", r->last_ms),
+		ARG_INT("last_seq", r->last_seq), ARG_INT("upto_ms", r->upto_ms),
+		ARG_STR("state", r->state)};
+	const int n = (int)(sizeof args / sizeof *args);
+	if (rc >= 0)
+		rc = st_run(s, ST_JOURNEY_MOVED, args, n, e);
+	if (rc >= 0 && drv_changes(s->d) == 0)
+		rc = st_run(s, ST_JOURNEY_SET, args, n, e);
+	return rc < 0 ? rc : CX_OK;
+}
+
+int store_journey_told(struct store *s, int64_t id, const char *journey, bool past, int64_t due_ms,
+	struct journey_row *r, struct arena *a, struct cx_err *e)
+{
+	int rc = st_run(s, ST_JOURNEY_UNQUEUE,
+		ARGS(ARG_TEXT("journey", journey), ARG_INT("past", past), ARG_INT("due_ms", due_ms),
+			ARG_INT("id", id)),
 		e);
+	if (rc >= 0)
+		rc = store_journey_by_id(s, id, r, a, e);
+	if (rc <= 0)
+		return rc;
+	bool due = r->due_ms == due_ms && due_past(r) == past;
+	if (r->queued_ms == due_ms && r->queued_past == past)
+		r->queued_ms = 0;
+	rc = due ? 1 : queue(s, r, e);
+	if (rc >= 0)
+		rc = set_queued(s, r, e);
+	return rc < 0 ? rc : due;
 }
 
 int store_journey_struck(struct store *s, int64_t id, struct cx_err *e)
@@ -289,8 +340,8 @@ int store_journey_due(struct store *s, const char *journey, bool past, int64_t *
 	struct cx_err *e)
 {
 	struct drv_stmt *st;
-	int rc = st_start(s, past ? ST_JOURNEY_PAST_DUE : ST_JOURNEY_DUE,
-		ARGS(ARG_TEXT("journey", journey)), &st, e);
+	int rc = st_start(s, ST_JOURNEY_DUE,
+		ARGS(ARG_TEXT("journey", journey), ARG_INT("past", past)), &st, e);
 	if (rc != CX_OK)
 		return rc;
 	if ((rc = drv_step(st, e)) == 1) {

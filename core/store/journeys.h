@@ -47,7 +47,9 @@ struct journey_row {
 	bool lost, late;
 	int64_t start_seq, begun_ms, ended_ms, due_ms, past_ms; /* 0: none */
 	int64_t last_ms, last_seq, upto_ms;
-	int strikes; /* the engine ended so often while its deadline fired */
+	int strikes;       /* the engine ended so often while its deadline fired */
+	int64_t queued_ms; /* the store's own: */
+	bool queued_past;
 };
 /* The n-th of a key (0: the last), copied to a: 1 found, 0 not. */
 int store_journey_get(struct store *s, const char *journey, struct str key, int n,
@@ -55,12 +57,15 @@ int store_journey_get(struct store *s, const char *journey, struct str key, int 
 int store_journey_by_id(
 	struct store *s, int64_t id, struct journey_row *r, struct arena *a, struct cx_err *e);
 int store_journey_add(struct store *s, struct journey_row *r, struct cx_err *e); /* r->id */
-int store_journey_set(struct store *s, const struct journey_row *r, struct cx_err *e);
+int store_journey_set(struct store *s, struct journey_row *r, struct cx_err *e);
 int store_journey_struck(struct store *s, int64_t id, struct cx_err *e);
 int store_journey_drop(struct store *s, int64_t id, struct cx_err *e); /* with its moves */
-/* What is due first of a journey: 1 found, 0 nothing is. past: of what is history. */
+/* What may be due first of a journey: 1 found, 0 nothing is. past: of what is history. */
 int store_journey_due(struct store *s, const char *journey, bool past, int64_t *id, int64_t *due_ms,
 	struct cx_err *e);
+/* Its time has come: 1 it is due, with the instance copied to a; 0 not then, or not any more. */
+int store_journey_told(struct store *s, int64_t id, const char *journey, bool past, int64_t due_ms,
+	struct journey_row *r, struct arena *a, struct cx_err *e);
 typedef int (*store_journey_f)(void *ctx, const struct journey_row *r); /* 0, 1, <0 */
 /* The open ones of a journey, by id. */
 struct journey_filter {

@@ -66,6 +66,7 @@ CREATE TABLE journey_instance (
 	n          INTEGER NOT NULL, -- 1, 2…: key, key#2…
 	version    INTEGER NOT NULL, -- journey_version.id
 	outer      INTEGER,          -- the instance that this one is inside of, which has its state
+	open       INTEGER NOT NULL, -- 1: it has a stage
 	stage      TEXT,             -- NULL: it has ended
 	outcome    TEXT,
 	lost       INTEGER NOT NULL,
@@ -76,8 +77,9 @@ CREATE TABLE journey_instance (
 	start_seq  INTEGER NOT NULL, -- the event that began it
 	begun_ms   INTEGER NOT NULL,
 	ended_ms   INTEGER,
-	due_ms     INTEGER,          -- when something happens to it by itself; past_due_ms where that is history
-	past_due_ms INTEGER,
+	due_ms     INTEGER,          -- when something happens to it by itself
+	queued_ms  INTEGER,          -- its entry in journey_due that will tell of that, and
+	queued_past INTEGER NOT NULL, -- whether that is one of history
 	past_ms    INTEGER NOT NULL, -- what is due up to then is history (imported); 0: nothing is
 	last_ms    INTEGER NOT NULL, -- the newest event in the state: its time and seq
 	last_seq   INTEGER NOT NULL,
@@ -86,11 +88,19 @@ CREATE TABLE journey_instance (
 	state      TEXT NOT NULL,    -- JSON of the fold; runtime/journey.lua's own
 	UNIQUE (journey, key, n)
 ) STRICT;
-CREATE INDEX journey_due ON journey_instance (journey, due_ms, id) WHERE due_ms IS NOT NULL;
-CREATE INDEX journey_past_due ON journey_instance (journey, past_due_ms, id) WHERE past_due_ms IS NOT NULL;
+-- Whatever is indexed changes when an instance begins or ends, and not when it moves.
 CREATE INDEX journey_begun ON journey_instance (journey, begun_ms);
-CREATE INDEX journey_open ON journey_instance (journey, stage, id) WHERE stage IS NOT NULL;
-CREATE INDEX journey_pinned ON journey_instance (version) WHERE stage IS NOT NULL;
+CREATE INDEX journey_open ON journey_instance (journey, id) WHERE open = 1;
+CREATE INDEX journey_pinned ON journey_instance (version) WHERE open = 1;
+-- What may be due when. An instance that moves leaves its entry where it is, if that is not too late: an
+-- entry whose time has come and that is not (or no longer) due then is put off or goes.
+CREATE TABLE journey_due (
+	journey  TEXT NOT NULL,
+	past     INTEGER NOT NULL,
+	due_ms   INTEGER NOT NULL,
+	instance INTEGER NOT NULL,
+	PRIMARY KEY (journey, past, due_ms, instance)
+) STRICT, WITHOUT ROWID;
 -- The way of an instance, a row per event that moved it or deviated, and per deadline.
 CREATE TABLE journey_move (
 	instance INTEGER NOT NULL,
