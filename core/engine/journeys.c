@@ -320,7 +320,7 @@ int journeys_fire(struct ingest *in, const struct due *d, const struct firing *a
 		owner_of(in->eng, (struct str){d->of, (uint32_t)strlen(d->of)}, &p);
 	if (!j)
 		return 1;
-	int rc = store_journey_told(
+	int rc = store_journey_take_due(
 		in->eng->store, d->id, d->of, at->past, d->ms, &row, &in->arena, &e);
 	if (rc <= 0)
 		return rc < 0 ? ingest_lost(in, &e) : 1;

@@ -303,8 +303,8 @@ int store_journey_set(struct store *s, struct journey_row *r, struct cx_err *e)
 	return rc < 0 ? rc : CX_OK;
 }
 
-int store_journey_told(struct store *s, int64_t id, const char *journey, bool past, int64_t due_ms,
-	struct journey_row *r, struct arena *a, struct cx_err *e)
+int store_journey_take_due(struct store *s, int64_t id, const char *journey, bool past,
+	int64_t due_ms, struct journey_row *r, struct arena *a, struct cx_err *e)
 {
 	int rc = st_run(s, ST_JOURNEY_UNQUEUE,
 		ARGS(ARG_TEXT("journey", journey), ARG_INT("past", past), ARG_INT("due_ms", due_ms),

@@ -64,8 +64,8 @@ int store_journey_drop(struct store *s, int64_t id, struct cx_err *e); /* with i
 int store_journey_due(struct store *s, const char *journey, bool past, int64_t *id, int64_t *due_ms,
 	struct cx_err *e);
 /* Its time has come: 1 it is due, with the instance copied to a; 0 not then, or not any more. */
-int store_journey_told(struct store *s, int64_t id, const char *journey, bool past, int64_t due_ms,
-	struct journey_row *r, struct arena *a, struct cx_err *e);
+int store_journey_take_due(struct store *s, int64_t id, const char *journey, bool past,
+	int64_t due_ms, struct journey_row *r, struct arena *a, struct cx_err *e);
 typedef int (*store_journey_f)(void *ctx, const struct journey_row *r); /* 0, 1, <0 */
 /* The open ones of a journey, by id. */
 struct journey_filter {
