@@ -265,6 +265,20 @@ def test_what_cannot_be_judged_is_kept(cxd):
     assert put(cxd, "f", "greet", {"answer": "yes"})["items"][0]["answer"] == "yes"
 
 
+def test_an_answer_is_kept_when_its_condition_ends_the_engine(tmp_path):
+    forever = SHOP.replace("run.context.tourist end", "(run.answers.greet and (function() while true do end end)()) end")
+    with Host(tmp_path, plugins={"shop": forever}, conf={"lua.handler": "10s"}) as cxd:
+        call(cxd, "POST", RUNS, {"run": "r"})
+        status, reply, _ = cxd.crash(lambda: call(cxd, "PUT", "/v1/sop-runs/r/items/greet", {"answer": "yes"}))
+        assert status == 200 and reply["items"][0]["answer"] == "yes", reply
+        assert reply["warnings"] == [{"item": None, "message": "the plugin crashed on this run"}]
+        assert cxd.plugin("shop")["strikes"] == 1
+        status, reply, _ = cxd.crash(lambda: call(cxd, "PUT", "/v1/sop-runs/r/items/name", {"answer": "yes"}))
+        assert status == 200 and [i["answer"] for i in reply["items"][:2]] == ["yes", "yes"]
+        cxd.wait_plugin("shop", "quarantined")
+        assert put(cxd, "r", "fridge", {"answer": 4})["items"][3]["answer"] == 4
+
+
 VISITS = """
 cx.plugin { name = "visits", version = "1.0.0", api = 1 }
 cx.event "mystery.visited" { fields = { run = cx.text {}, state = cx.text {}, score = cx.decimal { scale = 3 } } }
