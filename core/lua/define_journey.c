@@ -128,6 +128,7 @@ static void add_identity(struct plugin *p, const struct plugin_journey *j, EVP_M
 		struct function_id id;
 		function_identity(p, j->functions[i], &id, &a);
 		EVP_DigestUpdate(md, id.hash, sizeof id.hash);
+		free(id.texts);
 		arena_reset(&a);
 	}
 	arena_free(&a);
