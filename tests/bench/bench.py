@@ -15,6 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import journeys
 import reading
 import services
 from services import HERE, ROOT, WORK, Cxd, Figures, Peer, load
@@ -27,13 +28,17 @@ def measure(service, options, **form):
     """One server's life: start, warm up, load, count what it kept, end."""
     service.start()
     try:
-        before = service.cpu_seconds()
-        result = load(service, options, **form)
-        result["cpu_us"] = 1e6 * (service.cpu_seconds() - before) / max(result["all_accepted"], 1)
-        result["rss_mb"] = service.rss_mb()
-        result["lost"] = result["all_accepted"] - service.kept()
+        return measure_running(service, options, **form)
     finally:
         service.stop()
+
+
+def measure_running(service, options, **form):
+    before, kept = service.cpu_seconds(), service.kept()
+    result = load(service, options, **form)
+    result["cpu_us"] = 1e6 * (service.cpu_seconds() - before) / max(result["all_accepted"], 1)
+    result["rss_mb"] = service.rss_mb()
+    result["lost"] = result["all_accepted"] - (service.kept() - kept)
     if result["wrong"] or result["unanswered"]:
         print(f"  ! {service.name}: {result['wrong']} wrong answers, "
               f"{result['unanswered']} unanswered: {result['statuses']}", file=sys.stderr)
@@ -42,7 +47,7 @@ def measure(service, options, **form):
     return result
 
 
-def rounds(cases, options):
+def rounds(cases, options, measure=measure):
     """cases: [(label, service, form)], taken in turn. → {label: [result, …]}"""
     got = {label: [] for label, _, _ in cases}
     for turn in range(options.rounds):
@@ -129,6 +134,32 @@ def cost_of_figures(where, sockets, options):
     return out
 
 
+def cost_of_instances(where, sockets, options, peer):
+    """An event that moves a journey: with a thousand and with a million instances open."""
+    few, many = (journeys.Tickets(where, sockets, options, n) for n in (1000, options.instances))
+    engines = [journeys.Engine(where, sockets, options, "xstate", 1000),
+               journeys.Engine(where, sockets, options, "bpmn", 100)] if peer else []
+    all_, out = [few, many, *engines], []
+    try:
+        for s in all_:  # opening a million takes longer than measuring: once
+            s.start()
+        for connections in (8, 64):
+            print(f"journeys, {connections} connections", file=sys.stderr)
+            got = rounds([(s.name, s, {"connections": connections}) for s in all_], options,
+                         measure_running)
+            rate = {s: statistics.median(r["events_per_s"] for r in got[s.name]) for s in all_}
+            out += ["", f"Events that move a journey, {connections} connections: with "
+                    f"{many.tickets:,} open instances {rate[many] / rate[few]:.2f}× the events of a "
+                    "thousand (asked for: at least 0.80×)"
+                    + "".join(f"; {rate[many] / rate[e]:.1f}× those of {e.name}" for e in engines)
+                    + ".", ""] + table(got, few.name)
+    finally:
+        for s in all_:
+            if s.process:
+                s.stop()
+    return out
+
+
 def machine():
     cpu = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo")
                 if line.startswith("model name")), platform.machine())
@@ -149,10 +180,12 @@ def main():
     p.add_argument("--connections", type=lambda s: [int(x) for x in s.split(",")],
                    default=[1, 8, 64], metavar="1,8,64")
     p.add_argument("--tcp", action="store_true", help="loopback TCP instead of the Unix socket")
-    p.add_argument("--only", choices=["cxd", "peer", "batches", "reading", "figures"],
+    p.add_argument("--only", choices=["cxd", "peer", "batches", "reading", "figures",
+                                      "journeys"],
                    help="a part of it")
     p.add_argument("--events", type=int, default=10_000_000, help="that figures are read over")
     p.add_argument("--questions", type=int, default=9, help="rounds of reading")
+    p.add_argument("--instances", type=int, default=1_000_000, help="open ones of a journey")
     p.add_argument("--cxd", type=Path, default=ROOT / "build" / "cxd", help="another build of it")
     p.add_argument("--write", action="store_true", help="put the results into README.md")
     p.add_argument("--json", type=Path, help="keep every single result here")
@@ -175,7 +208,7 @@ def main():
             ours = [] if why else [cxd]
             if why:
                 out += ["", f"cxd skipped: {why}"]
-        if options.only in (None, "peer"):
+        if options.only in (None, "peer", "journeys"):
             why = services.install_peer()
             peers = [] if why else [Peer(where, sockets, options, batch=True),
                                     Peer(where, sockets, options, batch=False)]
@@ -187,6 +220,8 @@ def main():
             out += batches(ours[0], options)
         if ours and options.only in (None, "figures"):
             out += cost_of_figures(where, sockets, options)
+        if ours and options.only in (None, "journeys"):
+            out += cost_of_instances(where, sockets, options, bool(peers))
         if ours and options.only in (None, "reading"):
             out += reading.report(where, sockets, options)
     finally:

@@ -163,6 +163,10 @@ class Cxd(Service):
         token = next(w for w in made.stdout.split() if w.startswith("cxd_"))
         return [*super().target(), "--token", token]
 
+    def count(self, sql):
+        with sqlite3.connect(f"file:{self.folder / 'data' / 'cxd.db'}?mode=ro", uri=True) as db:
+            return db.execute(sql).fetchone()[0]
+
     def kept(self):
         """As the figures tell it: orders and answers."""
         orders, nps = self.ask("/v1/kpis/orders")[1], self.ask("/v1/kpis/nps")[1]
@@ -188,8 +192,7 @@ class Figures(Cxd):
                 "plugins": {"path": self.plugins[0], "enable": self.plugins[1]}}
 
     def kept(self):
-        with sqlite3.connect(f"file:{self.folder / 'data' / 'cxd.db'}?mode=ro", uri=True) as db:
-            return db.execute("select count(*) from event").fetchone()[0]
+        return self.count("select count(*) from event")
 
 
 class Peer(Service):
@@ -219,9 +222,10 @@ def install_peer():
         return "node or npm is not installed"
     folder = WORK / "peer"
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("package.json", "package-lock.json", "server.js", "reading.js"):
+    for name in ("package.json", "package-lock.json", "service.js", "server.js", "reading.js", "journey.js"):
         shutil.copyfile(HERE / "peer" / name, folder / name)
     check = ["node", "-e", "require('fastify'); require('@duckdb/node-api');"
+             "require('xstate'); require('bpmn-engine');"
              "new (require('better-sqlite3'))(':memory:')"]
     if subprocess.run(check, cwd=folder, capture_output=True).returncode == 0:
         return None

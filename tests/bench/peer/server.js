@@ -1,18 +1,7 @@
 'use strict'
-// The peer: accepts a JSON event, checks it against a schema, runs a small rule, stores it durably
-// (WAL, synchronous=FULL) and answers with its id. With --batch yes the requests of one turn of
-// the event loop share a transaction and are answered after its commit; with no, each has its own.
-//   node server.js --socket PATH | --port N  --db FILE  --batch yes|no
-const fs = require('node:fs')
-const Fastify = require('fastify')
-const Database = require('better-sqlite3')
+// The peer: accepts a JSON event, checks it against a schema, runs a small rule and stores it durably.
+const { db, serve, text, envelope } = require('./service.js')
 
-const args = {}
-for (let i = 2; i < process.argv.length; i += 2) args[process.argv[i].slice(2)] = process.argv[i + 1]
-
-const db = new Database(args.db)
-db.pragma('journal_mode = WAL')
-db.pragma('synchronous = FULL')
 db.exec(`
   create table if not exists event (
     seq integer primary key, source text not null, id text not null, type text not null,
@@ -26,8 +15,6 @@ const known = db.prepare('select seq, type, data from event where source = ? and
 const voice = db.prepare('insert into voice (answer, reason, severity) values (?, ?, ?)')
 
 const channel = { type: 'string', enum: ['loja', 'app', 'telefone'] }
-const text = { type: 'string', maxLength: 4096 }
-const name = { type: 'string', minLength: 1, maxLength: 256 }
 const order = {
   type: 'object',
   required: ['order', 'net'],
@@ -43,19 +30,11 @@ const answer = {
   additionalProperties: false,
   properties: { score: { type: 'integer', minimum: 0, maximum: 10 }, channel, reason: text, comment: text }
 }
-const envelope = (type, data) => ({
-  type: 'object',
-  required: ['id', 'source', 'type', 'data'],
-  properties: {
-    specversion: { const: '1.0' }, id: name, source: name, type: { const: type },
-    time: { type: 'string', format: 'date-time' }, subject: name, unit: name, data
-  }
-})
 const schema = {
   type: 'object',
   if: { properties: { type: { const: 'order.placed' } } },
-  then: envelope('order.placed', order),
-  else: envelope('nps.answered', answer)
+  then: envelope({ const: 'order.placed' }, order),
+  else: envelope({ const: 'nps.answered' }, answer)
 }
 
 // One event inside a transaction: the fact, what is derived from it, and the rule's own row.
@@ -75,45 +54,4 @@ function store (e) {
   return { status: 201, seq: Number(done.lastInsertRowid) }
 }
 
-const one = db.transaction(store)
-const all = db.transaction(batch => batch.map(item => store(item.event)))
-
-let waiting = []
-function commit () {
-  const batch = waiting
-  waiting = []
-  try {
-    const results = all(batch)
-    for (let i = 0; i < batch.length; i++) batch[i].resolve(results[i])
-  } catch (err) {
-    for (const item of batch) item.reject(err)
-  }
-}
-function later (event) {
-  return new Promise((resolve, reject) => {
-    if (waiting.push({ event, resolve, reject }) === 1) setImmediate(commit)
-  })
-}
-
-const app = Fastify({ logger: false, ajv: { customOptions: { coerceTypes: false, removeAdditional: false } } })
-app.addContentTypeParser('application/cloudevents+json', { parseAs: 'string' },
-  app.getDefaultJsonParser('error', 'error'))
-const receipt = {
-  type: 'object',
-  properties: { id: { type: 'string' }, source: { type: 'string' }, seq: { type: 'integer' }, time: { type: 'string' } }
-}
-app.post('/v1/events', { schema: { body: schema, response: { 201: receipt, 200: receipt } } },
-  args.batch === 'no'
-    ? (req, reply) => { answerWith(reply, req.body, one(req.body)) }
-    : async (req, reply) => answerWith(reply, req.body, await later(req.body)))
-function answerWith (reply, e, r) {
-  reply.code(r.status).send({ id: e.id, source: e.source, seq: r.seq, time: e.time })
-  return reply
-}
-app.get('/readyz', () => ({ status: 'ok' }))
-app.get('/count', () => db.prepare('select count(*) as n from event').get())
-
-process.on('SIGTERM', () => app.close().then(() => { db.close(); process.exit(0) }))
-if (args.socket) fs.rmSync(args.socket, { force: true })
-app.listen(args.socket ? { path: args.socket } : { host: '127.0.0.1', port: Number(args.port) })
-  .catch(err => { console.error(err.message); process.exit(1) })
+serve(schema, store, () => db.prepare('select count(*) as n from event').get().n)
