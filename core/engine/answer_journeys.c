@@ -87,9 +87,12 @@ static void waits_json(const struct shown *x)
 {
 	const struct json_doc *d = &x->definition;
 	uint32_t stage = x->row->stage.p ? stage_of(x) : 0;
+	uint32_t ways = stage ? json_get(d, stage, "leave") : 0;
+	if (x->row->stage.p && json_get(d, 0, "named"))
+		ways = json_get(d, 0, "start");
 	jw_key(x->b, "waits_for");
 	jw_arr(x->b);
-	EACH(d, stage ? json_get(d, stage, "leave") : 0, way)
+	EACH(d, ways, way)
 	{
 		uint32_t type = json_get(d, way, "type"), all = json_get(d, way, "all");
 		uint32_t fresh = json_get(d, way, "fresh");

@@ -49,7 +49,7 @@ static void test_mistakes(void **state)
 	has_error("bad", 6, "event \"d.done\": field \"i\": min is greater than max");
 	has_error("bad", 6, "event \"d.done\": field \"b\": min has no meaning for boolean");
 	has_error("bad", 7, "event \"e.done\": field \"i\": default must be at most 10");
-	has_error("bad", 7, "event \"e.done\": field \"c\": default is none of its choices");
+	has_error("bad", 7, "event \"e.done\": field \"c\": default is none of its choices: a");
 	has_error("bad", 8,
 		"event \"f.done\": field \"m\": currency must be an ISO 4217 code as BRL");
 	has_error("bad", 8,
@@ -310,6 +310,64 @@ static void test_between_plugins(void **state)
 		"\"a.b_c\" (plugins/views/plugin.lua:2)");
 }
 
+/* Stages named by a field: what says so wrongly. */
+static void test_named_stages(void **state)
+{
+	(void)state;
+	write_file("log", "plugin.lua",
+		HEAD("log") "cx.event 'step.done' { fields = { case = cx.text {}, step = cx.text "
+			    "{}, "
+			    "who = cx.text { personal = true }, at = cx.time {} } }\n"
+			    "cx.journey 'good' { key = 'case', start = 'step.done', stages = cx.by "
+			    "'step' }\n");
+	write_file("bad", "plugin.lua",
+		HEAD("bad") "cx.event 'step.made' { fields = { case = cx.text {}, step = cx.text "
+			    "{}, "
+			    "who = cx.text { personal = true }, at = cx.time {} } }\n"
+			    "cx.journey 'a' { key = 'case', start = 'step.made', stages = cx.by "
+			    "'stepp' }\n"
+			    "cx.journey 'b' { key = 'case', start = 'step.made', stages = cx.by "
+			    "'who' }\n"
+			    "cx.journey 'c' { key = 'case', start = 'step.made', stages = cx.by "
+			    "'at' }\n");
+	write_file("worse", "plugin.lua",
+		HEAD("worse") "cx.event 'step.met' { fields = { case = cx.text {}, step = cx.text "
+			      "{} } }\n"
+			      "cx.journey 'd' { key = 'case', stages = cx.by 'step', on_late = "
+			      "print }\n"
+			      "cx.journey 'e' { key = 'case', start = { ['step.met'] = 'x' }, "
+			      "stages = cx.by 'step' }\n"
+			      "cx.journey 'f' { key = 'case', start = 'step.met', stages = cx.by() "
+			      "}\n"
+			      "cx.journey 'g' { key = 'case', start = 'step.met', stages = { "
+			      "cx.stage 'x' { leave = { ['step.met'] = cx.by 'step' } } } }\n");
+	load();
+	running("log");
+	has_error("bad", 3,
+		"journey \"a\": stages: event \"step.made\" has no field \"stepp\", did you mean "
+		"\"step\"?");
+	has_error("bad", 4,
+		"journey \"b\": stages: \"who\" is personal in event \"step.made\", and everyone "
+		"who "
+		"sees the instance sees it");
+	has_error("bad", 5,
+		"journey \"c\": stages: \"at\" is time in event \"step.made\"; it must be text, "
+		"choice or integer");
+	has_error("worse", 3,
+		"journey \"d\": start is missing: the event types whose field names the stage");
+	has_error("worse", 3, "journey \"d\": on_late: stages named by a field have no deadline");
+	has_error("worse", 4,
+		"journey \"e\": start: with stages = cx.by … event types only; the field says "
+		"which "
+		"stage");
+	has_error("worse", 5,
+		"cx.by needs the field that names the stage: stages = cx.by \"activity\"");
+	has_error("worse", 6,
+		"journey \"g\": stage \"x\": leave \"step.met\": must lead to a stage, to "
+		"cx.done(…), or be a "
+		"function");
+}
+
 static void test_duplicates(void **state)
 {
 	(void)state;
@@ -393,6 +451,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {T(test_mistakes), T(test_kpi_mistakes),
 		T(test_histogram_mistakes), T(test_personal_probe), T(test_between_plugins),
-		T(test_duplicates), T(test_broken), T(test_config), T(test_off_and_sources)};
+		T(test_named_stages), T(test_duplicates), T(test_broken), T(test_config),
+		T(test_off_and_sources)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

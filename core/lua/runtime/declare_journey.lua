@@ -1,4 +1,4 @@
--- declare_journey.lua — cx.journey, cx.stage, cx.done, cx.all, cx.ended: state machines as plain data
+-- declare_journey.lua — cx.journey, cx.stage, cx.by, cx.done, cx.all, cx.ended: state machines as plain data
 -- with their functions numbered.
 -- Flow:   runs before declare.lua (core/lua/define.c); a journey's definition is what
 --         core/lua/define_journey.c reads, journey_version keeps and runtime/journey.lua folds with.
@@ -17,7 +17,7 @@ end
 --------------------------------------------------------------------------------- what leaves a stage
 -- cx.done and what functions give back are plain tables, so that they can be told from anything else
 -- when a guard returns one, long after loading.
-local DONE, ALL, ENDED = "cx.done", "cx.all", "cx.ended"
+local DONE, ALL, ENDED, BY = "cx.done", "cx.all", "cx.ended", "cx.by"
 
 local function done(outcome, o)
   local lost = false
@@ -70,6 +70,16 @@ local function ended(outcome)
   return { [ENDED] = outcome or "" }
 end
 
+-- Stages that nobody declares: an event enters the one that its field names.
+local function by(name)
+  c.only_loading "by"
+  if not c.snake(name) then
+    report(position(), 'cx.by needs the field that names the stage: stages = cx.by "activity"')
+    name = "?"
+  end
+  return { [BY] = name }
+end
+
 local function is(v, mark) return type(v) == "table" and rawget(v, mark) ~= nil end
 
 -- The target of a way: data, with the function that decides put aside in j.functions.
@@ -79,6 +89,8 @@ local function target(pos, label, j, v, uses)
     return { stage = v }
   elseif is(v, DONE) then
     return { done = v[DONE], lost = v.lost }
+  elseif j.named and is(v, BY) then
+    return { field = v[BY] }
   elseif type(v) == "function" then
     uses.any = true
     j.functions[#j.functions + 1] = v
@@ -188,7 +200,7 @@ local function take_stages(pos, label, j, spec)
     end
   end
   for i = 1, #raws do j.stages[i] = take_stage(j, label, raws[i]) end
-  if #raws == 0 then report(pos, "%s: needs stages = { cx.stage \"id\" { … }, … }", label) end
+  if #raws == 0 and not j.named then report(pos, "%s: needs stages = { cx.stage \"id\" { … }, … }", label) end
   return raws, ids
 end
 
@@ -228,13 +240,17 @@ local function take_start(pos, label, j, start, uses)
   local n, byname = length(start), {}
   for k, v in next, start do
     if math_type(k) == "integer" and k <= n then
-      byname[v] = j.stages[1] and j.stages[1].id
+      byname[v] = j.named or j.stages[1] and j.stages[1].id
       if type(v) ~= "string" then
         report(pos, "%s: start[%d] must be an event type", label, k)
         return out
       end
     else
       byname[k] = v
+    end
+    if j.named and type(k) == "string" then
+      report(pos, "%s: start: with stages = cx.by … event types only; the field says which stage", label)
+      return out
     end
     if is(k, ALL) or is(k, ENDED) then
       report(pos, "%s: start: nothing can be waited for before it begins; use an event type", label)
@@ -286,7 +302,7 @@ local function take_ideal(pos, label, spec, ids)
       local o = options(pos, at, named, { within = duration, weight = function(w)
         return checks.number(w) and w > 0, "a number above 0"
       end })
-      if not ids[v[1]] then report(pos, '%s: no stage "%s"%s', at, v[1], suggest(v[1], ids)) end
+      if ids and not ids[v[1]] then report(pos, '%s: no stage "%s"%s', at, v[1], suggest(v[1], ids)) end
       out[#out + 1] = { stage = v[1], within = o.within, weight = o.weight or 1 }
     end
   end
@@ -327,19 +343,24 @@ local journey = c.declaration("journey", function(pos, id, spec)
   if not c.body_table(pos, label, spec) then return end
   if not checks.kebab(id) or #id > 100 then report(pos, '%s: the id must be lower-kebab as "visit"', label) end
   local o = options(pos, label, spec, RULES)
-  local j = { id = id, pos = pos, label = label, functions = {}, uses = {}, stages = {} }
+  local j = { id = id, pos = pos, label = label, functions = {}, uses = {}, stages = {},
+    named = is(o.stages, BY) and o.stages or nil }
   local raws, ids = take_stages(pos, label, j, o.stages or {})
   for i = 1, #ids do ids[ids[i]] = true end
   local first = {}
   local d = { id = id, title = o.title, owner = o.owner, tier = o.tier, key = o.key, again = o.again ~= false,
     stages = j.stages, start = take_start(pos, label, j, o.start, first), idle = take_idle(pos, label, o.idle),
     by = take_by(pos, label, o.by), promises = take_promises(pos, label, j, o.promises) }
-  d.ideal = take_ideal(pos, label, o.ideal, ids)
+  d.ideal = take_ideal(pos, label, o.ideal, not j.named and ids)
   if o.on_late then
     j.functions[#j.functions + 1] = o.on_late
     d.on_late = #j.functions
   end
-  if spec.start == nil then
+  if j.named then
+    d.named = j.named[BY]
+    if spec.start == nil then report(pos, "%s: start is missing: the event types whose field names the stage", label) end
+    if o.on_late then report(pos, "%s: on_late: stages named by a field have no deadline", label) end
+  elseif spec.start == nil then
     j.inside = true
     if raws[1] then first[1] = { stage = raws[1].id } end
   end
@@ -426,4 +447,4 @@ local function declared(into, handle)
   end
 end
 
-return { cx = { journey = journey, stage = stage, done = done, all = all, ended = ended }, declared = declared }
+return { cx = { journey = journey, stage = stage, by = by, done = done, all = all, ended = ended }, declared = declared }

@@ -5,7 +5,7 @@
 local host, _, common = ...
 local type, next, error, select, tostring = type, next, error, select, tostring
 local setmetatable, math_type, utf8_len, sort = setmetatable, math.type, utf8.len, table.sort
-local format, match, find = string.format, string.match, string.find
+local format, match, find, concat = string.format, string.match, string.find, table.concat
 
 local loading, mistakes = true, {}
 local open = {} -- cx.event "x" still without its table: position → what
@@ -231,7 +231,8 @@ local function value_of(pos, label, what, f, v, written)
     report(pos, "%s: %s must be %s", label, what, written and "yes or no" or "true or false")
   elseif kind == "choice" then
     for i = 1, #f.choices do if f.choices[i] == v then return v end end
-    report(pos, "%s: %s is none of its choices%s", label, what, suggest(v, f.choices))
+    local hint = suggest(v, f.choices)
+    report(pos, "%s: %s is none of its choices%s", label, what, hint ~= "" and hint or ": " .. concat(f.choices, ", "))
   elseif kind == "text" then
     if not is_text(v) then
       report(pos, "%s: %s must be a text", label, what)

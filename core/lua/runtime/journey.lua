@@ -35,6 +35,10 @@ local function prepare(d, functions, inner)
       end
     end
   end
+  if d.named then -- whatever an event names is a stage, and every one is left in the same ways
+    local any = { exact = d.begins, alls = {}, ended = {} }
+    setmetatable(d.by_id, { __index = function() return any end })
+  end
   if d.promises then d.waited[d.promises.made], d.waited[d.promises.settled] = true, true end
   return d
 end
@@ -149,10 +153,17 @@ local function no_stage(d, s, way, what)
     type(what) == "string" and host.meant(what, d.stages, "id") or ""), 0)
 end
 
+-- The stage that a field of the event names; nil: it names none.
+local function named(e, field)
+  local v = e[field]
+  return v ~= nil and v ~= "" and tostring(v) or nil
+end
+
 -- A stage, or nil and an outcome; nil: stay.
 local function decide(x, d, s, way)
   local t = way.target
   if t.stage then return t.stage end
+  if t.field then return named(x.e, t.field) end
   if t.done then return nil, t.done, t.lost end
   local got = d.functions[t.fn](x.e, shown(view(x, d, s)))
   if got == nil or got == false then return nil end -- `return e.ok and "close"` stays, too
@@ -328,7 +339,10 @@ local function begin(d, n, before, key, at, seq, event_type, e)
   x.root, s.subject, s.unit = s, e.subject, e.unit
   s.inners = before and before.inners
   local id = way.target.stage
-  if not id then
+  if way.target.field then
+    id = named(e, way.target.field)
+    if not id then return nil end
+  elseif not id then
     id = d.functions[way.target.fn](e, shown(view(x, d, s)))
     if id == nil or id == false then return nil end
     if type(id) ~= "string" or not d.by_id[id] then no_stage(d, s, way, id) end

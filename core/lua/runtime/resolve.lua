@@ -310,16 +310,15 @@ end
 ---------------------------------------------------------------------------------------- journeys
 local KEY_KINDS = { text = true, choice = true, integer = true }
 
--- The key of a journey in one of its types.
-local function check_key(j, t, wrong)
-  local key, f = j.definition.key, t.names[j.definition.key]
-  if not key or key == "subject" then return end
+-- A field that names something of a journey, in one of its types.
+local function check_name(what, name, t, wrong)
+  local f = t.names[name]
   if not f then
-    wrong('key: event "%s" has no field "%s"%s', t.name, key, suggest(key, t.names))
+    wrong('%s: event "%s" has no field "%s"%s', what, t.name, name, suggest(name, t.names))
   elseif not KEY_KINDS[f.kind] then
-    wrong('key: "%s" is %s in event "%s"; it must be text, choice or integer', key, f.kind, t.name)
+    wrong('%s: "%s" is %s in event "%s"; it must be text, choice or integer', what, name, f.kind, t.name)
   elseif f.personal then
-    wrong('key: "%s" is personal in event "%s", and everyone who sees the instance sees it', key, t.name)
+    wrong('%s: "%s" is personal in event "%s", and everyone who sees the instance sees it', what, name, t.name)
   end
 end
 
@@ -356,7 +355,7 @@ local function has_sop(p, id)
 end
 
 local function check_journey(p, j)
-  local seen = {}
+  local seen, key, named = {}, j.definition.key, j.definition.named
   local function wrong(fmt, ...) report(p, j, 'journey "%s": %s', j.id, format(fmt, ...)) end
   for _, use in ipairs(j.uses) do
     local t, owner = find_type(p, use.type)
@@ -366,7 +365,8 @@ local function check_journey(p, j)
       report(p, use, '%s: no such event type "%s"%s', use.what, use.type, suggest(use.type, all_types))
     elseif not seen[t] then
       seen[t] = true
-      check_key(j, t, wrong)
+      if key and key ~= "subject" then check_name("key", key, t, wrong) end
+      if named then check_name("stages", named, t, wrong) end
     end
   end
   for _, s in ipairs(j.definition.stages) do
