@@ -242,6 +242,20 @@ def test_a_run_stays_on_its_version(cxd):
     assert cxd.plugin("shop")["state"] == "failed"
 
 
+def test_old_versions_take_turns(tmp_path):
+    with Host(tmp_path, plugins={"shop": SHOP}, conf={"lua.old_versions": "1"}) as cxd:
+        for version in range(3, 7):  # each asks the language only where a number of its own is in the context
+            assert reload(cxd, SHOP.replace("version = 3", f"version = {version}").replace(
+                "run.context.tourist end", f"run.context.n == {version} end"))[0] == 200 or version == 3
+            for n in (version, 0):
+                call(cxd, "POST", RUNS, {"run": f"r{version}-{n}", "context": {"n": n}})
+        for _ in range(2):
+            for version in range(4, 7):
+                for n in (version, 0):
+                    run = put(cxd, f"r{version}-{n}", "greet", {"answer": "yes", "time": "2026-03-02T10:00:00Z"})
+                    assert (run["version"], run["items"][4]["applies"]) == (version, n == version)
+
+
 def test_what_cannot_be_judged_is_kept(cxd):
     call(cxd, "POST", RUNS, {"run": "r"})
     assert call(cxd, "POST", "/v1/plugins/shop/disable")[0] == 200

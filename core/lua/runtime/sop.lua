@@ -5,7 +5,7 @@
 -- counts 0, but for an abandoned run, where it leaves the denominator too; a critical item that scores
 -- 0 makes its section 0, or the run; nothing left to count is null, never 0.
 -- Pure. Errors: a condition that raises is told in warnings, and its item applies.
-local host = ...
+local host, _, common = ...
 local next, pcall, tostring, type = next, pcall, tostring, type
 local null = host.null
 local setmetatable = setmetatable
@@ -13,12 +13,6 @@ local NEARLY <const> = 1e-12
 local LIST = { __name = "cx.list", __metatable = false } -- empty, it is [] and not {}
 
 local function list() return setmetatable({}, LIST) end
-
-local function copy(t)
-  local out = {}
-  for k, v in next, t or {} do out[k] = v end
-  return out
-end
 
 local function in_range(item, n)
   return (not item.min or n >= item.min) and (not item.max or n <= item.max)
@@ -46,11 +40,13 @@ SCORES.file = SCORES.photo
 local function find_applying(def, when, run)
   local answers, applies, warnings = {}, {}, list()
   for item, a in next, run.answers do answers[item] = a.answer end
+  local seen = common.read_only("run", { answers = common.read_only("run.answers", answers),
+    context = common.read_only("run.context", run.context or {}), unit = run.unit, actor = run.actor,
+    subject = run.subject, sop = def.id, version = def.version })
   for i, item in next, def.items do
     local yes, fn = true, when[item.item]
     if fn then
-      local ok, is = pcall(fn, { answers = copy(answers), context = copy(run.context), unit = run.unit, actor = run.actor,
-        subject = run.subject, sop = def.id, version = def.version })
+      local ok, is = pcall(fn, seen)
       yes = not ok or not not is
       if not ok then warnings[#warnings + 1] = { item = item.item, message = "when: " .. tostring(is) } end
     end
