@@ -191,8 +191,7 @@ int journey_instance_json(
 		seen_json(&x);
 		waits_json(&x);
 		jw_key(b, "clocks");
-		jw_arr(b);
-		jw_arr_end(b);
+		clocks_json(b, &x.state, &x.definition);
 		jw_key(b, "history");
 		jw_arr(b);
 		rc = store_journey_moves(s, row->id, move_json, b, e);

@@ -20,6 +20,7 @@ int answer_journey_instances(
 	struct engine *eng, const struct frame *f, struct buf *b, struct cx_err *e);
 int answer_journey_instance(
 	struct engine *eng, const struct frame *f, struct buf *b, struct cx_err *e);
+int answer_cases(struct engine *eng, const struct frame *f, struct buf *b, struct cx_err *e);
 int answer_imports(struct engine *eng, struct buf *b, struct cx_err *e);
 int answer_plugins(struct engine *eng, struct buf *b, struct cx_err *e);
 

@@ -174,6 +174,8 @@ static int take(struct fold *f, const struct journey_came *c)
 	row->subject = c->state.subject;
 	row->unit = c->state.unit;
 	row->by = c->state.by;
+	f->v[at].case_state = c->state.case_state;
+	f->v[at].case_ms = c->state.case_ms;
 	if (c->upto_ms > row->upto_ms)
 		row->upto_ms = c->upto_ms;
 	for (int i = 0; i < c->ninner; i++) {
@@ -410,6 +412,9 @@ static int keep_one(struct fold *f, struct inst *x, int64_t outer, struct cx_err
 	int rc = x->row.id ? store_journey_set(s, &x->row, e) : store_journey_add(s, &x->row, e);
 	if (rc >= 0 && x->row.due_ms)
 		timers_due(f->in, x->row.due_ms, x->row.due_ms <= x->row.past_ms);
+	if (rc >= 0 && x->case_state.p)
+		rc = x->case_state.n ? store_case_set(s, x->row.id, x->case_ms, x->case_state, e)
+				     : store_case_drop(s, x->row.id, e);
 	return rc < 0 ? rc : keep_moves(f, x, e);
 }
 

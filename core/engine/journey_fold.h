@@ -14,6 +14,8 @@ struct inst {                   /* an instance, also of a journey inside another
 	struct journey_move_row *moves;
 	int nmoves;
 	bool changed;
+	struct str case_state; /* p NULL: nothing to say; empty: it is none */
+	int64_t case_ms;
 	struct { /* moves of before that are left now */
 		int pos;
 		int64_t ms;

@@ -42,6 +42,9 @@ int journeys_friction(struct ingest *in, const struct handler *h, int at,
 /* An instance as the API shows it (answer_journeys.c). */
 int journey_instance_json(
 	struct store *s, struct journey_row *row, struct arena *a, struct buf *b, struct cx_err *e);
+struct json_doc;
+/* The clocks of an instance, as a list, from its state and definition (clock_json.c). */
+void clocks_json(struct buf *b, const struct json_doc *state, const struct json_doc *definition);
 /* Those of a journey, as a list (friction.c). */
 int frictions_json(struct store *s, const char *journey, struct buf *b, struct cx_err *e);
 

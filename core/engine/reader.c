@@ -32,6 +32,7 @@ static int answer(struct engine *eng, const struct frame *f, struct buf *headers
 	case ROUTE_JOURNEYS_GET: return answer_journeys(eng, b, e);
 	case ROUTE_JOURNEY_INSTANCES: return answer_journey_instances(eng, f, b, e);
 	case ROUTE_JOURNEY_INSTANCE: return answer_journey_instance(eng, f, b, e);
+	case ROUTE_CASES_GET: return answer_cases(eng, f, b, e);
 	case ROUTE_IMPORTS_GET: return answer_imports(eng, b, e);
 	case ROUTE_PLUGINS_GET: return answer_plugins(eng, b, e);
 	case ROUTE_OPENAPI_GET: return answer_openapi(eng, b, e);

@@ -169,5 +169,7 @@ bool call_alive(const struct plugin_run *run, int slot, uint64_t gen); /* is it 
 void hist_bind_setup(lua_State *L);
 void hist_push(lua_State *L, struct plugin_run *run, int slot, const struct hist *hist,
 	const char *measure);
+/* clock_bind.c: into the table at host. */
+void clock_bind(lua_State *L, int host);
 
 #endif

@@ -357,7 +357,8 @@ static int setup(lua_State *L)
 static int prepare(struct plugin_run *run, struct isolate *iso, struct lua_fail *f)
 {
 	static const char *const chunks[] = {"stats", "common", "fields", "version", "compare",
-		"declare_timer", "sop", "declare_sop", "declare_journey", "declare", NULL};
+		"declare_timer", "sop", "declare_sop", "declare_journey", "declare_clock",
+		"declare", NULL};
 	lua_State *L = isolate_state(iso);
 	lua_settop(L, 0);
 	lua_pushcfunction(L, setup);

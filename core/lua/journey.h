@@ -84,6 +84,8 @@ struct journey_state {
 	struct str stage, outcome, subject, unit, by;
 	bool lost, late;
 	int64_t start, begun_ms, ended_ms, due_ms; /* 0: none */
+	struct str case_state; /* p NULL: no clocks are declared; empty: it is none */
+	int64_t case_ms;       /* when the first that runs is due */
 };
 struct journey_came {
 	bool any; /* BEGIN: it begins one */

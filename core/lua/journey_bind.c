@@ -117,13 +117,18 @@ static int host_meant(lua_State *L)
 	return 1;
 }
 
-static int load_module(lua_State *L) /* chunk */
+static int load_module(lua_State *L) /* the chunks clock and journey */
 {
 	static const luaL_Reg host[] = {{"due", host_due}, {"finished", host_finished},
 		{"data", host_data}, {"field", host_field}, {"meant", host_meant}, {NULL, NULL}};
 	luaL_newlib(L, host);
 	lua_pushstring(L, run_of(L)->set->conf->company_locale);
 	lua_setfield(L, -2, "locale");
+	clock_bind(L, 3);
+	lua_pushvalue(L, 1);
+	lua_pushvalue(L, 3);
+	lua_call(L, 1, 1);
+	lua_setfield(L, 3, "clock");
 	lua_call(L, 1, 1);
 	lua_rawsetp(L, LUA_REGISTRYINDEX, &module_key);
 	return 0;
@@ -137,11 +142,15 @@ static int module_ready(struct plugin *p, struct lua_fail *f)
 	if (there)
 		return 0;
 	lua_pushcfunction(L, load_module);
-	if (isolate_load_runtime(p->iso, "journey", f) < 0) {
+	if (isolate_load_runtime(p->iso, "clock", f) < 0) {
 		lua_pop(L, 1);
 		return -1;
 	}
-	return isolate_call(p->iso, 1, 0, 0, "journey", f);
+	if (isolate_load_runtime(p->iso, "journey", f) < 0) {
+		lua_pop(L, 2);
+		return -1;
+	}
+	return isolate_call(p->iso, 2, 0, 0, "journey", f);
 }
 
 /* ---- definitions ---- */
@@ -243,6 +252,8 @@ static void take_state(lua_State *L, const struct journey_call *c, struct journe
 	s->start = get_int(L, at, "start");
 	s->begun_ms = get_int(L, at, "begun");
 	s->ended_ms = get_int(L, at, "ended");
+	s->case_state = get_str(L, at, "case", a);
+	s->case_ms = get_int(L, at, "case_due");
 	s->by = (struct str){0};
 	if (lua_getfield(L, at, "by") == LUA_TTABLE)
 		s->by = get_json(L, lua_gettop(L), c);
@@ -261,6 +272,10 @@ static void take_outer(lua_State *L, const struct journey_call *c, struct journe
 	lua_setfield(L, at, "subject");
 	lua_pushnil(L);
 	lua_setfield(L, at, "unit");
+	lua_pushnil(L);
+	lua_setfield(L, at, "case");
+	lua_pushnil(L);
+	lua_setfield(L, at, "case_due");
 	s->json = get_json(L, at, c);
 	s->journey = (struct str){c->j->id, (uint32_t)strlen(c->j->id)};
 	s->due_ms = get_int(L, 1, "due");

@@ -333,6 +333,8 @@ int store_journey_drop(struct store *s, int64_t id, struct cx_err *e)
 	int rc = store_journey_moves_drop(s, id, e);
 	if (rc >= 0)
 		rc = store_frictions_stand(s, id, e);
+	if (rc >= 0)
+		rc = store_case_drop(s, id, e);
 	return rc < 0 ? rc : st_run(s, ST_JOURNEY_DROP, ARGS(ARG_INT("id", id)), e);
 }
 

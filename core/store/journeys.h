@@ -79,6 +79,19 @@ int store_journeys(struct store *s, const struct journey_filter *q, store_journe
 int store_journeys_of(struct store *s, const char *journey, struct str key, store_journey_f f,
 	void *ctx, struct cx_err *e);
 
+/* ---- cases: open ones with clocks ---- */
+int store_case_set(
+	struct store *s, int64_t instance, int64_t due_ms, struct str state, struct cx_err *e);
+int store_case_drop(struct store *s, int64_t instance, struct cx_err *e);
+struct case_filter {
+	const char *unit, *state; /* NULL: any */
+	int64_t after_ms, after;  /* due and instance, exclusive */
+};
+/* What is due first first. */
+typedef int (*store_case_f)(void *ctx, int64_t instance, int64_t due_ms, struct str state);
+int store_cases(
+	struct store *s, const struct case_filter *q, store_case_f f, void *ctx, struct cx_err *e);
+
 /* ---- moves ---- */
 struct journey_move_row {
 	int pos, pass;

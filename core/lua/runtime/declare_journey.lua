@@ -437,6 +437,9 @@ local function declared(into, handle)
   into.journeys = {}
   for _, id in next, sorted(journeys) do
     local j, functions, uses = journeys[id], {}, {}
+    if not j.inside then
+      c.clocks_of(j, function(name, pos, label) note_type(j, name, pos, label) end)
+    end
     local within = { [id] = true }
     gather(j, j.definition, uses, within)
     within[id] = nil

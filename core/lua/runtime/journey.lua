@@ -8,11 +8,13 @@
 --         stage: nil once it has ended; entry: position of the move that entered it; entered, due, late:
 --         of that stage; idle: when it ends by itself; pass, seen: counts by stage and type; fresh: seen since
 --         the stage was entered; open: promises; inner: the journey inside the stage; inners: how many of
---         those there were. Subject and unit are kept beside it.
+--         those there were; clocks: clock.lua. Subject and unit are kept beside it.
 local host = ...
+local clock = host.clock
 local next, type, error, rawget, setmetatable, tostring = next, type, error, rawget, setmetatable, tostring
 local format = string.format
 local DONE = "cx.done"
+local CLOCK <const> = "clock:" -- before its id, where a stage has its own
 local STAGES = 16 -- an event leads through so many at most
 
 -- The definition with what is looked up by name, and its functions. inner(id): that journey's, prepared.
@@ -40,6 +42,7 @@ local function prepare(d, functions, inner)
     setmetatable(d.by_id, { __index = function() return any end })
   end
   if d.promises then d.waited[d.promises.made], d.waited[d.promises.settled] = true, true end
+  clock.prepare(d)
   return d
 end
 
@@ -98,6 +101,7 @@ end
 function finish(x, d, s, outcome, lost, why)
   local from = s.stage
   leave(x, d, s)
+  clock.close(x, d, s)
   stand_still(s)
   s.outcome, s.lost, s.ended = outcome, lost or nil, x.at
   move(x, d, s, { type = why, from = from })
@@ -262,9 +266,10 @@ local function offer(x, d, s)
 end
 
 ------------------------------------------------------------------------------------------ deadlines
--- The next of the instance and of those inside it: the instant, and whose it is.
+-- The next of the instance, its clocks and what is inside it: the instant, and whose it is.
 local function next_due(d, s)
-  local at, whose
+  local at, which = clock.next(d, s)
+  local whose = at and { d, s, which }
   while s do
     local due = not s.late and s.due or nil
     if due and (not at or due <= at) then at, whose = due, { d, s, "within" } end
@@ -274,8 +279,26 @@ local function next_due(d, s)
   return at, whose
 end
 
+-- What clock.lua says of them, as rows of the way. True: one of them waits for the event.
+local function clocks(x, d, s)
+  function x.deviate(kind) deviates(x, d, s, kind) end
+  return clock.event(x, d, s, function() return shown(view(x, d, s)) end)
+end
+
+local function overdue(x, d, s, c)
+  clock.expire(c, s)
+  move(x, d, s, { type = CLOCK .. c.id, from = s.stage, deviation = "overdue" })
+  if c.on_late then
+    x.late[#x.late + 1] = { journey = d.id, stage = CLOCK .. c.id, due = x.at, pass = 1, j = view(x, d, s) }
+  end
+end
+
 local function fire(x, at, d, s, what)
   x.at = at
+  if type(what) == "table" then
+    overdue(x, d, s, what)
+    return
+  end
   if what == "idle" then
     finish(x, d, s, d.idle.done, d.idle.lost, "idle")
     return
@@ -325,6 +348,7 @@ end
 
 local function outcome(x, d, s)
   x.state = s
+  s.case, s.case_due = clock.case(d, s)
   if s.stage then x.due = next_due(d, s) end
   return x
 end
@@ -354,6 +378,7 @@ local function begin(d, n, before, key, at, seq, event_type, e)
   end
   count(x, d, s)
   enter(x, d, s, id)
+  if d.clocks and s.stage then clocks(x, d, s) end
   return outcome(x, d, s)
 end
 
@@ -361,7 +386,8 @@ end
 local function event(d, s, key, at, seq, event_type, e)
   local x = call(s, key, at, seq, event_type, e)
   count(x, d, s)
-  if not offer(x, d, s) then deviates(x, d, s, "unexpected") end
+  local heard = d.clocks and clocks(x, d, s)
+  if not (offer(x, d, s) or heard) then deviates(x, d, s, "unexpected") end
   return outcome(x, d, s)
 end
 
@@ -389,6 +415,13 @@ end
 
 -- What a plugin does when a stage is overdue: l is one of x.late.
 local function tell(d, l, tx)
+  for _, c in next, d.clocks or {} do
+    if l.stage == CLOCK .. c.id then
+      d.functions[c.on_late](shown(l.j), { id = c.id, title = title_text(c.title, c.id), within = c.within,
+        article = title_text(c.article), due = l.due }, tx)
+      return
+    end
+  end
   local stage = d.by_id[l.stage]
   d.functions[d.on_late](shown(l.j), { id = stage.id, title = title_text(stage.title, stage.id), within = stage.within,
     due = l.due, pass = l.pass }, tx)

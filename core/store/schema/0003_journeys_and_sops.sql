@@ -101,6 +101,13 @@ CREATE TABLE journey_due (
 	instance INTEGER NOT NULL,
 	PRIMARY KEY (journey, past, due_ms, instance)
 ) STRICT, WITHOUT ROWID;
+-- Open instances with clocks.
+CREATE TABLE journey_case (
+	instance INTEGER PRIMARY KEY,
+	due_ms   INTEGER NOT NULL, -- of the first clock that runs; the last instant of all: none does
+	state    TEXT NOT NULL     -- running, overdue, paused, stopped
+) STRICT;
+CREATE INDEX journey_case_due ON journey_case (due_ms, instance);
 -- The way of an instance, a row per event that moved it or deviated, and per deadline.
 CREATE TABLE journey_move (
 	instance INTEGER NOT NULL,
