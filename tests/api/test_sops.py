@@ -2,7 +2,9 @@
 import hashlib
 import json
 import os
+import random
 import signal
+import threading
 import time
 
 import pytest
@@ -201,6 +203,56 @@ def test_every_write_survives_the_writers_death(cxd):
     assert run["state"] == "finished" and run["score"] == 0.75 and run["passed"] is False
     told = [e["data"]["state"] for e in cxd.get("/v1/events?type=sop.run")[1]["events"]]
     assert told == ["open", "finished"]
+
+
+VALUES = {"greet": ["yes", "no"], "name": ["yes", "no"], "fridge": [3, 9.5], "photo": ["na", "no"], "language": ["yes", "na"]}
+
+
+def persist(host, *request):
+    """As an app does: the same request until it is answered."""
+    while True:
+        try:
+            status, reply, _ = call(host, *request)
+            if status not in (429, 503):
+                return status, reply
+        except OSError:
+            pass
+        time.sleep(0.02)
+
+
+def test_tablets_out_of_order_doubled_and_killed_end_with_what_was_answered_last(cxd):
+    wrong, runs = [], 10
+
+    def tablet(n):
+        draw = random.Random(n)
+        for k in range(runs):
+            path, last, sent = f"/v1/sop-runs/d{n}-{k}", {}, []
+            persist(cxd, "POST", RUNS, {"run": f"d{n}-{k}", "unit": "b07"})
+            for i in range(10):
+                item = draw.choice(sorted(VALUES))
+                last[item] = draw.choice(VALUES[item])
+                sent.append((item, {"answer": last[item], "time": f"2026-03-02T10:{i:02d}:00-03:00", "device": f"d{n}", "sequence": i}))
+            sent += draw.sample(sent, 4)
+            draw.shuffle(sent)
+            for item, body in sent:
+                if persist(cxd, "PUT", f"{path}/items/{item}", body)[0] != 200:
+                    wrong.append((path, item, body))
+            kept = {i["item"]: i["answer"] for i in persist(cxd, "GET", path)[1]["items"] if i["answer"] is not None}
+            if kept != last:
+                wrong.append((path, kept, last))
+
+    tablets = [threading.Thread(target=tablet, args=(n,)) for n in range(3)]
+    for t in tablets:
+        t.start()
+    while any(t.is_alive() for t in tablets):
+        time.sleep(0.4)
+        pid = cxd.pids("writer")[0]
+        if pid:  # it is not being started just now
+            os.kill(pid, signal.SIGKILL)
+        cxd.wait_ready()
+    assert wrong == []
+    assert len(cxd.get("/v1/sop-runs?limit=1000")[1]["sop_runs"]) == 3 * runs
+    assert len(cxd.get("/v1/events?type=sop.run&limit=1000")[1]["events"]) == 3 * runs
 
 
 NEXT = SHOP.replace("version = 3", "version = 4").replace('run.answers.name == "no" or run.context.tourist', "false").replace(
