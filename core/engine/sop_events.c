@@ -232,7 +232,7 @@ int sop_run_tell(struct ingest *in, struct event *cause, struct sop_run *r, stru
 	const struct event_type *run = sop ? type_of(in, sop->run_type) : NULL;
 	const struct event_type *item = sop ? type_of(in, sop->item_type) : NULL;
 	bool open = sop_run_is(r, "open");
-	if ((!run && !item) || (open && (!run || r->embargo_ms)))
+	if (in->past || (!run && !item) || (open && (!run || r->embargo_ms)))
 		return CX_OK;
 	if (in->depth + 1 >= INGEST_DEPTH)
 		return cx_fail(e, CX_E_PLUGIN_FAILED, NULL,

@@ -7,6 +7,7 @@
 #include "engine/sop_run.h"
 
 enum { NODES = 65536 };
+static const struct str imported = {"/import", 7};
 
 /* ---- beginning ---- */
 
@@ -81,14 +82,30 @@ int sop_run_begin(struct ingest *in, struct event *cause, const struct sop_start
 	return rc < 0 ? rc : sop_run_tell(in, cause, r, a, e);
 }
 
+/* Nobody will answer what imported history passed: it holds nothing up, and is no event. */
+static int set_aside(struct ingest *in, struct sop_run *r, struct arena *a, struct cx_err *e)
+{
+	r->row.state = STR("abandoned");
+	r->row.reason = STR("imported");
+	r->row.ended_ms = r->row.begun_ms;
+	sop_run_judge(in, r, a);
+	return store_sop_run_set(in->eng->store, &r->row, e);
+}
+
 int sops_open(struct ingest *in, struct event *cause, const struct sop_start *s, struct cx_err *e)
 {
 	struct sop_run r = {0};
 	struct arena a = {0};
 	int rc = store_sop_run_of_stage(
 		in->eng->store, s->journey, s->key, s->stage, s->pass, s->sop, &r.row, &a, e);
-	if (rc == 0)
-		rc = sop_run_begin(in, cause, s, &r, &a, e);
+	struct sop_start start = *s;
+	if (in->past)
+		start.by = imported;
+	bool begun = rc == 0;
+	if (begun)
+		rc = sop_run_begin(in, cause, &start, &r, &a, e);
+	if (begun && rc >= 0 && in->past)
+		rc = set_aside(in, &r, &a, e);
 	arena_free(&a);
 	return rc < 0 ? rc : CX_OK;
 }
@@ -100,7 +117,8 @@ int sops_finished(struct ingest *in, struct str journey, struct str key, struct 
 	struct arena a = {0};
 	int rc = store_sop_run_of_stage(
 		in->eng->store, journey, key, stage, pass, (struct str){0}, &r.row, &a, e);
-	bool yes = rc == 1 && sop_run_is(&r, "finished") && r.row.ended_ms <= by_ms;
+	bool yes = rc == 1 && (sop_same(r.row.by, imported) ||
+				      (sop_run_is(&r, "finished") && r.row.ended_ms <= by_ms));
 	arena_free(&a);
 	return rc < 0 ? rc : yes;
 }

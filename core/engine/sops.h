@@ -23,7 +23,8 @@ struct sop_start {
 	struct str by, digest;           /* who begins it; of what was sent. p NULL: see sop_run */
 	int64_t time_ms;
 };
-/* The run of a stage that is entered; nothing where (sop, journey, key, stage, pass) has one. In
+/* The run of a stage that is entered (of imported history: one that is set aside at once, and holds
+ * nothing up); nothing where (sop, journey, key, stage, pass) has one. In
  * the caller's savepoint. cause: the event at hand; NULL: a deadline. CX_E_NOT_FOUND: no plugin
  * declares it. */
 int sops_open(

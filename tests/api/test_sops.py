@@ -558,3 +558,34 @@ def test_a_handlers_run_is_in_its_transaction(tmp_path):
         assert cxd.get("/v1/sop-runs?key=v9")[1]["sop_runs"] == []  # undone with its reaction
         told = cxd.get("/v1/events?type=sop.run")[1]["events"]
         assert [e["data"]["state"] for e in told] == ["open"]
+
+
+HISTORY = VISIT.replace('"acme"', '"visit"') + """
+cx.import "old" { generate = function(emit)
+  for i = 1, 3 do
+    local function at(minute, type, data)
+      data = data or {}
+      data.visit = "v" .. i
+      emit { type = type, id = i .. "-" .. minute, unit = "b07", time = ("2026-03-02T10:%02d:00-03:00"):format(minute), data = data }
+    end
+    at(0, "visit.started")
+    at(1, "need.stated")
+    at(2, "sale.settled", { state = "won" })
+    if i < 3 then at(3, "visit.closed") end
+  end
+end }
+"""
+
+
+def test_history_opens_no_run_that_somebody_would_have_to_answer(tmp_path):
+    with Host(tmp_path, plugins={"visit": HISTORY}) as cxd:
+        cxd.cli("import", "old")
+        runs = cxd.get("/v1/sop-runs")[1]["sop_runs"]
+        assert len(runs) == 6 and {(r["state"], r["reason"], r["score"]) for r in runs} == {("abandoned", "imported", None)}
+        assert cxd.get("/v1/sop-runs?key=v1")[1]["sop_runs"][1]["required"] is True
+        path = "/v1/journeys/visit/instances/"
+        assert [cxd.get(path + f"v{i}")[1]["outcome"] for i in (1, 2)] == ["served", "served"]
+        assert cxd.get("/v1/events?type=sop.run")[1]["events"] == [] and cxd.kpi("adherence")["value"] is None
+        late = {"type": "parts.arrived", "id": "late", "source": "till", "time": "2026-03-02T10:01:30-03:00", "data": {"visit": "v1"}}
+        assert cxd.post(late)[0] == 201  # folded again, it comes to the same
+        assert cxd.get(path + "v1")[1]["outcome"] == "served" and len(cxd.get("/v1/sop-runs")[1]["sop_runs"]) == 6
