@@ -313,7 +313,7 @@ static int note_row(void *ctx, const struct journey_row *r)
 	struct rows *l = ctx;
 	struct fold *f = l->f;
 	struct journey_row row = *r;
-	struct str *texts[] = {&row.journey, &row.key, &row.stage, &row.state};
+	struct str *texts[] = {&row.journey, &row.key, &row.stage, &row.outcome, &row.state};
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
 		if (texts[i]->p)
 			*texts[i] = arena_str(l->a, texts[i]->p, texts[i]->n);
@@ -377,7 +377,7 @@ int fold_again(struct fold *f, int64_t seq, bool *failed)
 		if (not_this && filed.v[i].seq == seq) {
 			*failed = true;
 			own = f->fail;
-		} else if (not_this) {
+		} else if (not_this && !f->looks) {
 			rc = journey_failed_again(
 				f->in, f->plugin, f->journey, filed.v[i].seq, &f->fail);
 		}

@@ -36,6 +36,7 @@ struct fold {
 	struct str key;
 	int64_t bound; /* events up to this seq are known */
 	bool whole;    /* all of the key is folded anew */
+	bool looks;    /* nothing is written (cxd verify) */
 	struct inst *v;
 	int n;
 	int64_t begins_on;       /* the version of an instance that an event may begin */

@@ -36,6 +36,10 @@ int journeys_keep(struct engine *eng, struct cx_err *e);
 int journeys_next(struct ingest *in, bool past, struct due *d, struct cx_err *e);
 int journeys_fire(struct ingest *in, const struct due *d, const struct firing *f);
 
+/* Every instance again from its events, without writing; *checked: how many. */
+int journeys_verify(struct engine *eng, void (*differs)(void *ctx, const char *what), void *ctx,
+	int64_t *checked, struct cx_err *e);
+
 /* tx:friction of a handler; at: its place among those the handler noted, from 1. */
 int journeys_friction(struct ingest *in, const struct handler *h, int at,
 	const struct friction_ask *ask, struct cx_err *e);

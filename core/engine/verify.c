@@ -5,6 +5,7 @@
 
 #include "engine/evidence.h"
 #include "engine/feeds.h"
+#include "engine/journeys.h"
 #include "engine/reader.h"
 #include "kpi/verify.h"
 
@@ -12,6 +13,7 @@ struct verify {
 	bool json;
 	struct buf b;
 	int n;
+	int64_t journeys;               /* instances checked */
 	int64_t cubes, choices, spoilt; /* checked, and days that are still to be counted again */
 	int64_t evidence;               /* files */
 	int64_t counting;               /* cubes that are being counted */
@@ -117,6 +119,10 @@ static void say(const struct verify *v, int64_t last)
 	printf(CX_T("conferidos %lld eventos, %lld cubos, %lld escolhas; diferenças: %d\n",
 		       "checked %lld events, %lld cubes, %lld choices; differences: %d\n"),
 		(long long)last, (long long)v->cubes, (long long)v->choices, v->n);
+	if (v->journeys)
+		printf(CX_T("instâncias de jornadas refeitas a partir dos eventos: %lld\n",
+			       "instances of journeys worked out again from the events: %lld\n"),
+			(long long)v->journeys);
 	if (v->evidence)
 		printf(CX_T("arquivos de evidência conferidos: %lld\n",
 			       "files of evidence checked: %lld\n"),
@@ -155,6 +161,8 @@ int verify_main(struct engine *eng, int argc, char **argv)
 	if (rc >= 0)
 		rc = feeds_verify(eng, thing_differs, &v, &e);
 	if (rc >= 0)
+		rc = journeys_verify(eng, thing_differs, &v, &v.journeys, &e);
+	if (rc >= 0)
 		rc = evidence_verify(eng, thing_differs, &v, &v.evidence, &e);
 	if (rc >= 0)
 		rc = store_last_seq(eng->store, &last, &e);
@@ -164,6 +172,7 @@ int verify_main(struct engine *eng, int argc, char **argv)
 	jw_kint(&v.b, "events", last);
 	jw_kint(&v.b, "cubes", v.cubes);
 	jw_kint(&v.b, "choices", v.choices);
+	jw_kint(&v.b, "journeys", v.journeys);
 	jw_kint(&v.b, "evidence", v.evidence);
 	jw_kint(&v.b, "to_be_counted_again", v.spoilt);
 	jw_kint(&v.b, "being_counted", v.counting);

@@ -58,34 +58,50 @@ int store_journey_event_after(struct store *s, const char *journey, struct str k
 		&any, e);
 }
 
+int store_journey_keys(struct store *s, const char *journey, int (*f)(void *ctx, struct str key),
+	void *ctx, struct cx_err *e)
+{
+	struct drv_stmt *st;
+	int rc = st_start(s, ST_JOURNEY_KEYS, ARGS(ARG_TEXT("journey", journey)), &st, e);
+	if (rc != CX_OK)
+		return rc;
+	while ((rc = drv_step(st, e)) == 1)
+		if ((rc = f(ctx, drv_str(st, 0))) != 0)
+			break;
+	drv_end(st);
+	return rc < 0 ? rc : CX_OK;
+}
+
 /* ---- definitions ---- */
+
+int store_journey_version_find(struct store *s, struct journey_version_row *r, struct cx_err *e)
+{
+	struct drv_stmt *st;
+	int rc = st_start(s, ST_JOURNEY_VERSION_FIND,
+		ARGS(ARG_STR("journey", r->journey), ARG_STR("identity", r->identity)), &st, e);
+	if (rc != CX_OK)
+		return rc;
+	if ((rc = drv_step(st, e)) == 1) {
+		r->id = drv_int(st, 0);
+		r->number = (int)drv_int(st, 1);
+	}
+	drv_end(st);
+	return rc;
+}
 
 int store_journey_version(struct store *s, struct journey_version_row *r, struct cx_err *e)
 {
-	for (int tries = 0; tries < 2; tries++) {
-		struct drv_stmt *st;
-		int rc = st_start(s, ST_JOURNEY_VERSION_FIND,
-			ARGS(ARG_STR("journey", r->journey), ARG_STR("identity", r->identity)), &st,
-			e);
-		if (rc != CX_OK)
-			return rc;
-		if ((rc = drv_step(st, e)) == 1) {
-			r->id = drv_int(st, 0);
-			r->number = (int)drv_int(st, 1);
-		}
-		drv_end(st);
-		if (rc != 0)
-			return rc < 0 ? rc : CX_OK;
-		rc = st_run(s, ST_JOURNEY_VERSION_ADD,
-			ARGS(ARG_STR("journey", r->journey), ARG_STR("identity", r->identity),
-				ARG_STR("plugin", r->plugin), ARG_STR("hash", r->hash),
-				ARG_INT("since_ms", r->since_ms),
-				ARG_STR("definition", r->definition)),
-			e);
-		if (rc < 0)
-			return rc;
-	}
-	return cx_fail(e, CX_E_STORE_FAILED, NULL, "journey_version");
+	int rc = store_journey_version_find(s, r, e);
+	if (rc != 0)
+		return rc < 0 ? rc : CX_OK;
+	rc = st_run(s, ST_JOURNEY_VERSION_ADD,
+		ARGS(ARG_STR("journey", r->journey), ARG_STR("identity", r->identity),
+			ARG_STR("plugin", r->plugin), ARG_STR("hash", r->hash),
+			ARG_INT("since_ms", r->since_ms), ARG_STR("definition", r->definition)),
+		e);
+	if (rc >= 0)
+		rc = store_journey_version_find(s, r, e);
+	return rc < 0 ? rc : CX_OK;
 }
 
 int store_journey_version_get(struct store *s, int64_t id, struct journey_version_row *r,

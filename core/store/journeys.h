@@ -21,6 +21,10 @@ int store_journey_events(struct store *s, const char *journey, struct str key, i
 int store_journey_event_after(struct store *s, const char *journey, struct str key, int64_t time_ms,
 	int64_t seq, int64_t upto, struct cx_err *e);
 
+/* The keys that events are filed under, or instances have. */
+int store_journey_keys(struct store *s, const char *journey, int (*f)(void *ctx, struct str key),
+	void *ctx, struct cx_err *e);
+
 /* ---- definitions ---- */
 struct journey_version_row {
 	int64_t id, since_ms;
@@ -29,6 +33,8 @@ struct journey_version_row {
 };
 /* The version of this identity: id and number are filled in; made where there is none. */
 int store_journey_version(struct store *s, struct journey_version_row *r, struct cx_err *e);
+/* The same, but none is made: 1 there is one, 0 not. */
+int store_journey_version_find(struct store *s, struct journey_version_row *r, struct cx_err *e);
 typedef int (*store_journey_version_f)(void *ctx, const struct journey_version_row *r);
 int store_journey_versions(
 	struct store *s, store_journey_version_f f, void *ctx, struct cx_err *e); /* by id */

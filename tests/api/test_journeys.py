@@ -1,8 +1,10 @@
 """Journeys: instances by key, deadlines, what comes late, corrections, versions; whatever happens to the process."""
 import datetime
+import json
 import os
 import random
 import signal
+import sqlite3
 import time
 import urllib.parse
 
@@ -360,3 +362,12 @@ def test_any_order_of_arrival_ends_in_the_same_state(tmp_path, seed):
         compare(cxd, sent)
         told = [tuple(e["data"].values()) for e in cxd.get("/v1/events?type=t.told&limit=1000")[1]["events"]]
         assert len(told) > 20 and len(told) == len(set(told)), "a deadline was told twice"
+        out, _ = cxd.cli("verify", "--json")
+        checked = json.loads(out)["checked"]
+        assert checked["journeys"] > 60
+    with sqlite3.connect(cxd.data / "cxd.db") as db:
+        db.execute("UPDATE journey_instance SET outcome = 'x' WHERE id = (SELECT min(id) FROM journey_instance WHERE outcome IS NOT NULL)")
+        db.execute("DELETE FROM journey_move WHERE instance = (SELECT max(id) FROM journey_instance) AND pos = 1")
+    db.close()
+    found = json.loads(cxd.cli("verify", "--json", code=1)[0])["differences"]
+    assert len(found) == 2 and any("outcome" in f["what"] or "desfecho" in f["what"] for f in found), found
