@@ -433,13 +433,33 @@ static int each_row(struct scratch *s, sqlite3_stmt *st, const char *what,
 	return rc;
 }
 
+/* Where a query names a column that is not there: what there is. */
+static int wrong_query(struct scratch *s, struct cx_err *e)
+{
+	sqlite3_stmt *st = NULL;
+	int rc = failed(s, "sql", e);
+	if (!strstr(e->msg, "no such column") ||
+		sqlite3_prepare_v2(s->db,
+			"SELECT group_concat(t.name || ': ' || (SELECT group_concat(name, ', ')"
+			" FROM pragma_table_info(t.name)), '; ') FROM sqlite_master t"
+			" WHERE t.type = 'table' AND t.name NOT LIKE 'cx %'",
+			-1, &st, NULL) != SQLITE_OK)
+		return rc;
+	struct cx_err why = *e;
+	if (sqlite3_step(st) == SQLITE_ROW)
+		cx_fail(e, rc, NULL, CX_T("%s; há %s", "%s; there is %s"), why.msg,
+			sqlite3_column_text(st, 0));
+	sqlite3_finalize(st);
+	return rc;
+}
+
 int scratch_rows(struct scratch *s, const char *sql,
 	int (*f)(void *ctx, const struct scratch_row *), void *ctx, struct cx_err *e)
 {
 	sqlite3_stmt *st;
 	const char *rest;
 	if (sqlite3_prepare_v2(s->db, sql, -1, &st, &rest) != SQLITE_OK)
-		return failed(s, "sql", e);
+		return wrong_query(s, e);
 	int rc;
 	rest += strspn(rest, " \t\r\n;");
 	if (!st || *rest || !sqlite3_stmt_readonly(st) || sqlite3_column_count(st) == 0)

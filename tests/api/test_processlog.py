@@ -239,4 +239,4 @@ def test_rows_that_will_not_do_are_refused_with_line_and_reason(tmp_path):
 def test_a_column_that_is_not_there_is_told(tmp_path):
     cxd = host(tmp_path, **{**OTHER, "case_column": "Ticket"})
     _, err = cxd.cli("import", "processlog", write(tmp_path / "in", ROWS), code=1)
-    assert "Ticket" in err
+    assert "no such column: l.Ticket; " in err and "log: Loja, Ação, Feito em, Quem, Chamado, Nível" in err

@@ -199,7 +199,8 @@ static void only_reading(void **state)
 	refused(scratch_rows(s, "delete from t", show, NULL, &e), "single select");
 	refused(scratch_rows(s, "select 1; select 2", show, NULL, &e), "single select");
 	refused(scratch_rows(s, "", show, NULL, &e), "single select");
-	refused(scratch_rows(s, "select b from t", show, NULL, &e), "no such column: b");
+	refused(scratch_rows(s, "select b from t", show, NULL, &e),
+		"sql: no such column: b; there is t: a");
 	assert_int_not_equal(scratch_rows(s, "attach '/tmp/x' as y", show, NULL, &e), CX_OK);
 }
 
