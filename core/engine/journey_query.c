@@ -116,10 +116,15 @@ int journey_query_open(struct journey_query *q, struct engine *eng, const char *
 	int rc = store_journey_versions(eng->store, note_def, &x, e);
 	if (rc >= 0)
 		rc = store_journey_versions(eng->store, by_identity, q, e);
-	if (rc >= 0 && !q->def)
-		return cx_fail(e, CX_E_STORE_FAILED, NULL, "journey_version: %s", id);
+	if (rc >= 0 && !q->ndefs) { /* its code has never run here */
+		const struct journey_version_row row = {.journey = str_of(q->journey->id),
+			.definition = str_of(q->journey->definition)};
+		rc = note_def(&x, &row);
+	}
 	if (rc < 0)
 		return rc;
+	if (!q->def)
+		q->def = &q->defs[q->ndefs - 1];
 	EACH(&q->def->doc, json_get(&q->def->doc, 0, "by"), i)
 	if (q->ndims < JQ_DIMS) {
 		struct str name = json_text(&q->def->doc, i, &q->a);
@@ -446,6 +451,15 @@ void journey_share_json(struct buf *b, const char *name, int64_t n, int64_t of)
 	else
 		jw_null(b);
 	number_text(text, 100 * share, of <= 0, "%", -1, 0, NULL);
+	snprintf(key, sizeof key, "%s_text", name);
+	jw_kstr(b, key, text);
+}
+
+void journey_points_json(struct buf *b, const char *name, double v)
+{
+	char key[32], text[NUMBER_TEXT];
+	jw_kdouble(b, name, v);
+	number_text(text, v, false, "points", -1, 0, NULL);
 	snprintf(key, sizeof key, "%s_text", name);
 	jw_kstr(b, key, text);
 }

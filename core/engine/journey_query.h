@@ -11,7 +11,6 @@
 #include "engine/engine.h"
 #include "json/scan.h"
 #include "lua/journey.h"
-#include "store/journeys.h"
 #include "store/journeys_read.h"
 
 enum { JQ_DIMS = KPI_DIMS, JQ_WHERE = 16, JQ_VALUE = 260, JQ_LIMIT = 100, JQ_LIMIT_MAX = 1000 };
@@ -81,6 +80,8 @@ void journey_title_json(struct buf *b, struct str title, struct str id);
 void journey_query_json(struct buf *b, struct journey_query *q);
 /* NAME_ms and NAME_text; null where there is none. */
 void journey_span_json(struct buf *b, const char *name, double ms, bool null);
+/* NAME and NAME_text, in points. */
+void journey_points_json(struct buf *b, const char *name, double v);
 /* NAME: n of all, and NAME_text in %; null where there are none. */
 void journey_share_json(struct buf *b, const char *name, int64_t n, int64_t of);
 

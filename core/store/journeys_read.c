@@ -66,3 +66,31 @@ int store_ways(struct store *s, const struct way_filter *q, const struct ways *w
 	drv_end(st);
 	return rc < 0 ? rc : CX_OK;
 }
+
+int store_frictions_of(
+	struct store *s, int64_t instance, store_friction_f f, void *ctx, struct cx_err *e)
+{
+	struct drv_stmt *st;
+	int rc = st_start(s, ST_FRICTIONS_OF, ARGS(ARG_INT("instance", instance)), &st, e);
+	if (rc != CX_OK)
+		return rc;
+	while (rc == CX_OK && (rc = drv_step(st, e)) == 1) {
+		const struct friction_row r = {.instance = instance,
+			.stage = drv_str(st, 0),
+			.pass = (int)drv_int(st, 1),
+			.kind = drv_str(st, 2),
+			.time_ms = drv_int(st, 3),
+			.lost_ms = drv_int(st, 4),
+			.severity = drv_int(st, 5),
+			.stands = true};
+		rc = f(ctx, &r);
+	}
+	drv_end(st);
+	return rc < 0 ? rc : CX_OK;
+}
+
+int store_frictions_any(struct store *s, const char *journey, struct cx_err *e)
+{
+	int64_t any;
+	return st_int(s, ST_FRICTIONS_ANY, ARGS(ARG_TEXT("journey", journey)), &any, e);
+}

@@ -6,7 +6,7 @@
 #ifndef CX_STORE_JOURNEYS_READ_H
 #define CX_STORE_JOURNEYS_READ_H
 
-#include "store/store.h"
+#include "store/journeys.h"
 
 struct way_head {
 	int64_t id, version, begun_ms, ended_ms; /* version: the row's id; ended 0: it is open */
@@ -32,5 +32,10 @@ struct way_filter {
 };
 int store_ways(struct store *s, const struct way_filter *q, const struct ways *w, void *ctx,
 	struct cx_err *e);
+
+/* What reactions noted of an instance, and stands. */
+int store_frictions_of(
+	struct store *s, int64_t instance, store_friction_f f, void *ctx, struct cx_err *e);
+int store_frictions_any(struct store *s, const char *journey, struct cx_err *e); /* 1 yes, 0 no */
 
 #endif

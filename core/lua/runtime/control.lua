@@ -83,4 +83,4 @@ local function control(reply, options)
   return chart
 end
 
-return { control = control, rule_text = rule_text }
+return { control = control, rule_text = rule_text, nps = stats.nps }

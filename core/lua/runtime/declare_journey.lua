@@ -326,7 +326,7 @@ end
 local RULES = {
   title = "title", owner = "kebab", tier = c.one_of("strategic", "tactical", "operational"), key = "text",
   start = "any", stages = "table", idle = "table", on_late = "function", again = "boolean", by = "table",
-  ideal = "table", promises = "table", replaces = c.later,
+  ideal = "table", promises = "table", nps = "text", replaces = c.later,
 }
 
 local function types_of(uses)
@@ -350,7 +350,7 @@ local journey = c.declaration("journey", function(pos, id, spec)
   local first = {}
   local d = { id = id, title = o.title, owner = o.owner, tier = o.tier, key = o.key, again = o.again ~= false,
     stages = j.stages, start = take_start(pos, label, j, o.start, first), idle = take_idle(pos, label, o.idle),
-    by = take_by(pos, label, o.by), promises = take_promises(pos, label, j, o.promises) }
+    by = take_by(pos, label, o.by), promises = take_promises(pos, label, j, o.promises), nps = o.nps }
   d.ideal = take_ideal(pos, label, o.ideal, not j.named and ids)
   if o.on_late then
     j.functions[#j.functions + 1] = o.on_late

@@ -337,6 +337,13 @@ local function check_fields(p, j, wrong)
       end
     end
   end
+  local asked, owner = find_type(p, d.nps)
+  local score = asked and asked.names.score
+  if d.nps and not asked then
+    wrong('nps: event "%s" %s', d.nps, owner and of_another(owner) or "is not declared")
+  elseif d.nps and not (score and score.kind == "integer") then
+    wrong('nps: event "%s" has no field score = cx.integer { min = 0, max = 10 }', d.nps)
+  end
   for _, part in ipairs(d.promises and { "id", "due" } or {}) do
     local name, made = d.promises[part], find_type(p, d.promises.made)
     if name and made and not made.names[name] then
