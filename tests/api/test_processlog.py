@@ -236,6 +236,22 @@ def test_rows_that_will_not_do_are_refused_with_line_and_reason(tmp_path):
         r["detail"] for r in told if r["line"] == 4)
 
 
+def test_clocks_and_dates_as_people_write_them(tmp_path):
+    cxd = host(tmp_path, timezone="America/New_York", **{**OTHER, "dates": "mdy", "encoding": "utf-8"})
+    rows = [("1", "11/02/2025 8:05 AM", "a"), (" 1", "11/02/2025 12:00 PM", "b"), ("1", "11/3/2025 12:15:30 am", "c "),
+            ("1", "11/3/2025", "d"), ("1", "2025-11-04T10:00:00Z", "e"), ("1", "2025-11-05 1:30 p.m.", "f"),
+            ("1", "13/11/2025", "g"), ("1", "11/06/2025 13:30 PM", "h")]
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "chamados.csv").write_text("Chamado;Feito em;Ação;Quem;Loja;Nível\n" + "".join(
+        ";".join(row) + ";;;\n" for row in rows))
+    _, err = cxd.cli("import", "processlog", tmp_path / "in", code=1)
+    assert "8, id 1/13/11/2025" in err and '"13/11/2025"' in err and "9, id 1/11/06/2025 13:30 PM" in err
+    with cxd:
+        assert [(h["to"], h["time"][:19]) for h in instance(cxd, "1")["history"]] == [
+            ("a", "2025-11-02T08:05:00"), ("b", "2025-11-02T12:00:00"), ("d", "2025-11-03T00:00:00"),
+            ("c", "2025-11-03T00:15:30"), ("e", "2025-11-04T05:00:00"), ("f", "2025-11-05T13:30:00")]
+
+
 def test_a_column_that_is_not_there_is_told(tmp_path):
     cxd = host(tmp_path, **{**OTHER, "case_column": "Ticket"})
     _, err = cxd.cli("import", "processlog", write(tmp_path / "in", ROWS), code=1)
