@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/tz.h"
 #include "engine/journey_fold.h"
 #include "engine/journey_host.h"
@@ -144,6 +145,30 @@ static int one(struct ingest *in, struct plugin *p, const struct plugin_journey 
 		return rc < 0 ? rc : CX_OK;
 	snprintf(handler, sizeof handler, "journey %s", j->id);
 	return ingest_failed(in, ev, p->name, handler, 1, &fail);
+}
+
+int journeys_refold(struct ingest *in, struct str journey, struct str name)
+{
+	struct journey_row row;
+	struct lua_fail fail = {0};
+	struct cx_err e;
+	const struct plugin_set *set = &in->eng->set;
+	const char *id = arena_str(&in->arena, journey.p, journey.n).p;
+	int rc = journeys_find(in->eng->store, id, name, &row, &in->arena, &e);
+	if (rc <= 0)
+		return rc < 0 ? ingest_lost(in, &e) : CX_OK;
+	for (int i = 0; i < set->n; i++)
+		for (int k = 0; k < set->v[i]->njourneys; k++) {
+			const struct plugin_journey *j = &set->v[i]->journeys[k];
+			if (strcmp(j->id, id) != 0 || ingest_part(in, set->v[i]) != PART_RUNS)
+				continue;
+			rc = fold(in, set->v[i], j, row.key, NULL, true, &fail);
+			if (rc == 0)
+				log_warn("journey %s: folding it again failed at %s:%d", id,
+					fail.file, fail.line);
+			return rc < 0 ? rc : CX_OK;
+		}
+	return CX_OK;
 }
 
 /* ---- corrections ---- */

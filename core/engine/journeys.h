@@ -29,6 +29,10 @@ int journeys_event(struct ingest *in, const struct type_plan *plan, struct event
 int journeys_again(struct ingest *in, struct plugin *p, const struct type_plan *plan,
 	struct event *ev, const struct failed_row *row, struct lua_fail *f);
 
+/* What the instance of that name asks about has changed for an instant it has passed: its key is
+ * folded again. */
+int journeys_refold(struct ingest *in, struct str journey, struct str name);
+
 /* The definitions of the set in force have a row each. */
 int journeys_keep(struct engine *eng, struct cx_err *e);
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/journeys.h"
 #include "engine/sop_due.h"
 #include "engine/sop_run.h"
 
@@ -155,6 +156,10 @@ static int keep_ended(struct ingest *in, struct event *cause, struct sop_run *r,
 {
 	r->row.due_ms = sop_run_embargo(r);
 	int rc = store_sop_run_set(in->eng->store, &r->row, e);
+	bool let_by = r->row.pass && r->row.required && sop_run_is(r, "finished") &&
+		      r->row.ended_ms < in->head->now_ms; /* events may have come since */
+	if (rc >= 0 && let_by && (rc = journeys_refold(in, r->row.journey, r->row.key)) < 0)
+		*e = in->errs.v[0];
 	if (rc < 0)
 		return rc;
 	if (!r->row.due_ms)

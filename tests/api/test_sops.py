@@ -1,4 +1,5 @@
 """SOP runs over HTTP: the whole life, retries, deaths, late answers, who sees what, old versions."""
+import datetime
 import hashlib
 import json
 import os
@@ -589,3 +590,26 @@ def test_history_opens_no_run_that_somebody_would_have_to_answer(tmp_path):
         late = {"type": "parts.arrived", "id": "late", "source": "till", "time": "2026-03-02T10:01:30-03:00", "data": {"visit": "v1"}}
         assert cxd.post(late)[0] == 201  # folded again, it comes to the same
         assert cxd.get(path + "v1")[1]["outcome"] == "served" and len(cxd.get("/v1/sop-runs")[1]["sop_runs"]) == 6
+
+
+def test_a_tablet_that_was_offline_finishes_in_time(tmp_path):
+    with Host(tmp_path, plugins={"visit": VISIT.replace('"acme"', '"visit"')}) as cxd:
+        begun = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(minutes=10)
+
+        def at(minute):
+            return (begun + datetime.timedelta(minutes=minute)).isoformat()
+
+        def send(minute, kind, **data):
+            assert cxd.post({"type": kind, "time": at(minute), "data": {"visit": "v1", **data}})[0] == 201
+
+        def stage():
+            return cxd.get("/v1/journeys/visit/instances/v1")[1]["stage"]
+
+        send(0, "visit.started")
+        send(1, "need.stated")
+        send(5, "sale.settled", state="won")
+        assert stage() == "execute"  # its SOP is not finished
+        service = cxd.get("/v1/sop-runs?key=v1&sop=service")[1]["sop_runs"][0]["run"]
+        put(cxd, service, "listen", {"answer": "yes", "time": at(2)})
+        assert call(cxd, "POST", f"/v1/sop-runs/{service}/finish", {"time": at(3)})[0] == 200
+        assert stage() == "close"  # it was, when the sale was settled
