@@ -6,3 +6,6 @@ files["plugins/**/tests"] = {
 	read_globals = { "test", "config", "at", "advance", "send", "refused", "expect" } }
 files["scripts"] = { read_globals = { "cx" } }
 files["tests/bench/plugins"] = { read_globals = { "cx" } }
+files["tests/plugins"] = { read_globals = { "cx" } }
+files["tests/plugins/**/tests"] = {
+	read_globals = { "test", "config", "at", "advance", "send", "refused", "expect" } }

@@ -118,6 +118,16 @@ static int duration(lua_State *L)
 	return 1;
 }
 
+/* Is the text a duration as deadlines have them, with business days and hours? */
+static int deadline(lua_State *L)
+{
+	struct duration d;
+	size_t n;
+	const char *s = luaL_checklstring(L, 1, &n);
+	lua_pushboolean(L, deadline_parse(s, n, &d));
+	return 1;
+}
+
 /* cx.day(ms) → "2026-11-20" in the company's zone */
 static int day(lua_State *L)
 {
@@ -213,7 +223,8 @@ void cx_push_common(lua_State *L, const char *currency, const struct calendar *c
 void cx_push_host(lua_State *L, struct plugin_run *run)
 {
 	static const luaL_Reg functions[] = {{"where", where}, {"is_attribute", is_attribute},
-		{"amount", cx_amount}, {"duration", duration}, {NULL, NULL}};
+		{"amount", cx_amount}, {"duration", duration}, {"deadline", deadline},
+		{NULL, NULL}};
 	const struct conf *c = run->set->conf;
 	cx_push_common(L, c->company_currency, c->calendar);
 	luaL_setfuncs(L, functions, 0);

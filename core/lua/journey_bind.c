@@ -41,7 +41,7 @@ static int host_due(lua_State *L) /* at, duration, unit */
 	int64_t due, at = luaL_checkinteger(L, 1);
 	const char *text = luaL_checklstring(L, 2, &n), *unit = luaL_optlstring(L, 3, NULL, &nu);
 	const struct conf *c = run_of(L)->set->conf;
-	if (!duration_parse(text, n, &d) ||
+	if (!deadline_parse(text, n, &d) ||
 		!calendar_due(c->calendar, (struct str){unit, unit ? (uint32_t)nu : 0}, at, d,
 			false, &due))
 		return 0; /* nothing opens any more: it is never due */

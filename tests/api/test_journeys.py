@@ -5,12 +5,13 @@ import os
 import random
 import signal
 import sqlite3
+import subprocess
 import time
 import urllib.parse
 
 import pytest
 
-from host import Host
+from host import BIN, ROOT, Host
 
 EVENTS = """
 for type, fields in pairs {
@@ -198,6 +199,67 @@ def test_instances_stay_on_their_version(tmp_path):
         send(cxd, "visit.closed", "v2")
         send(cxd, "visit.started", "v2")
         assert instance(cxd, "v2")["outcome"] == "served" and instance(cxd, "v2#2") is None
+
+
+@pytest.mark.parametrize("plugin", ["journey-rules", "journey-inside"])
+def test_the_rules_one_by_one(plugin):
+    done = subprocess.run([BIN, "test", str(ROOT / "tests" / "plugins" / plugin)], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and ", 0 failed" in done.stdout, done.stdout
+
+
+def test_a_plugin_that_was_off_catches_up(tmp_path):
+    with Host(tmp_path, plugins={"shop": shop()}) as cxd:
+        now = time.time()
+        send(cxd, "visit.started", "v1", now - 60)
+        assert cxd.request("POST", "/v1/plugins/shop/disable")[0] == 200
+        assert send(cxd, "need.stated", "v1", now - 50)["pending"] == ["shop"]
+        send(cxd, "visit.started", "v2", now - 40)
+        send(cxd, "sale.settled", "v1", now - 55, data={"state": "lost"})          # too early: it comes in at its place
+        assert instance(cxd, "v1")["stage"] == "receive" and instance(cxd, "v2") is None
+        assert cxd.request("POST", "/v1/plugins/shop/enable")[0] == 200
+        wait_for(lambda: (instance(cxd, "v2") or {}).get("stage") == "receive")
+        wait_for(lambda: instance(cxd, "v1")["stage"] == "execute")
+        assert [h["deviation"] for h in instance(cxd, "v1")["history"]] == [None, "unexpected", None]
+        assert json.loads(cxd.cli("verify", "--json")[0])["differences"] == []
+
+
+def test_imported_history_does_not_act(tmp_path):
+    importer = shop().replace(HEAD % "1.0.0", HEAD % "1.0.0" + """
+cx.import "old" { generate = function(emit)
+  local function visit(type, key, time) emit { type = type, id = type .. key .. time, time = time, unit = "b07", subject = "c", data = { visit = key } } end
+  visit("visit.started", "h1", "2020-01-02 10:00")
+  visit("visit.started", "h2", "2020-01-02 10:01")
+  visit("need.stated", "h2", "2020-01-02 10:02")
+  visit("need.stated", "h1", "2020-01-02 10:05")                   -- late
+  visit("visit.started", "h3", "2020-01-03 10:00")
+end }
+cx.on "visit.waited" (function(e, tx) assert(tx.past and e.late == 0) end)
+""")
+    with Host(tmp_path, plugins={"shop": importer}) as cxd:
+        cxd.cli("import", "old")
+        for key in ("h1", "h2", "h3"):
+            assert instance(cxd, key)["outcome"] == "abandoned", key
+        assert [(h["type"], h["deviation"]) for h in instance(cxd, "h1")["history"]] == [
+            ("visit.started", None), ("within", "late"), ("need.stated", None), ("within", "late"), ("idle", None)]
+        waited = cxd.get("/v1/events?type=visit.waited")[1]["events"]
+        assert sorted((e["data"]["key"], e["data"]["stage"]) for e in waited) == [
+            ("h1", "execute"), ("h1", "receive"), ("h2", "execute"), ("h3", "receive")]
+        assert all(e["data"]["late"] == 0 for e in waited) and cxd.get("/v1/failed")[1]["failed"] == []
+        assert json.loads(cxd.cli("verify", "--json")[0])["differences"] == []
+
+
+def test_a_day_switched_off(tmp_path):
+    """What was due meanwhile fires late, once, in order, and says how late."""
+    with Host(tmp_path, plugins={"shop": shop(receive="1s")}) as cxd:
+        for n in range(20):
+            send(cxd, "visit.started", f"v{n}")
+        cxd.stop()
+        time.sleep(2)
+        cxd.start()
+        wait_for(lambda: all(instance(cxd, f"v{n}")["late"] for n in range(20)))
+        waited = cxd.get("/v1/events?type=visit.waited")[1]["events"]
+        assert [e["data"]["key"] for e in waited] == [f"v{n}" for n in range(20)]
+        assert all(e["data"]["late"] > 0 for e in waited)
 
 
 # ---- any order of arrival ------------------------------------------------------------------------

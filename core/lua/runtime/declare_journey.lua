@@ -11,7 +11,7 @@ local checks, suggest = c.checks, c.suggest
 local journeys = {}
 
 local function duration(v)
-  return checks.text(v) and host.duration(v), 'a duration as "25min", "2d" or "3bd"'
+  return checks.text(v) and host.deadline(v), 'a duration as "25min", "2d" or "3bd"'
 end
 
 --------------------------------------------------------------------------------- what leaves a stage
