@@ -82,6 +82,18 @@ static bool has_seen(const struct shown *x, struct str type, bool fresh)
 	       json_get(&x->state, counts, name) != 0;
 }
 
+/* How near it is to the ideal way, where its journey has one. */
+static void fit_json(const struct shown *x)
+{
+	uint32_t fit = json_get(&x->state, 0, "fit");
+	struct str raw = fit ? json_raw(&x->state, fit) : (struct str){0};
+	jw_key(x->b, "conformance");
+	if (raw.p)
+		jw_raw(x->b, raw.p, raw.n);
+	else
+		jw_null(x->b);
+}
+
 /* Event types that lead on from where it is. */
 static void waits_json(const struct shown *x)
 {
@@ -192,6 +204,7 @@ int journey_instance_json(
 		waits_json(&x);
 		jw_key(b, "clocks");
 		clocks_json(b, &x.state, &x.definition);
+		fit_json(&x);
 		jw_key(b, "history");
 		jw_arr(b);
 		rc = store_journey_moves(s, row->id, move_json, b, e);

@@ -117,18 +117,23 @@ static int host_meant(lua_State *L)
 	return 1;
 }
 
-static int load_module(lua_State *L) /* the chunks clock and journey */
+enum { MODULE_PARTS = 2 };
+static const char *const module_parts[MODULE_PARTS] = {"clock", "ideal"};
+
+static int load_module(lua_State *L) /* the chunks clock, ideal and journey */
 {
 	static const luaL_Reg host[] = {{"due", host_due}, {"finished", host_finished},
 		{"data", host_data}, {"field", host_field}, {"meant", host_meant}, {NULL, NULL}};
 	luaL_newlib(L, host);
 	lua_pushstring(L, run_of(L)->set->conf->company_locale);
 	lua_setfield(L, -2, "locale");
-	clock_bind(L, 3);
-	lua_pushvalue(L, 1);
-	lua_pushvalue(L, 3);
-	lua_call(L, 1, 1);
-	lua_setfield(L, 3, "clock");
+	clock_bind(L, 4);
+	for (int i = 0; i < MODULE_PARTS; i++) {
+		lua_pushvalue(L, i + 1);
+		lua_pushvalue(L, 4);
+		lua_call(L, 1, 1);
+		lua_setfield(L, 4, module_parts[i]);
+	}
 	lua_call(L, 1, 1);
 	lua_rawsetp(L, LUA_REGISTRYINDEX, &module_key);
 	return 0;
@@ -142,15 +147,13 @@ static int module_ready(struct plugin *p, struct lua_fail *f)
 	if (there)
 		return 0;
 	lua_pushcfunction(L, load_module);
-	if (isolate_load_runtime(p->iso, "clock", f) < 0) {
-		lua_pop(L, 1);
-		return -1;
-	}
-	if (isolate_load_runtime(p->iso, "journey", f) < 0) {
-		lua_pop(L, 2);
-		return -1;
-	}
-	return isolate_call(p->iso, 2, 0, 0, "journey", f);
+	for (int i = 0; i <= MODULE_PARTS; i++)
+		if (isolate_load_runtime(
+			    p->iso, i < MODULE_PARTS ? module_parts[i] : "journey", f) < 0) {
+			lua_pop(L, i + 1);
+			return -1;
+		}
+	return isolate_call(p->iso, MODULE_PARTS + 1, 0, 0, "journey", f);
 }
 
 /* ---- definitions ---- */

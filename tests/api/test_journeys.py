@@ -201,7 +201,7 @@ def test_instances_stay_on_their_version(tmp_path):
         assert instance(cxd, "v2")["outcome"] == "served" and instance(cxd, "v2#2") is None
 
 
-@pytest.mark.parametrize("plugin", ["journey-rules", "journey-inside"])
+@pytest.mark.parametrize("plugin", ["journey-rules", "journey-inside", "journey-ideal"])
 def test_the_rules_one_by_one(plugin):
     done = subprocess.run([BIN, "test", str(ROOT / "tests" / "plugins" / plugin)], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0 and ", 0 failed" in done.stdout, done.stdout

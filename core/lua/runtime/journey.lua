@@ -8,9 +8,9 @@
 --         stage: nil once it has ended; entry: position of the move that entered it; entered, due, late:
 --         of that stage; idle: when it ends by itself; pass, seen: counts by stage and type; fresh: seen since
 --         the stage was entered; open: promises; inner: the journey inside the stage; inners: how many of
---         those there were; clocks: clock.lua. Subject and unit are kept beside it.
+--         those there were; clocks: clock.lua; way, fit: ideal.lua. Subject and unit are kept beside it.
 local host = ...
-local clock = host.clock
+local clock, ideal = host.clock, host.ideal
 local next, type, error, rawget, setmetatable, tostring = next, type, error, rawget, setmetatable, tostring
 local format = string.format
 local DONE = "cx.done"
@@ -93,6 +93,7 @@ local finish
 local function leave(x, d, s)
   local stage, i = d.by_id[s.stage], s.inner
   x.left[#x.left + 1] = { journey = d.id, n = s.n, pos = s.entry, time = x.at }
+  ideal.left(d, s, x.at, x.root.unit)
   if not i then return end
   s.inner = nil
   if i.stage then finish(x, stage.inner, i, "interrupted", false) end
@@ -133,6 +134,7 @@ function enter(x, d, s, id, why)
   s.due = stage.within and host.due(x.at, stage.within, x.root.unit) or nil
   move(x, d, s, { type = why, from = from, to = id, pass = s.pass[id] })
   s.entry = s.pos
+  ideal.entered(d, s)
   if stage.sop then
     x.sops[#x.sops + 1] = { sop = stage.sop, required = stage.required, journey = d.id, n = s.n, stage = id,
       pass = s.pass[id], start = s.start }
@@ -341,13 +343,14 @@ local function call(root, key, at, seq, event_type, e)
     late = {}, sops = {}, inner = {} }
   local noted = {}
   function x.note(d, i)
-    if not noted[i] then noted[i], x.inner[#x.inner + 1] = true, { journey = d.id, state = i } end
+    if not noted[i] then noted[i], x.inner[#x.inner + 1] = true, { journey = d.id, state = i, d = d } end
   end
   return x
 end
 
 local function outcome(x, d, s)
-  x.state = s
+  x.state, s.fit = s, ideal.judge(d, s)
+  for _, i in next, x.inner do i.state.fit = ideal.judge(i.d, i.state) end
   s.case, s.case_due = clock.case(d, s)
   if s.stage then x.due = next_due(d, s) end
   return x
