@@ -17,10 +17,16 @@ cx.event "activity.done" {
   fields = fields,
 }
 
+local ends = {}
+for _, activity in ipairs(columns.split(cx.config.ends)) do ends[activity] = cx.done(activity) end
+for _, activity in ipairs(columns.split(cx.config.lost)) do
+  ends[activity] = cx.done(activity, { lost = true })
+end
+
 local ideal = columns.split(cx.config.ideal)
 cx.journey "case" {
   title = { ["pt-BR"] = "Caso", en = "Case" }, tier = "operational",
-  key = "case", start = "activity.done", stages = cx.by "activity", by = by,
+  key = "case", start = "activity.done", stages = cx.by("activity", ends), by = by,
   idle = cx.config.idle ~= "" and { after = cx.config.idle, outcome = cx.done "silent" } or nil,
   ideal = #ideal > 0 and ideal or nil,
 }

@@ -48,6 +48,14 @@ def ms(text):
     return round(datetime.datetime.fromisoformat(text).timestamp() * 1000)
 
 
+def quantile(values, p):
+    """Type 7: what cx.stats and spreadsheets do."""
+    values = sorted(values)
+    at = (len(values) - 1) * p
+    low = int(at)
+    return values[low] + (values[min(low + 1, len(values) - 1)] - values[low]) * (at - low)
+
+
 # ------------------------------------------------------------------------------ the help desk's log
 @pytest.fixture(scope="module")
 def helpdesk(tmp_path_factory):
@@ -78,14 +86,6 @@ def log(helpdesk):
 def lived(helpdesk):
     with helpdesk:
         yield instances(helpdesk)
-
-
-def quantile(values, p):
-    """Type 7: what cx.stats and spreadsheets do."""
-    values = sorted(values)
-    at = (len(values) - 1) * p
-    low = int(at)
-    return values[low] + (values[min(low + 1, len(values) - 1)] - values[low]) * (at - low)
 
 
 def test_the_figures_are_the_truth(helpdesk):
@@ -130,21 +130,52 @@ def test_cases_go_the_way_of_the_log(lived, log):
         assert ms(got["begun"]) == way[0][1], case
 
 
-def test_lead_times_agree_with_sql(lived, log):
-    """Median and 90th percentile: of whole cases, and of the leg between two activities."""
-    whole = [ms(i["history"][-1]["time"]) - ms(i["begun"]) for i in lived.values()]
-    of_log = [n for n, in log.execute("select max(ms) - min(ms) from log group by c")]
-    legs, of_legs = {}, {}
-    for i in lived.values():
-        for one, two in zip(i["history"], i["history"][1:]):
-            legs.setdefault((one["to"], two["to"]), []).append(ms(two["time"]) - ms(one["time"]))
-    for a, b, n in log.execute("select a, next, left_ms - ms from step where next is not null"):
-        of_legs.setdefault((a, b), []).append(n)
-    assert set(legs) == set(of_legs) and len(legs) > 30
-    for p in (0.5, 0.9):
-        assert quantile(whole, p) == quantile(of_log, p)
-        for leg, took in legs.items():
-            assert (len(took), quantile(took, p)) == (len(of_legs[leg]), quantile(of_legs[leg], p)), leg
+def funnel(cxd):
+    status, reply = cxd.get("/v1/journeys/case/funnel")
+    assert status == 200, reply
+    return reply
+
+
+def test_the_funnel_agrees_with_sql(lived, helpdesk, log):
+    """Stage counts, and median and 90th percentile of every stage and of the leg between two activities."""
+    reply = funnel(helpdesk)
+    assert reply["instances"] == reply["open"] == len(lived)
+    passes, cases, took, legs, still = {}, {}, {}, {}, {}
+    for a, n, c in log.execute("select a, count(*), count(distinct c) from log group by a"):
+        passes[a], cases[a] = n, c
+    for a, b, n in log.execute("select a, next, left_ms - ms from step"):
+        if b is None:
+            still[a] = still.get(a, 0) + 1
+        else:
+            took.setdefault(a, []).append(n)
+            legs.setdefault((a, b), []).append(n)
+    stages = {s["stage"]: s for s in reply["stages"]}
+    assert {a: s["passes"] for a, s in stages.items()} == passes
+    assert {a: s["instances"] for a, s in stages.items()} == cases
+    assert {a: s["open"] for a, s in stages.items() if s["open"]} == still
+    got = {(a, leg["to"]): leg for a, s in stages.items() for leg in s["legs"]}
+    assert set(got) == set(legs) and len(legs) > 30
+    for figures, of_log in [(stages[a], took[a]) for a in took] + [(got[leg], legs[leg]) for leg in legs]:
+        assert figures["median_ms"] == pytest.approx(quantile(of_log, 0.5), abs=0.01)
+        assert figures["p90_ms"] == pytest.approx(quantile(of_log, 0.9), abs=0.01)
+    assert all(got[leg]["passes"] == len(times) for leg, times in legs.items())
+
+
+def test_how_long_cases_take_agrees_with_sql(helpdesk, log, tmp_path):
+    """With an activity that ends a case: from its beginning to that, and again where more came after it."""
+    log.execute("""create temp table part as select c, ms, a, count(*) filter (where a = 'Closed') over
+        (partition by c order by i rows between unbounded preceding and 1 preceding) as n from step""")
+    took = [n for n, in log.execute("""select max(ms) - min(ms) from part group by c, n having max(a = 'Closed')""")]
+    still, = log.execute("select count(*) from (select 1 from part group by c, n having not max(a = 'Closed'))").fetchone()
+    with host(tmp_path, ends="Closed") as cxd:
+        cxd.cli("import", "processlog", helpdesk.source)
+        reply = funnel(cxd)
+        assert (reply["open"], reply["outcomes"]) == (still, {"Closed": len(took)})
+        lead, = reply["lead_times"]
+        assert lead["median_ms"] == pytest.approx(quantile(took, 0.5), abs=0.01)
+        assert lead["p90_ms"] == pytest.approx(quantile(took, 0.9), abs=0.01)
+        closed = next(s for s in reply["stages"] if s["stage"] == "Closed")
+        assert (closed["passes"], closed["left"], closed["open"]) == (len(took), {"Closed": len(took)}, 0)
 
 
 # ---------------------------------------------------------------------------- a log of another shape

@@ -340,7 +340,9 @@ static void test_named_stages(void **state)
 			      "cx.journey 'f' { key = 'case', start = 'step.met', stages = cx.by() "
 			      "}\n"
 			      "cx.journey 'g' { key = 'case', start = 'step.met', stages = { "
-			      "cx.stage 'x' { leave = { ['step.met'] = cx.by 'step' } } } }\n");
+			      "cx.stage 'x' { leave = { ['step.met'] = cx.by 'step' } } } }\n"
+			      "cx.journey 'h' { key = 'case', start = 'step.met', "
+			      "stages = cx.by('step', { Closed = 'x' }) }\n");
 	load();
 	running("log");
 	has_error("bad", 3,
@@ -362,6 +364,8 @@ static void test_named_stages(void **state)
 		"stage");
 	has_error("worse", 5,
 		"cx.by needs the field that names the stage: stages = cx.by \"activity\"");
+	has_error(
+		"worse", 7, "cx.by: ends: Closed must be a stage's name that leads to cx.done(…)");
 	has_error("worse", 6,
 		"journey \"g\": stage \"x\": leave \"step.met\": must lead to a stage, to "
 		"cx.done(…), or be a "

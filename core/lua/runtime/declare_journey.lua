@@ -4,7 +4,7 @@
 --         core/lua/define_journey.c reads, journey_version keeps and runtime/journey.lua folds with.
 -- Errors: as in declare.lua. What one journey or plugin can tell is told here, the rest in resolve.lua.
 local host, _, _, c = ...
-local type, next, rawget, setmetatable, math_type, format = type, next, rawget, setmetatable, math.type, string.format
+local type, next, rawget, setmetatable, tostring, math_type, format = type, next, rawget, setmetatable, tostring, math.type, string.format
 local match, sort, concat = string.match, table.sort, table.concat
 local position, report, options, sorted, length = c.position, c.report, c.options, c.sorted, c.length
 local checks, suggest = c.checks, c.suggest
@@ -70,17 +70,30 @@ local function ended(outcome)
   return { [ENDED] = outcome or "" }
 end
 
--- Stages that nobody declares: an event enters the one that its field names.
-local function by(name)
+local function is(v, mark) return type(v) == "table" and rawget(v, mark) ~= nil end
+
+-- Stages that nobody declares: an event enters the one that its field names. ends: those that end it.
+local function by(name, ends)
   c.only_loading "by"
+  local pos, out = position(), {}
   if not c.snake(name) then
-    report(position(), 'cx.by needs the field that names the stage: stages = cx.by "activity"')
+    report(pos, 'cx.by needs the field that names the stage: stages = cx.by "activity"')
     name = "?"
   end
-  return { [BY] = name }
+  if ends ~= nil and not checks.table(ends) then
+    report(pos, 'cx.by: after the field the stages that end it: { ["Closed"] = cx.done "closed" }')
+    ends = nil
+  end
+  for _, k in next, sorted(ends or {}) do
+    local v = ends[k]
+    if checks.text(k) and is(v, DONE) then
+      out[k] = { done = v[DONE], lost = v.lost }
+    else
+      report(pos, 'cx.by: ends: %s must be a stage\'s name that leads to cx.done(…)', tostring(k))
+    end
+  end
+  return { [BY] = name, ends = next(out) and out }
 end
-
-local function is(v, mark) return type(v) == "table" and rawget(v, mark) ~= nil end
 
 -- The target of a way: data, with the function that decides put aside in j.functions.
 local function target(pos, label, j, v, uses)
@@ -357,7 +370,7 @@ local journey = c.declaration("journey", function(pos, id, spec)
     d.on_late = #j.functions
   end
   if j.named then
-    d.named = j.named[BY]
+    d.named, d.ends = j.named[BY], j.named.ends
     if spec.start == nil then report(pos, "%s: start is missing: the event types whose field names the stage", label) end
     if o.on_late then report(pos, "%s: on_late: stages named by a field have no deadline", label) end
   elseif spec.start == nil then

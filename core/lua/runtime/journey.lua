@@ -38,7 +38,9 @@ local function prepare(d, functions, inner)
     end
   end
   if d.named then -- whatever an event names is a stage, and every one is left in the same ways
-    local any = { exact = d.begins, alls = {}, ended = {} }
+    local function plain(ends) return { exact = d.begins, alls = {}, ended = {}, ends = ends } end
+    for id, ends in next, d.ends or {} do d.by_id[id] = plain(ends) end
+    local any = plain()
     setmetatable(d.by_id, { __index = function() return any end })
   end
   if d.promises then d.waited[d.promises.made], d.waited[d.promises.settled] = true, true end
@@ -218,9 +220,16 @@ local function after_inner(x, d, s, why)
   if way then follow(x, d, s, way, why) end
 end
 
--- A stage entered with one of its cx.all complete is left at once.
+-- A stage entered with one of its cx.all complete is left at once; so is a named one that ends it all.
 function settle(x, d, s)
   local stage, entry = d.by_id[s.stage], s.entry
+  if stage.ends and held_by_promise(x, d, s) then
+    deviates(x, d, s, "open_promise")
+    return
+  elseif stage.ends then
+    finish(x, d, s, stage.ends.done, stage.ends.lost)
+    return
+  end
   after_inner(x, d, s)
   for _, way in next, stage.alls do
     if s.entry ~= entry then return end

@@ -78,6 +78,20 @@ test("idle ends a silent case, and what comes then begins the next", function(tx
   expect(tx:journey("case", "c1#2").stage).is "Reabrir"
 end)
 
+test("activities that end a case, well or lost", function(tx)
+  config { ends = "Fechar, Arquivar", lost = "Cancelar" }
+  at "2026-03-02 10:00"
+  done("c1", "Abrir")
+  done("c1", "Fechar")
+  done("c1", "Abrir")
+  done("c2", "Cancelar")
+  expect(tx:journey("case", "c1").outcome).is "Fechar"
+  expect(tx:journey("case", "c1").lost).is(false)
+  expect(way(tx:journey("case", "c1"))).is "Abrir Fechar [activity.done]"
+  expect(tx:journey("case", "c1#2").stage).is "Abrir"
+  expect(tx:journey("case", "c2").lost).is(true)
+end)
+
 test("other columns become fields, and dimensions", function(tx)
   config { keep = "Nível de serviço, case, org:group" }
   at "2026-03-02 10:00"
