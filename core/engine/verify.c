@@ -17,6 +17,7 @@ struct verify {
 	int64_t cubes, choices, spoilt; /* checked, and days that are still to be counted again */
 	int64_t evidence;               /* files */
 	int64_t counting;               /* cubes that are being counted */
+	int64_t waiting;                /* cubes of plugins that are off or behind */
 };
 
 static void differs(void *ctx, const struct cube *c, const char *what)
@@ -57,12 +58,18 @@ static bool same_place(const struct measure *x, const struct measure *y)
 	return x->at >= 0 && x->at_slot == y->at_slot;
 }
 
+/* What one that is off or behind has not dealt with is in no figure of its own yet. */
+static bool waits(const struct plugin *p)
+{
+	return p->state == PLUGIN_OFF || p->state == PLUGIN_BEHIND;
+}
+
 /* Is m the first measure of those that running plugins have alike? */
 static bool is_first(const struct plugin_set *set, const struct measure *m,
 	bool (*alike)(const struct measure *x, const struct measure *y))
 {
 	for (int i = 0; i < set->n; i++)
-		for (int k = 0; k < set->v[i]->ncubes; k++)
+		for (int k = 0; k < set->v[i]->ncubes && !waits(set->v[i]); k++)
 			for (int j = 0; j < set->v[i]->cubes[k]->nmeasures; j++) {
 				const struct measure *x = set->v[i]->cubes[k]->measures[j];
 				if (alike(x, m))
@@ -108,9 +115,13 @@ static int compare(
 	struct kpi_host host;
 	int rc = CX_OK;
 	engine_kpi_host(eng, &host);
-	for (int i = 0; i < set->n && rc >= 0; i++)
-		for (int k = 0; k < set->v[i]->ncubes && rc >= 0; k++)
-			rc = compare_cube(eng, set, v, &host, set->v[i]->cubes[k], e);
+	for (int i = 0; i < set->n && rc >= 0; i++) {
+		const struct plugin *p = set->v[i];
+		if (waits(p))
+			v->waiting += p->ncubes;
+		for (int k = 0; k < p->ncubes && rc >= 0 && !waits(p); k++)
+			rc = compare_cube(eng, set, v, &host, p->cubes[k], e);
+	}
 	return rc;
 }
 
@@ -131,6 +142,11 @@ static void say(const struct verify *v, int64_t last)
 		printf(CX_T("cubos que ainda estão sendo contados, não conferidos: %lld\n",
 			       "cubes that are still being counted, not checked: %lld\n"),
 			(long long)v->counting);
+	if (v->waiting)
+		printf(CX_T("cubos de plugins que esperam (cxd plugin list), não conferidos: "
+			    "%lld\n",
+			       "cubes of plugins that wait (cxd plugin list), not checked: %lld\n"),
+			(long long)v->waiting);
 	if (v->spoilt)
 		printf(CX_T("dias de cubos a contar de novo, respondidos dos eventos até lá: "
 			    "%lld\n",
@@ -176,6 +192,7 @@ int verify_main(struct engine *eng, int argc, char **argv)
 	jw_kint(&v.b, "evidence", v.evidence);
 	jw_kint(&v.b, "to_be_counted_again", v.spoilt);
 	jw_kint(&v.b, "being_counted", v.counting);
+	jw_kint(&v.b, "waiting", v.waiting);
 	jw_obj_end(&v.b);
 	jw_obj_end(&v.b);
 	if (rc < 0)

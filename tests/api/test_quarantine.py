@@ -94,6 +94,8 @@ def test_two_strikes_and_out(tmp_path):
         assert "songs" in out and "voices" not in out and "voices: " in err and "quarantined" in err
         host.post({"type": "bird.sung"})
         assert host.kpi("songs")["value"] == 1
+        checked = json.loads(host.cli("verify", "--json")[0])  # what waits is no difference
+        assert checked["differences"] == [] and checked["checked"]["waiting"] >= 3, checked
         # It survives a restart.
         host.stop()
         host.start()
