@@ -27,7 +27,7 @@ local ideal = columns.split(cx.config.ideal)
 cx.journey "case" {
   title = { ["pt-BR"] = "Caso", en = "Case" }, tier = "operational",
   key = "case", start = "activity.done", stages = cx.by("activity", ends), by = by,
-  idle = cx.config.idle ~= "" and { after = cx.config.idle, outcome = cx.done "silent" } or nil,
+  idle = cx.config.idle and { after = cx.config.idle .. "ms", outcome = cx.done "silent" } or nil,
   ideal = #ideal > 0 and ideal or nil,
 }
 
