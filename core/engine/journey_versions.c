@@ -126,7 +126,6 @@ int journeys_keep(struct engine *eng, struct cx_err *e)
 	int rc = CX_OK;
 	for (int i = 0; i < eng->set.n; i++) {
 		struct plugin *p = eng->set.v[i];
-		plugin_past_journeys_drop(p);
 		if (p->state != PLUGIN_RUNNING && p->state != PLUGIN_BEHIND)
 			continue;
 		for (int n = 0; n < p->njourneys && rc >= 0; n++)

@@ -56,14 +56,19 @@ static void take(const struct json_doc *d, uint32_t at, struct plugin *p)
 struct plugin_journey *plugin_journey_past(struct plugin *p, struct str definition)
 {
 	struct json_doc doc = {0}, *d = &doc;
+	for (int i = 0; i < p->npast_journeys; i++)
+		if (strlen(p->past_journeys[i]->definition) == definition.n &&
+			memcmp(p->past_journeys[i]->definition, definition.p, definition.n) == 0)
+			return p->past_journeys[i];
 	struct plugin_journey *j = xcalloc(1, sizeof *j);
 	if (json_scan(d, definition.p, definition.n, JSON_DEPTH, UINT32_MAX, NULL) >= 0) {
 		*j = (struct plugin_journey){.id = declared_text(d, 0, "id"),
 			.key = declared_text(d, 0, "key"),
 			.past = true};
 		take_names(j, d, 0);
-		j->file = xstrdup(p->run->file ? p->run->file : "");
 	}
+	j->definition = xstrndup(definition.p, definition.n);
+	j->file = xstrdup(p->run->file ? p->run->file : "");
 	json_doc_free(d);
 	p->past_journeys = xrealloc(p->past_journeys,
 		sizeof(struct plugin_journey *) * (size_t)(p->npast_journeys + 1));
@@ -98,7 +103,7 @@ static void drop(struct plugin_journey *j)
 	free_texts(j->within, j->nwithin);
 }
 
-void plugin_past_journeys_drop(struct plugin *p)
+static void drop_past(struct plugin *p)
 {
 	for (int i = 0; i < p->npast_journeys; i++) {
 		drop(p->past_journeys[i]);
@@ -116,7 +121,7 @@ void journeys_drop(struct plugin *p)
 	free(p->journeys);
 	p->journeys = NULL;
 	p->njourneys = 0;
-	plugin_past_journeys_drop(p);
+	drop_past(p);
 }
 
 /* One after the other: an inner journey's identity is part of the outer one's. */

@@ -27,9 +27,9 @@ struct plugin_journey {
 	int nwithin;
 	bool acts; /* it has on_late */
 };
-/* An old definition as the store keeps it, without its functions: it is the plugin's. */
+/* An old definition as the store keeps it, without its functions: it is the plugin's, as long as that
+ * lives, and the same when it is asked for again. */
 struct plugin_journey *plugin_journey_past(struct plugin *p, struct str definition);
-void plugin_past_journeys_drop(struct plugin *p);
 const struct plugin_journey *plugin_journey_find(const struct plugin *p, struct str id);
 /* Is this one of the types that begin an instance? */
 bool plugin_journey_starts(const struct plugin_journey *j, const char *type);

@@ -407,6 +407,7 @@ local function inside()
       if s.journey and not inner then
         report(j.pos, '%s: stage "%s": no journey "%s" in this plugin%s', j.label, s.id, s.journey, suggest(s.journey, names))
       elseif inner and (path[inner] or depth > 4) then
+        inner.used = true
         report(j.pos, '%s: stage "%s": the journey "%s" would be inside itself', j.label, s.id, s.journey)
       elseif inner then
         inner.used = true
