@@ -9,6 +9,7 @@ case's that it matches; what a move raises is emitted by cx.on, which looks at t
 out, as a journey may not have any.
 """
 import json
+import random
 
 import pytest
 from host import ROOT, SHARED, Host
@@ -50,6 +51,67 @@ OWN = [  # what journeys have and no case of the folder shows
          ("t", "b"), ("back", "a"), ("t", "b"), ("t", "c"), ("back", "c"), ("t", "a"), ("t", "b"), ("out", "a"),
          ("t", "b"), ("far", "z"), ("out", "z"), ("t", "a"))},
 ]
+
+
+class Reference:
+    """SCXML's rules for states inside states, and nothing else: what machines at random are compared with."""
+
+    def __init__(self, machine):
+        self.by_name, self.parent, self.top = {}, {}, machine
+        self.note(machine, None)
+        self.at = self.descend(machine["children"][0]["id"])
+
+    def note(self, s, parent):
+        for child in s.get("children", []):
+            self.by_name[child["id"]], self.parent[child["id"]] = child, parent
+            self.note(child, child["id"])
+
+    def descend(self, name):
+        while self.by_name[name]["children"]:
+            name = self.by_name[name]["children"][0]["id"]
+        return name
+
+    def event(self, name):
+        at = self.at
+        while at is not None:
+            for t in self.by_name[at]["transitions"]:
+                if t["event"] == name:
+                    self.at = self.descend(t["target"][0]) if "target" in t else self.at
+                    return
+            at = self.parent[at]
+
+
+def at_random(seed):
+    rng, names = random.Random(seed), iter("abcdefghijklmnopqrstuvwxyz")
+
+    def grow(depth):
+        inside = [grow(depth + 1) for _ in range(rng.randint(2, 3))] if depth < 3 and rng.random() < 0.45 else []
+        return state(next(names), children=inside)
+    machine = {"kind": "scxml", "children": [grow(1) for _ in range(3)]}
+    rules = Reference(machine)
+    alone = [n for n in rules.by_name if rules.parent[n] is None or rules.by_name[rules.parent[n]]["children"][0]["id"] == n]
+
+    def targets(name):  # those that are entered without skipping a first state: siblings on the way out, and first ones below
+        out, at = [], name
+        while at is not None:
+            outer = rules.parent[at]
+            out += [s["id"] for s in (rules.by_name[outer] if outer else machine)["children"]]
+            at = outer
+        return out + [n for n in alone if rules.parent[n] in out]
+    for name, s in rules.by_name.items():
+        for event in "tuvw":
+            if rng.random() < 0.5:
+                s["transitions"].append({"event": event, "target": [rng.choice(targets(name))]} if rng.random() < 0.9
+                                        else {"event": event})
+    events = []
+    for _ in range(25):
+        name = rng.choice("tuvw")
+        rules.event(name)
+        events.append({"event": {"name": name}, "nextConfiguration": [rules.at]})
+    return {"id": f"random:{seed}", "machine": machine, "initialConfiguration": [Reference(machine).at], "events": events}
+
+
+OWN += [at_random(seed) for seed in range(20)]
 
 
 def cases():
@@ -170,7 +232,7 @@ class Machine:
 
     def way(self, name, target):
         outer = self.parent[name]
-        if not self.inside(target, outer):
+        if target == outer or not self.inside(target, outer):
             self.ways[outer].setdefault(f'[cx.ended "{self.stage(target)}"]', self.way(outer, target))
             return f'cx.done "{self.stage(target)}"'
         at = target
