@@ -129,7 +129,7 @@ static int run_late(struct ingest *in, struct plugin *p, const struct late_call 
 		.cause = &cause,
 		.late = c->late,
 		.now_ms = at->now_ms,
-		.late_ms = at->now_ms - c->late->due_ms,
+		.late_ms = at->now_ms > c->late->due_ms ? at->now_ms - c->late->due_ms : 0,
 		.call = tell,
 		.ctx = c};
 	in->past = c->late->due_ms <= c->row->past_ms;

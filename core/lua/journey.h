@@ -27,8 +27,8 @@ struct plugin_journey {
 	int nwithin;
 	bool acts; /* it has on_late */
 };
-/* An old definition as the store keeps it, without its functions: it is the plugin's, as long as that
- * lives, and the same when it is asked for again. */
+/* An old definition as the store keeps it, without its functions: it is the plugin's, as long as
+ * that lives, and the same when it is asked for again. */
 struct plugin_journey *plugin_journey_past(struct plugin *p, struct str definition);
 const struct plugin_journey *plugin_journey_find(const struct plugin *p, struct str id);
 /* Is this one of the types that begin an instance? */

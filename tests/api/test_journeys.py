@@ -152,6 +152,22 @@ def test_a_guard_that_fails_leaves_the_fact(tmp_path):
         assert instance(cxd, "v1")["stage"] == "execute" and len(cxd.get("/v1/failed")[1]["failed"]) == 1
 
 
+def test_on_late_that_fails_is_undone_and_can_be_run_again(tmp_path):
+    text = shop(receive="1s").replace('tx:friction {', 'tx:emit { type = "visit.waited", data = { key = "undone" } }\n'
+                                      '    if j.data.tourist then error("no " .. j.key) end\n    tx:friction {')
+    with Host(tmp_path, plugins={"shop": text}) as cxd:
+        send(cxd, "visit.started", "v1", data={"tourist": True})
+        send(cxd, "visit.started", "v2")
+        wait_for(lambda: instance(cxd, "v1")["late"] and instance(cxd, "v2")["late"])
+        failed = cxd.get("/v1/failed")[1]["failed"]
+        assert [(f["handler"], f["tries"]) for f in failed] == [("journey visit: on_late", 1)] and "no v1" in failed[0]["message"]
+        assert [e["data"]["key"] for e in cxd.get("/v1/events?type=visit.waited")[1]["events"]] == ["undone", "v2"]
+        retried = cxd.request("POST", f"/v1/failed/{failed[0]['id']}/retry")[1]
+        assert (retried["done"], retried["tries"]) == (False, 2) and "no v1" in retried["message"]
+        send(cxd, "need.stated", "v1")
+        assert instance(cxd, "v1")["stage"] == "execute"
+
+
 def test_deadlines_fire_once_across_deaths(tmp_path):
     rng = random.Random(5)
     plugins = {"shop": shop(receive="2s").replace('after = "2h"', 'after = "4s"')}
