@@ -120,7 +120,7 @@ static void body(struct buf *b, const struct row *w)
 		return;
 	jw_key(b, "requestBody");
 	jw_obj(b);
-	jw_kbool(b, "required", true);
+	jw_kbool(b, "required", !shape_get(w, "body_optional"));
 	copy(b, w->d, content, "content");
 	jw_obj_end(b);
 }

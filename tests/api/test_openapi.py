@@ -1,8 +1,10 @@
 """GET /v1/openapi.json: every route and every declared event, as the daemon really answers."""
+import datetime
 import hashlib
 import json
 import re
 import time
+import urllib.parse
 
 import npm
 import pytest
@@ -53,12 +55,36 @@ cx.import "old" { generate = function(emit) end }
 QUIET = 'cx.plugin { name = "quiet", version = "1.0.0", api = 1 }\ncx.event "quiet.kept" {}\n' \
     'cx.timer "sweep" { every = "1h", run = function() end }\ncx.timer "keep" { run = function(tx, arg) assert(arg) end }\n' \
     'cx.on "quiet.kept" (function(_, tx) tx:after("2d", "keep", { a = 1 }) tx:after(0, "keep", 1) tx:after(0, "keep") end)\n'
+WALK = """
+cx.plugin { name = "walk", version = "1.0.0", api = 1 }
+for _, type in ipairs { "walk.began", "walk.went", "walk.turned", "walk.paused", "walk.resumed", "walk.extended", "walk.ended", "walk.promised",
+    "walk.settled", "walk.rated" } do
+  cx.event(type) { fields = { walk = cx.text { required = true }, to = cx.text {}, promise = cx.text {}, due = cx.time {}, reason = cx.text {},
+    score = cx.integer {} } }
+end
+cx.sop "shoes" { version = 1, items = { cx.item "tied" { text = "Cadarços" } } }
+cx.journey "walk" { title = { ["pt-BR"] = "Passeio", en = "Walk" }, owner = "store-manager", tier = "tactical", key = "walk", by = { "unit", "to" },
+  start = { ["walk.began"] = function() return "out" end },
+  stages = {
+    cx.stage "out" { title = "Ida", sop = { "shoes", required = true }, within = "1min", window = "2bd",
+      leave = { ["walk.went"] = "way", [cx.all { "walk.turned", "walk.settled", fresh = true }] = cx.done("back", { lost = true }) } },
+    cx.stage "way" { journey = "step", leave = { [cx.ended "stepped"] = cx.done "arrived", [cx.ended()] = "out" } } },
+  idle = { after = "30d", outcome = cx.done("gone", { lost = true }) }, ideal = { "out", { "way", within = "1bh", weight = 2 } },
+  promises = { made = "walk.promised", settled = "walk.settled", id = "promise", due = "due", reason = "reason" },
+  nps = "walk.rated", on_late = function(j, stage, tx) tx:friction { journey = j, stage = stage, kind = "wait", lost = "2min" } end }
+cx.journey "step" { stages = { cx.stage "foot" { leave = { ["walk.ended"] = cx.done "stepped" } } } }
+cx.journey "road" { key = "walk", start = "walk.went", stages = cx.by("to", { sea = cx.done("wet", { lost = true }) }), again = false }
+cx.clock "rest" { journey = "walk", title = { ["pt-BR"] = "Descanso", en = "Rest" }, article = "CLT, art. 71", within = "5d", law = true,
+  stop = "walk.ended", pause = { ["walk.paused"] = "rain" }, resume = "walk.resumed", when = function() return true end, on_late = function() end,
+  extend = { on = "walk.extended", by = "2d", justified = true }, valid = { from = "2020-01-01", to = "2100-01-01" } }
+cx.clock "short" { journey = "walk", within = "2min", start = { ["walk.began"] = function(e) return e.to ~= "x" end }, stop = "walk.ended" }
+"""
 BROKEN = 'cx.plugin { name = "broken", version = "1.0.0", api = 1 }\ncx.event "x" {}\n'
 
 
 @pytest.fixture(scope="module")
 def cxd(tmp_path_factory):
-    with Host(tmp_path_factory.mktemp("cxd"), plugins={"acme": KINDS, "broken": BROKEN, "quiet": QUIET}) as host:
+    with Host(tmp_path_factory.mktemp("cxd"), plugins={"acme": KINDS, "broken": BROKEN, "quiet": QUIET, "walk": WALK}) as host:
         yield host
 
 
@@ -107,10 +133,11 @@ def test_error_codes_are_those_of_the_table(cxd):
 
 def test_declared_types_are_typed(cxd):
     schemas = document(cxd)["components"]["schemas"]
-    types = ["kinds.all", "kinds.bare", "kinds.open", "order.delivered", "quiet.kept", "run.told", "shop.sold", "visit.rated"]
+    types = ["kinds.all", "kinds.bare", "kinds.open", "order.delivered", "quiet.kept", "run.told", "shop.sold", "visit.rated",
+             *(f"walk.{t}" for t in ("began", "ended", "extended", "paused", "promised", "rated", "resumed", "settled", "turned", "went"))]
     assert schemas["Event"]["oneOf"] == [{"$ref": f"#/components/schemas/event.{t}"} for t in types]
     assert list(schemas["Event"]["discriminator"]["mapping"]) == types and "UndeclaredEvent" not in schemas
-    assert schemas["StructuredEvent"]["oneOf"][-1]["allOf"] == [
+    assert schemas["StructuredEvent"]["oneOf"][types.index("visit.rated")]["allOf"] == [
         {"$ref": f"#/components/schemas/{s}"} for s in ("event.visit.rated", "Structured")]
     event = schemas["event.kinds.all"]
     assert event["required"] == ["type", "data"] and event["additionalProperties"] is False
@@ -153,7 +180,7 @@ def test_the_same_plugins_give_the_same_text(cxd, tmp_path):
         return c.getresponse().read()
     first = text(cxd)
     assert first == text(cxd)
-    with Host(tmp_path, plugins={"quiet": QUIET, "broken": BROKEN, "acme": KINDS}) as other:
+    with Host(tmp_path, plugins={"walk": WALK, "quiet": QUIET, "broken": BROKEN, "acme": KINDS}) as other:
         other.post(rated(9, id="1", source="/x"))
         assert text(other) == first
 
@@ -218,11 +245,65 @@ def sops(s, sha):
     s.take(**answer, item="shelf", want=409, body={"answer": "na"})
     s.take("/v1/sop-runs/{run}/abandon", "POST", {"reason": "x"}, JSON, run="o2")
     s.take("/v1/sops/{id}/runs", "POST", {"run": "c1"}, JSON, want=201, id="close-shop")  # a reaction to its event fails
+    s.take("/v1/sops/{id}/runs", "POST", want=201, id="close-shop")  # without a body
     s.take("/v1/sop-runs/{run}", run="o1")
     s.take("/v1/sop-runs/{run}", run="o1", headers={"Authorization": "Bearer " + npm.token(s.cxd, "chief", "manager", unit="b07")})
     s.take("/v1/sop-runs/{run}", run="none", want=404)
     s.take("/v1/sop-runs", query="?sop=open-shop&limit=1")
     s.take("/v1/sop-runs", query="?state=abandoned")
+
+
+def journeys(s):
+    now = datetime.datetime.now(datetime.timezone.utc)
+
+    def went(kind, walk, minutes, **data):
+        s.take("/v1/events", "POST", {"type": f"walk.{kind}", "unit": "b07", "subject": "c1", "data": {"walk": walk, **data},
+                                      "time": (now - datetime.timedelta(minutes=minutes)).isoformat()}, JSON, want=201)
+
+    one = {"path": "/v1/journeys/{id}/instances/{key}", "id": "walk"}
+    for walk in ("w1", "w2", "w3"):
+        went("began", walk, 10, to="park")
+    went("paused", "w1", 9)
+    for _ in range(2):
+        went("extended", "w1", 8, reason="shoes")
+    went("promised", "w1", 6, promise="p1", due=now.isoformat())
+    went("went", "w1", 5, to="hill")                      # its run is not finished
+    went("rated", "w1", 0, score=3)
+    while len([i for i in s.cxd.get("/v1/journeys/walk/instances?late=1")[1]["instances"] if i["due"]]) < 3:
+        time.sleep(0.02)
+    s.take(**one, key="w1")
+    for run in s.cxd.get("/v1/sop-runs?journey=walk")[1]["sop_runs"][:2]:
+        s.take("/v1/sop-runs/{run}/items/{item}", "PUT", {"answer": "yes"}, JSON, run=urllib.parse.quote(run["run"], safe=""), item="tied")
+        s.take("/v1/sop-runs/{run}/finish", "POST", {}, JSON, run=urllib.parse.quote(run["run"], safe=""))
+    went("went", "w1", -1)
+    went("went", "w1", -1)                                # unexpected
+    went("ended", "w1", -2)                               # its promise is open
+    went("resumed", "w1", -2)
+    went("turned", "w2", -1)
+    went("settled", "w2", -1)
+    moved = [s.take(**one, key=f"w{n}") for n in (1, 2, 3)]
+    assert {m["deviation"] for i in moved for m in i["history"]} == {
+        None, "unexpected", "late", "sop_open", "open_promise", "overdue", "extension_refused"}, moved
+    s.take("/v1/journeys/{id}/instances/{key}", id="step", key="w1")
+    s.take("/v1/journeys/{id}/instances/{key}", id="road", key="w1")
+    s.take(**one, want=404, key="none")
+    s.take("/v1/journeys")
+    for query in ("", "?late=1&limit=1", "?stage=out&unit=b07"):
+        s.take("/v1/journeys/{id}/instances", id="walk", query=query)
+    s.take("/v1/journeys/{id}/instances", id="none", want=404)
+    s.take("/v1/journeys/{id}/instances", id="walk", query="?limit=0", want=400)
+    for query in ("", "?by=unit,to&version=1", "?from=2020-01-01&to=2030-01-01"):
+        s.take("/v1/journeys/{id}/funnel", id="walk", query=query)
+    s.take("/v1/journeys/{id}/funnel", id="none", want=404)
+    for query in ("", "?from=2020-01-01&to=2030-01-01&version=1&limit=1&where=unit:b07"):
+        got = s.take("/v1/journeys/{id}/frictions", id="walk", query=query)["frictions"]
+    assert got[0]["kind"] == "wait" and got[0]["nps"]["with"], got
+    s.take("/v1/journeys/{id}/frictions", id="none", want=404)
+    s.take("/v1/journeys/{id}/frictions/instances", id="walk", query="?kind=wait&stage=out&limit=1")
+    s.take("/v1/journeys/{id}/frictions/instances", id="walk", want=400)
+    s.take("/v1/cases")
+    s.take("/v1/cases", query="?state=paused&unit=b07&sort=due&limit=1")
+    s.take("/v1/cases", query="?state=lost", want=400)
 
 
 def test_real_answers_are_as_described(cxd):
@@ -325,6 +406,7 @@ def test_real_answers_are_as_described(cxd):
     s.take(**file, want=304, headers={"If-None-Match": "*"})
     s.take(**file, want=416, headers={"Range": "bytes=9-"})
     sops(s, file["sha256"])
+    journeys(s)
     wrong = npm.run("node", npm.FOLDER / "check.js", stdin=json.dumps({"document": document(cxd), "samples": s.all}))
     assert not wrong, wrong
     asked = {(x["method"], x["path"]) for x in s.all if x["status"] < 400}

@@ -6,7 +6,7 @@
 local host, _, _, c = ...
 local type, next, rawget, setmetatable, tostring, math_type, format = type, next, rawget, setmetatable, tostring, math.type, string.format
 local match, sort, concat = string.match, table.sort, table.concat
-local position, report, options, sorted, length = c.position, c.report, c.options, c.sorted, c.length
+local list, position, report, options, sorted, length = c.list, c.position, c.report, c.options, c.sorted, c.length
 local checks, suggest = c.checks, c.suggest
 local journeys = {}
 
@@ -118,7 +118,7 @@ end
 
 -- leave, and start where it has the same form.
 local function ways(pos, label, j, spec, uses)
-  local out, alls, ends = {}, {}, {}
+  local out, alls, ends = list(), {}, {}
   for _, k in next, sorted(spec) do
     if type(k) == "string" then
       local at = format('%s "%s"', label, k)
@@ -244,7 +244,7 @@ end
 
 ------------------------------------------------------------------------------------------- journeys
 local function take_start(pos, label, j, start, uses)
-  local out = {}
+  local out = list()
   if type(start) == "string" then start = { start } end
   if not checks.table(start) then
     if start ~= nil then report(pos, "%s: start must be an event type, a list of them, or have the form of leave", label) end
@@ -287,7 +287,7 @@ local function take_idle(pos, label, spec)
 end
 
 local function take_by(pos, label, spec)
-  local out, seen = {}, {}
+  local out, seen = list(), {}
   for i = 1, length(spec or {}) do
     local name = spec[i]
     if type(name) ~= "string" or seen[name] then
@@ -343,7 +343,7 @@ local RULES = {
 }
 
 local function types_of(uses)
-  local out, seen = {}, {}
+  local out, seen = list(), {}
   for i = 1, #uses do
     if not seen[uses[i].type] then seen[uses[i].type], out[#out + 1] = true, uses[i].type end
   end
@@ -356,7 +356,7 @@ local journey = c.declaration("journey", function(pos, id, spec)
   if not c.body_table(pos, label, spec) then return end
   if not checks.kebab(id) or #id > 100 then report(pos, '%s: the id must be lower-kebab as "visit"', label) end
   local o = options(pos, label, spec, RULES)
-  local j = { id = id, pos = pos, label = label, functions = {}, uses = {}, stages = {},
+  local j = { id = id, pos = pos, label = label, functions = {}, uses = {}, stages = list(),
     named = is(o.stages, BY) and o.stages or nil }
   local raws, ids = take_stages(pos, label, j, o.stages or {})
   for i = 1, #ids do ids[ids[i]] = true end
@@ -457,7 +457,7 @@ local function declared(into, handle)
     local within = { [id] = true }
     gather(j, j.definition, uses, within)
     within[id] = nil
-    j.definition.types, j.definition.within = types_of(uses), sorted(within)
+    j.definition.types, j.definition.within = types_of(uses), list(sorted(within))
     for i = 1, #j.functions do functions[i] = handle(j.functions[i], "journey %s", id) end
     into.journeys[#into.journeys + 1] = { id = id, file = j.pos.file, line = j.pos.line, title = j.definition.title,
       inside = j.inside or false, functions = functions, uses = uses, definition = j.definition }

@@ -38,6 +38,10 @@ local function sorted(t)
   return keys
 end
 
+local LIST = { __name = "cx.list", __metatable = false } -- empty, it is [] and not {}
+
+local function as_list(t) return setmetatable(t or {}, LIST) end
+
 local function length(t)
   local n = 0
   while t[n + 1] ~= nil do n = n + 1 end
@@ -335,7 +339,7 @@ end
 
 return {
   position = position, report = report, only_loading = only_loading, sorted = sorted, length = length,
-  suggest = suggest, checks = checks, one_of = one_of, options = options, later = LATER, snake = snake,
+  list = as_list, suggest = suggest, checks = checks, one_of = one_of, options = options, later = LATER, snake = snake,
   declaration = declaration, body_table = body_table, field_kind = field_kind, value_of = value_of,
   fields = fields, close = close,
   remember = function(token, what) made[token] = what end,

@@ -7,8 +7,9 @@
 --         Of an open instance only the part of the ideal way counts up to which the stages fit best.
 -- Pure. State: s.way, the stages entered, in order; late ones with "!" before them.
 local host = ...
-local next, sub, max = next, string.sub, math.max
+local next, setmetatable, sub, max = next, setmetatable, string.sub, math.max
 local MOST = 200 -- stages of an instance that are looked at
+local LIST = { __name = "cx.list", __metatable = false } -- empty, it is [] and not {}
 
 local function entered(d, s)
   if not d.ideal then return end
@@ -104,7 +105,7 @@ local function judge(d, s)
     if not cost or price <= cost then found, cost = deviations, price end
   end
   for j = 1, #d.ideal do worst = worst + d.ideal[j].weight end
-  return { fitness = 1 - cost / worst, deviations = found }
+  return { fitness = 1 - cost / worst, deviations = setmetatable(found, LIST) }
 end
 
 return { entered = entered, left = left, judge = judge }
