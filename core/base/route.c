@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/nearest.h"
 #include "base/text.h"
 
 void route_split(const char *target, size_t n, const char **path, size_t *path_n,
@@ -110,12 +111,20 @@ static bool listed(const char *names, const char *name)
 static int unknown(const char *name, const char *names, struct cx_err *e)
 {
 	struct buf list = {0};
-	for (; *names; names++)
-		buf_puts(&list, *names == ' ' ? ", " : (char[]){*names, 0});
+	struct nearest near = {.word = name};
+	char words[ROUTE_QUERY_MAX], hint[96] = "";
+	snprintf(words, sizeof words, "%s", names);
+	for (char *rest, *word = strtok_r(words, " ", &rest); word;
+		word = strtok_r(NULL, " ", &rest)) {
+		buf_printf(&list, "%s%s", list.len ? ", " : "", word);
+		nearest_try(&near, word);
+	}
+	if (near.best)
+		snprintf(hint, sizeof hint, CX_T(" (seria %s?)", " (did you mean %s?)"), near.best);
 	int rc = list.len ? cx_fail(e, CX_E_BAD_QUERY, name,
-				    CX_T("%s: parâmetro desconhecido; há %s",
-					    "%s: unknown parameter; there are %s"),
-				    name, buf_cstr(&list))
+				    CX_T("%s: parâmetro desconhecido%s; há %s",
+					    "%s: unknown parameter%s; there are %s"),
+				    name, hint, buf_cstr(&list))
 			  : cx_fail(e, CX_E_BAD_QUERY, name,
 				    CX_T("%s: parâmetro desconhecido; aqui não há nenhum",
 					    "%s: unknown parameter; there are none here"),

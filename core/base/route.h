@@ -8,7 +8,7 @@
 #include "base/err.h"
 #include "base/job.h"
 
-enum { ROUTE_ALLOW_MAX = 64 };
+enum { ROUTE_ALLOW_MAX = 64, ROUTE_QUERY_MAX = 256 };
 
 /* Splits a request target into path and raw query (query NULL: none); the absolute form's scheme
  * and authority are skipped. */

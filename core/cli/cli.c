@@ -8,7 +8,7 @@
 
 #include "ipc/progress.h"
 #include "cli/request.h"
-#include "conf/nearest.h"
+#include "base/nearest.h"
 
 int cli_fail(const char *fmt, ...)
 {

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/nearest.h"
+#include "base/nearest.h"
 #include "conf/table.h"
 
 static bool given_twice(struct conf_reading *r, struct conf_load *l, const char *section,

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "conf/nearest.h"
+#include "base/nearest.h"
 #include "conf/table.h"
 
 struct notes {

@@ -8,7 +8,7 @@
 
 #include "base/hours.h"
 #include "base/tz.h"
-#include "conf/nearest.h"
+#include "base/nearest.h"
 #include "conf/table.h"
 
 struct scale {

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/tz.h"
-#include "conf/nearest.h"
+#include "base/nearest.h"
 #include "engine/files.h"
 #include "engine/reader.h"
 #include "lua/script.h"

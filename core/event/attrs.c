@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 #include "base/tz.h"
-#include "conf/nearest.h"
+#include "base/nearest.h"
 #include "event/read.h"
 
 static const struct str names[A_COUNT] = {{"actor", 5}, {"corrects", 8}, {"data", 4},

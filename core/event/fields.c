@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "conf/nearest.h"
+#include "base/nearest.h"
 #include "event/attrs.h"
 #include "event/read.h"
 

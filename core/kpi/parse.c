@@ -3,7 +3,7 @@
 
 #include "base/text.h"
 #include "base/tz.h"
-#include "conf/nearest.h"
+#include "base/nearest.h"
 #include "kpi/window.h"
 
 enum { POOL_MAX = 1000000 };

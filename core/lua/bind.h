@@ -11,7 +11,7 @@
 
 #include <lauxlib.h>
 
-#include "conf/nearest.h"
+#include "base/nearest.h"
 #include "lua/plugin.h"
 #include "lua/value.h"
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/tz.h"
-#include "conf/nearest.h"
+#include "base/nearest.h"
 #include "lua/bind.h"
 #include "lua/calendar_bind.h"
 #include "lua/hostcall.h"

@@ -11,7 +11,7 @@
 
 #include "base/tz.h"
 #include "conf/conf.h"
-#include "conf/nearest.h"
+#include "base/nearest.h"
 #include "conf/table.h"
 
 static char dir[] = "/tmp/cxd-conf-XXXXXX", file[64];

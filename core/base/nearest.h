@@ -1,7 +1,7 @@
 /* nearest.h — "did you mean": the known word closest to what was typed.
  * Pure; NULL when nothing is close enough to be worth suggesting. */
-#ifndef CX_CONF_NEAREST_H
-#define CX_CONF_NEAREST_H
+#ifndef CX_BASE_NEAREST_H
+#define CX_BASE_NEAREST_H
 
 /* Edits (insert, delete, replace, swap of neighbours) from a to b. */
 int nearest_distance(const char *a, const char *b);

@@ -1,4 +1,4 @@
-#include "conf/nearest.h"
+#include "base/nearest.h"
 
 #include <stdio.h>
 #include <string.h>
