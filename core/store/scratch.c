@@ -446,7 +446,7 @@ static int wrong_query(struct scratch *s, struct cx_err *e)
 			-1, &st, NULL) != SQLITE_OK)
 		return rc;
 	struct cx_err why = *e;
-	if (sqlite3_step(st) == SQLITE_ROW)
+	if (sqlite3_step(st) == SQLITE_ROW && sqlite3_column_text(st, 0))
 		cx_fail(e, rc, NULL, CX_T("%s; há %s", "%s; there is %s"), why.msg,
 			sqlite3_column_text(st, 0));
 	sqlite3_finalize(st);

@@ -195,6 +195,7 @@ static void other_shapes(void **state)
 static void only_reading(void **state)
 {
 	(void)state;
+	refused(scratch_rows(s, "select b", show, NULL, &e), "no such column: b");
 	assert_int_equal(LOAD("a\n1\n"), CX_OK);
 	refused(scratch_rows(s, "delete from t", show, NULL, &e), "single select");
 	refused(scratch_rows(s, "select 1; select 2", show, NULL, &e), "single select");
