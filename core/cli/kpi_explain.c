@@ -135,7 +135,8 @@ void kpi_charted(const json_t *o)
 {
 	const json_t *points = json_object_get(o, "points");
 	const char *title = json_text_of(o, "title"), *center = json_text_of(o, "center_text"),
-		   *lower = json_text_of(o, "lower_text"), *upper = json_text_of(o, "upper_text");
+		   *lower = json_text_of(o, "lower_text"), *upper = json_text_of(o, "upper_text"),
+		   *note = json_text_of(o, "note_text");
 	struct table t = {0};
 	printf("%s\n\n", title ? title : "");
 	table_column(&t, CX_T("período", "period"), false);
@@ -154,11 +155,10 @@ void kpi_charted(const json_t *o)
 	if (json_array_size(points))
 		table_print(&t, stdout);
 	table_free(&t);
-	if (!center)
-		printf("%s\n", CX_T("sem limites: são precisos ao menos dois períodos com dados",
-				       "no limits: at least two periods with data are needed"));
-	else
+	if (center)
 		printf(CX_T("\ncentro %s, limites %s a %s (XmR)\n",
 			       "\ncenter %s, limits %s to %s (XmR)\n"),
 			center, lower, upper);
+	if (note)
+		printf("%s\n", note);
 }

@@ -179,6 +179,7 @@ def test_control_chart(cxd):
     for lang, text in (("en", "beyond the limits"), ("pt-BR", "fora dos limites"), ("en", "beyond the limits")):
         chart = cxd.get(f"/v1/kpis/hard/control?{query}&baseline=7", {"Accept-Language": lang})[1]
         assert chart["points"][7]["signal_text"] == text  # each caller's, not the first one's
+        assert chart["note_text"].startswith("provisional limits" if lang == "en" else "limites provisórios")
 
 
 def test_the_command_line_shows_it(cxd):
@@ -191,6 +192,8 @@ def test_the_command_line_shows_it(cxd):
     assert more.count("visit.rated ") - out.count("visit.rated ") == 2  # 7 events, not 5
     out, _ = cxd.cli("kpi", "visit-nps", "--control", "--from", "2026-02-01", "--to", "2026-03-01", "--every", "day")
     assert "XmR" in out and "01/02/2026" in out
+    out, _ = cxd.cli("kpi", "visit-nps", "--control", "--from", "2026-02-01", "--to", "2026-03-01", "--every", "week")
+    assert "limites provisórios: de 3 períodos, e só de 8 em diante são firmes" in out, out
     assert "--explain" in cxd.cli("kpi", "visit-nps", "--limit", "3", code=2)[1]
     cxd.cli("kpi", "--explain", code=2)
 

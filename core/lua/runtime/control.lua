@@ -25,6 +25,17 @@ local function rule_text(rule)
   return t and t[host.lang == "pt" and 1 or 2] or format("%d", rule)
 end
 
+local NOTES = {
+  no_data = { "sem limites: são precisos ao menos dois períodos com dados",
+    "no limits: at least two periods with data are needed" },
+  few_points = { "limites provisórios: de %d períodos, e só de %d em diante são firmes",
+    "provisional limits: from %d periods; from %d on they are firm" },
+}
+local function note(chart, as)
+  chart.note = as
+  chart.note_text = format(NOTES[as][host.lang == "pt" and 1 or 2], chart.baseline, FEW)
+end
+
 local function text(reply, v)
   return v and host.text(v, reply.format, reply.scale, reply.currency) or nil
 end
@@ -65,12 +76,12 @@ local function control(reply, options)
   chart.baseline = #base
   local limits = #base >= 2 and stats.xmr(base) or nil
   if not limits then
-    chart.note = "no_data"
+    note(chart, "no_data")
     return chart
   end
   for k, v in pairs(limits) do chart[k] = v end
   for _, k in pairs { "center", "upper", "lower" } do chart[k .. "_text"] = text(reply, chart[k]) end
-  if #base < FEW then chart.note = "few_points" end
+  if #base < FEW then note(chart, "few_points") end
   if limits.mr_bar > 0 then
     local hits = stats.nelson(values, { center = limits.center, sigma = limits.mr_bar / 1.128, rules = rules })
     for i = 1, #hits do

@@ -287,9 +287,11 @@ local function chart_text(chart)
     rows[i] = { day_of(p.from), figure(p), p.cut and t("período incompleto", "incomplete period") or p.signal_text or "" }
   end
   local out = table_text({ t("de", "from"), chart.title or chart.id, t("sinal", "signal") }, rows)
-  if not chart.center_text then return out end
-  return out .. format(t("\ncentro %s, limites %s a %s\n", "\ncenter %s, limits %s to %s\n"), chart.center_text,
-    chart.lower_text, chart.upper_text)
+  if chart.center_text then
+    out = out .. format(t("\ncentro %s, limites %s a %s\n", "\ncenter %s, limits %s to %s\n"), chart.center_text,
+      chart.lower_text, chart.upper_text)
+  end
+  return chart.note_text and out .. chart.note_text .. "\n" or out
 end
 
 function methods:chart(chart)
