@@ -129,7 +129,7 @@ int reader_refresh(struct engine *eng, struct cx_err *e)
 		setconf_free(eng, c);
 		return rc;
 	}
-	rc = reload_load(eng, c, v, n, &old, e);
+	rc = reload_load(eng, c, v, n, NULL, &old, e);
 	if (rc < 0)
 		return rc;
 	reload_done(eng, &old);

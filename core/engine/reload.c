@@ -17,6 +17,7 @@
 struct reload {
 	struct ingest *in;
 	struct engine *eng;
+	const struct meanwhile *m;
 	struct json_doc found; /* {"errors":[{file,line,message}],"notes":[{file,line,pt,en}]} */
 	struct arena arena;
 	struct buf changed; /* JSON texts of names */
@@ -177,7 +178,7 @@ static int unpack(
 /* ---- the swap ---- */
 
 int reload_load(struct engine *eng, struct conf *c, struct plugin_sources *v, int n,
-	struct reload_old *old, struct cx_err *e)
+	const struct meanwhile *m, struct reload_old *old, struct cx_err *e)
 {
 	struct plugin_set set;
 	struct sops_known known = {0};
@@ -191,10 +192,10 @@ int reload_load(struct engine *eng, struct conf *c, struct plugin_sources *v, in
 		setconf_free(eng, c);
 		return rc;
 	}
+	plugin_set_renew(&set, &eng->set, c ? c : eng->started, v, n, m, eng->blame);
+	sops_known_free(&known);
 	old_free(eng); /* they see the conf that goes */
 	old->conf = setconf_swap(eng, c);
-	plugin_set_renew(&set, &eng->set, eng->conf, v, n, NULL, 0, eng->blame);
-	sops_known_free(&known);
 	old->set = eng->set;
 	eng->set = (struct plugin_set){0};
 	plugin_set_take(&eng->set, &set);
@@ -238,7 +239,7 @@ static int settle(struct reload *r)
 static int swap(struct reload *r, struct conf *c, struct plugin_sources *v, int n)
 {
 	struct reload_old old;
-	int rc = reload_load(r->eng, c, v, n, &old, &r->e);
+	int rc = reload_load(r->eng, c, v, n, r->m, &old, &r->e);
 	if (rc < 0)
 		return rc;
 	rc = engine_keep_plugins(r->eng, &r->e);
@@ -246,10 +247,13 @@ static int swap(struct reload *r, struct conf *c, struct plugin_sources *v, int 
 		reload_undo(r->eng, &old);
 		return rc;
 	}
-	reload_done(r->eng, &old);
 	cells_limit(r->in->cells, r->eng->conf->kpi_groups);
+	rc = settle(r);
+	if (rc >= 0)
+		old.set.m = r->m;
+	reload_done(r->eng, &old);
 	engine_log_plugins(r->eng);
-	return settle(r);
+	return rc;
 }
 
 static int run(struct reload *r, const struct frame *f, struct buf *reply, int *status)
@@ -291,9 +295,10 @@ static int run(struct reload *r, const struct frame *f, struct buf *reply, int *
 	return rc;
 }
 
-void reload_run(struct ingest *in, const struct frame *f, struct buf *reply, int *status)
+void reload_run(struct ingest *in, const struct frame *f, const struct meanwhile *m,
+	struct buf *reply, int *status)
 {
-	struct reload r = {.in = in, .eng = in->eng};
+	struct reload r = {.in = in, .eng = in->eng, .m = m};
 	cx_lang = f->head.caller.lang;
 	*status = 200;
 	if (run(&r, f, reply, status) < 0) {

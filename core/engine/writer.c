@@ -26,7 +26,8 @@ enum {
 	MEND_BUSY_US = 1000000, /* while jobs keep coming, a day is counted again so often */
 	MEND_SHARE = 10,        /* at most, and for a tenth of the time */
 	COUNT_US = 8000,        /* a slice of figures that are counted again: what a job may wait */
-	COUNT_SHARE = 4,        /* of which, while jobs keep coming, a fourth of the time is used */
+	COUNT_BUSY_US = 2000,   /* while jobs keep coming, */
+	COUNT_SHARE = 4,        /* of which a fourth of the time is used then */
 	COUNT_FIRST_US = 200000, /* before it is ready: a small log needs no more */
 	SWEEP_ROWS = 500
 };
@@ -46,8 +47,18 @@ struct writer {
 	int swept;                     /* folders of evidence that were looked through */
 	bool more;                     /* the batch was full before the input was empty */
 	struct buf reload;             /* a job frame that waits for the batch before it to end */
+	bool reloading;                /* it is under way, */
+	struct buf held;               /* and these wait until it is over */
 	bool stop;
 };
+
+/* Such a job waits while plugins are loaded: which of them run stays as it is until the swap. */
+static bool changes_plugins(const struct frame *f)
+{
+	int route = f->head.kind == FRAME_JOB ? f->head.route : -1;
+	return route == ROUTE_PLUGINS_RELOAD || route == ROUTE_PLUGIN_ENABLE ||
+	       route == ROUTE_PLUGIN_DISABLE || route == ROUTE_STRIKE;
+}
 
 /* Moves job frames from the input into the batch until that is full. -1: a broken stream. */
 static int take(struct writer *w)
@@ -58,7 +69,9 @@ static int take(struct writer *w)
 	while (!w->reload.len && !batch_full(w->batch) &&
 		(rc = frame_parse(&w->input, at, &f, &size)) == 1) {
 		at += size;
-		if (f.head.kind == FRAME_JOB && f.head.route == ROUTE_PLUGINS_RELOAD)
+		if (w->reloading && changes_plugins(&f))
+			buf_add(&w->held, w->input.p + at - size, size);
+		else if (f.head.kind == FRAME_JOB && f.head.route == ROUTE_PLUGINS_RELOAD)
 			buf_add(&w->reload, w->input.p + at - size, size);
 		else if (f.head.kind == FRAME_JOB)
 			batch_take(w->batch, &f, &w->output);
@@ -236,7 +249,7 @@ static void busy_work(struct writer *w)
 	catch_up(w);
 	int64_t now = clock_mono_us();
 	if (w->counting && now >= w->count_us)
-		count(w, COUNT_US);
+		count(w, COUNT_BUSY_US);
 	if (now < w->mend_busy_us)
 		return;
 	blame_phase(w->eng->blame, BLAME_CHECKPOINT);
@@ -244,19 +257,51 @@ static void busy_work(struct writer *w)
 	blame_phase(w->eng->blame, BLAME_IDLE);
 }
 
+static void run_batch(struct writer *w)
+{
+	batch_run(w->batch, &w->output);
+	w->settled = false;
+	if (w->in.next_seq - w->fed > FEEDS_BEHIND)
+		in_a_batch(w, "folding sources", fold_feeds);
+}
+
+/* A batch of what came meanwhile. What goes wrong with the stream is met again after it. */
+static void serve_meanwhile(void *ctx)
+{
+	struct writer *w = ctx;
+	enum cx_lang lang = cx_lang;
+	if (frame_fill(w->eng->fd, &w->input, 0) < 0 || take(w) < 0)
+		return;
+	if (!batch_idle(w->batch))
+		run_batch(w);
+	buf_drop(&w->input, w->taken);
+	frame_flush(w->eng->fd, &w->output);
+	cx_lang = lang;
+}
+
 static void run_reload(struct writer *w)
 {
+	const struct meanwhile m = {serve_meanwhile, w};
+	struct buf job = w->reload, reply = {0};
 	struct frame f;
-	struct buf reply = {0};
 	size_t size;
 	int status = 200;
-	if (frame_parse(&w->reload, 0, &f, &size) == 1) {
-		reload_run(&w->in, &f, &reply, &status);
+	w->reload = (struct buf){0};
+	w->reloading = true;
+	if (frame_parse(&job, 0, &f, &size) == 1) {
+		reload_run(&w->in, &f, &m, &reply, &status);
 		quarantine_push(w->eng, &w->output);
 		batch_answer(&w->output, &f.head, status, NULL, &reply);
 	}
 	buf_free(&reply);
-	buf_clear(&w->reload);
+	buf_free(&job);
+	w->reloading = false;
+	if (w->held.len) {
+		buf_add(&w->held, w->input.p, w->input.len);
+		buf_free(&w->input);
+		w->input = w->held;
+		w->held = (struct buf){0};
+	}
 	w->settled = false;
 	blame_phase(w->eng->blame, BLAME_IDLE);
 }
@@ -273,17 +318,13 @@ static int loop(struct writer *w)
 		if (got < 0 || take(w) < 0)
 			return 1; /* the front is gone: what was told is on disk */
 		bool idle = batch_idle(w->batch), fired = !w->stop && fire_due(w);
-		if (!idle) {
-			batch_run(w->batch, &w->output);
-			w->settled = false;
-			if (w->in.next_seq - w->fed > FEEDS_BEHIND)
-				in_a_batch(w, "folding sources", fold_feeds);
-		}
+		if (!idle)
+			run_batch(w);
+		buf_drop(&w->input, w->taken); /* the batch's frames pointed into it until now */
 		if (w->reload.len) {
 			run_reload(w);
 			w->more = true; /* what came after it */
 		}
-		buf_drop(&w->input, w->taken); /* the batch's frames pointed into it until now */
 		if (frame_flush(w->eng->fd, &w->output) < 0)
 			return 1;
 		if (idle && !got && !fired && !w->stop)
@@ -382,6 +423,7 @@ int writer_main(struct engine *eng, bool restart)
 		ingest_free(&w.in);
 	buf_free(&w.input);
 	buf_free(&w.reload);
+	buf_free(&w.held);
 	buf_free(&w.output);
 	return rc;
 }

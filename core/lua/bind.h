@@ -112,6 +112,9 @@ void journeys_take(const struct json_doc *d, struct plugin *p);
 void journeys_drop(struct plugin *p);
 void journeys_identify(struct plugin *p);
 
+/* plugin.c: set->m has its turn, where no call of plugin code is under way. */
+void meanwhile(const struct plugin_set *set);
+
 /* resolve.c: after every plugin is loaded: names between plugins (what is wrong fails its plugin),
  * and what happens to each event type. */
 void resolve_set(struct plugin_set *set);

@@ -453,7 +453,9 @@ int define_load(struct plugin *p, bool again, struct lua_fail *f)
 	fresh(p);
 	lua_State *L = isolate_state(p->iso);
 	int rc = prepare(p->run, p->iso, f);
+	meanwhile(p->run->set);
 	bool complete = rc == 0 && run_plugin(p, f) == 0;
+	meanwhile(p->run->set);
 	if (!complete && !again)
 		fail_as_mistake(p, f);
 	if (rc < 0 || isolate_spoiled(p->iso) || (again && !complete))
@@ -473,6 +475,7 @@ int define_load(struct plugin *p, bool again, struct lua_fail *f)
 		buf_cstr(&p->run->declared);
 		declared_take(p);
 	}
+	meanwhile(p->run->set);
 	if (rc == 0 && again && !p->run->identified) /* it was off until now */
 		plugin_identify(p);
 	if (rc == 0 && again && p->nsops && !p->sops[0].hash[0])

@@ -7,6 +7,12 @@
 
 /* ---- the set ---- */
 
+void meanwhile(const struct plugin_set *set)
+{
+	if (set->m)
+		set->m->turn(set->m->ctx);
+}
+
 static void plugin_free(struct plugin *p)
 {
 	struct plugin_run *run = p->run;
@@ -111,20 +117,16 @@ static struct plugin **find_kept(
 	return kept;
 }
 
-int plugin_set_load(struct plugin_set *set, const struct conf *c, struct plugin_sources *v, int n,
-	const char *const *off, int noff, struct blame *blame)
-{
-	return plugin_set_renew(set, NULL, c, v, n, off, noff, blame);
-}
-
 void plugin_set_leave(struct plugin_set *set, const struct plugin_set *old)
 {
 	for (int i = 0; i < set->n; i++) {
 		bool kept = false;
 		for (int k = 0; k < old->n; k++)
 			kept = kept || old->v[k] == set->v[i];
-		if (!kept)
-			plugin_free(set->v[i]);
+		if (kept)
+			continue;
+		meanwhile(set);
+		plugin_free(set->v[i]);
 	}
 	plans_free(set);
 	free(set->v);
@@ -141,46 +143,70 @@ void plugin_set_take(struct plugin_set *set, struct plugin_set *from)
 		set->v[i]->run->set = set;
 }
 
-int plugin_set_renew(struct plugin_set *set, const struct plugin_set *old, const struct conf *c,
-	struct plugin_sources *v, int n, const char *const *off, int noff, struct blame *blame)
+/* left_out: its code must not run. */
+static struct plugin *load_one(struct plugin_set *set, struct plugin_sources *v, bool left_out)
 {
-	struct plugin **kept = find_kept(old, c, v, n);
-	*set = (struct plugin_set){.conf = c, .blame = blame, .n = n};
-	set->v = xcalloc((size_t)n + 1, sizeof(struct plugin *));
-	for (int i = 0; i < n; i++) {
-		if (kept[i]) {
-			set->v[i] = kept[i];
-			kept[i]->run->stays = true;
-			sources_drop(&v[i]);
-			continue;
-		}
-		struct plugin *p = set->v[i] = plugin_new(set, &v[i]);
-		struct lua_fail f;
-		bool left_out = v[i].off;
-		for (int k = 0; k < noff; k++)
-			left_out = left_out || strcmp(off[k], p->name) == 0;
-		if (left_out && v[i].declared) {
-			p->state = PLUGIN_OFF;
-			define_known(p, v[i].declared);
-		} else if (left_out) {
-			char file[160];
-			snprintf(file, sizeof file, "plugins/%s/plugin.lua", p->name);
-			plugin_mistake(p, file, 0,
-				"plugin: left out of this run, because its code "
-				"ended the engine before");
-		} else {
-			call_load(p, false, &f);
-		}
-		free(v[i].declared);
+	struct plugin *p = plugin_new(set, v);
+	struct lua_fail f;
+	if (left_out && v->declared) {
+		p->state = PLUGIN_OFF;
+		define_known(p, v->declared);
+	} else if (left_out) {
+		char file[160];
+		snprintf(file, sizeof file, "plugins/%s/plugin.lua", p->name);
+		plugin_mistake(p, file, 0,
+			"plugin: left out of this run, because its code ended the engine before");
+	} else {
+		call_load(p, false, &f);
 	}
-	free(v);
-	free(kept);
-	qsort(set->v, (size_t)n, sizeof(struct plugin *), by_name);
+	free(v->declared);
+	return p;
+}
+
+static void resolve(struct plugin_set *set)
+{
+	qsort(set->v, (size_t)set->n, sizeof(struct plugin *), by_name);
 	resolve_set(set);
-	for (int i = 0; i < n; i++) {
+	for (int i = 0; i < set->n; i++) {
 		set->v[i]->run->stays = false;
 		set->v[i]->run->sops = NULL;
 	}
+}
+
+int plugin_set_load(struct plugin_set *set, const struct conf *c, struct plugin_sources *v, int n,
+	const char *const *off, int noff, struct blame *blame)
+{
+	*set = (struct plugin_set){.conf = c, .blame = blame, .n = n};
+	set->v = xcalloc((size_t)n + 1, sizeof(struct plugin *));
+	for (int i = 0; i < n; i++) {
+		bool left_out = v[i].off;
+		for (int k = 0; k < noff; k++)
+			left_out = left_out || strcmp(off[k], v[i].name) == 0;
+		set->v[i] = load_one(set, &v[i], left_out);
+	}
+	free(v);
+	resolve(set);
+	return CX_OK;
+}
+
+int plugin_set_renew(struct plugin_set *set, const struct plugin_set *old, const struct conf *c,
+	struct plugin_sources *v, int n, const struct meanwhile *m, struct blame *blame)
+{
+	struct plugin **kept = find_kept(old, c, v, n);
+	*set = (struct plugin_set){.conf = c, .blame = blame, .n = n, .m = m};
+	set->v = xcalloc((size_t)n + 1, sizeof(struct plugin *));
+	for (int i = 0; i < n; i++) {
+		set->v[i] = kept[i] ? kept[i] : load_one(set, &v[i], v[i].off);
+		if (kept[i])
+			sources_drop(&v[i]);
+	}
+	for (int i = 0; i < n; i++)
+		if (kept[i])
+			kept[i]->run->stays = true;
+	resolve(set);
+	set->m = NULL;
+	free(v);
+	free(kept);
 	return CX_OK;
 }
 

@@ -158,6 +158,11 @@ struct type_plan {
 			       * derived fields */
 };
 
+struct meanwhile { /* what cannot wait until a whole set is loaded, or freed: milliseconds */
+	void (*turn)(void *ctx);
+	void *ctx;
+};
+
 struct plugin_set {
 	struct plugin **v;
 	int n;
@@ -165,8 +170,9 @@ struct plugin_set {
 	int nplans;
 	const struct conf *conf;
 	struct blame *blame;
-	struct arena texts; /* of derived fields: live until the next event from outside */
-	int depth;          /* calls of plugin code under way, one inside another */
+	struct arena texts;        /* of derived fields: live until the next event from outside */
+	int depth;                 /* calls of plugin code under way, one inside another */
+	const struct meanwhile *m; /* while it is loaded or left; else NULL */
 };
 
 /* Sources on disk: every enabled folder of [plugins] path with a plugin.lua. Reads only. */
@@ -190,9 +196,10 @@ bool plugin_sources_unpack(const char **p, const char *end, struct plugin_source
 int plugin_set_load(struct plugin_set *set, const struct conf *c, struct plugin_sources *v, int n,
 	const char *const *off, int noff, struct blame *blame);
 /* The same beside another set: plugins whose sources and conf are those of `old`, and so all they
- * depend on, are taken over as they are, and are in both until one of them is left or taken. */
+ * depend on, are taken over as they are, and are in both until one of them is left or taken.
+ * m, which may be NULL, has its turn before, between and after their parts: the old set may run. */
 int plugin_set_renew(struct plugin_set *set, const struct plugin_set *old, const struct conf *c,
-	struct plugin_sources *v, int n, const char *const *off, int noff, struct blame *blame);
+	struct plugin_sources *v, int n, const struct meanwhile *m, struct blame *blame);
 /* One plugin alone, for its functions and what it declares: what it depends on is not there, and no
  * name is resolved. -1: it does not load, f says why; the set is freed all the same. */
 int plugin_set_alone(struct plugin_set *set, const struct conf *c, struct plugin_sources *s,

@@ -321,8 +321,10 @@ void resolve_set(struct plugin_set *set)
 	struct plugin **order = xcalloc((size_t)set->n + 1, sizeof(struct plugin *));
 	resolve_names(set, order);
 	for (int i = 0; i < set->n; i++)
-		if (!order[i]->run->stays)
+		if (!order[i]->run->stays) {
+			meanwhile(set);
 			settle(set, order[i]);
+		}
 	for (int i = 0; i < set->n; i++)
 		if (set->v[i]->state == PLUGIN_FAILED) {
 			declared_drop(set->v[i]);
@@ -331,4 +333,5 @@ void resolve_set(struct plugin_set *set)
 		}
 	plans_build(set, order);
 	free(order);
+	meanwhile(set);
 }

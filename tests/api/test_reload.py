@@ -8,7 +8,7 @@ import threading
 import time
 
 import pytest
-from host import NDJSON, Host
+from host import NDJSON, Host, cpu_seconds, until_busy
 
 SHOP = """
 cx.plugin { name = "shop", version = "1.0.0", api = 1, config = { least = cx.integer { default = 5 } } }
@@ -289,6 +289,40 @@ def reload_struck(host, role, after):
         host.process.wait()
         host.start()
     return answer[0], struck
+
+
+SLOW = """
+cx.plugin {{ name = "slow{n}", version = "1.0.{version}", api = 1 }}
+for i = 1, 1e7 do end
+"""
+
+
+def test_clients_are_served_while_plugins_are_loaded(tmp_path):
+    """Between two of them; what changes which plugins run waits until the set is whole."""
+    def slow(version):
+        return {f"slow{n}": SLOW.format(n=n, version=version) for n in range(8)}
+
+    with Host(tmp_path, plugins={"shop": SHOP, **slow(0)}, conf={"lua.load": "20s"}) as host:
+        for name, text in slow(1).items():
+            host.write_plugin(name, text)
+        pid, told, posted, served = host.pids("writer")[0], {}, 0, 0
+        used = cpu_seconds(pid)
+        loading = threading.Thread(target=lambda: told.update(reload=reload(host)))
+        off = threading.Thread(target=lambda: told.update(off=host.post(None, path="/v1/plugins/slow3/disable")))
+        loading.start()
+        until_busy(pid, used, more=0.03)  # the check is over: the writer loads
+        off.start()
+        while loading.is_alive():
+            assert host.post(sale(posted))[0] == 201
+            posted += 1
+            served += loading.is_alive()
+        loading.join()
+        off.join()
+        assert served > 2 and told["reload"]["changed"] == sorted(slow(1)) and told["off"][0] == 200, (served, told)
+        assert {p["version"] for p in told["reload"]["plugins"] if p["name"] != "shop"} == {"1.0.1"}
+        assert {p["state"] for p in told["reload"]["plugins"]} == {"running"}
+        assert host.kpi("all")["value"] == posted and host.plugin("slow3")["state"] == "disabled"
+        no_difference(host)
 
 
 @pytest.mark.parametrize("seed", [int(os.environ.get("CXD_SEED", "4"))])

@@ -18,6 +18,7 @@ from pathlib import Path
 import journeys
 import reading
 import services
+import storm
 from services import HERE, ROOT, WORK, Cxd, Figures, Peer, load
 
 README = HERE / "README.md"
@@ -181,11 +182,12 @@ def main():
                    default=[1, 8, 64], metavar="1,8,64")
     p.add_argument("--tcp", action="store_true", help="loopback TCP instead of the Unix socket")
     p.add_argument("--only", choices=["cxd", "peer", "batches", "reading", "figures",
-                                      "journeys"],
+                                      "journeys", "reload"],
                    help="a part of it")
     p.add_argument("--events", type=int, default=10_000_000, help="that figures are read over")
     p.add_argument("--questions", type=int, default=9, help="rounds of reading")
     p.add_argument("--instances", type=int, default=1_000_000, help="open ones of a journey")
+    p.add_argument("--storms", type=int, default=7, help="rounds of calm and storm")
     p.add_argument("--cxd", type=Path, default=ROOT / "build" / "cxd", help="another build of it")
     p.add_argument("--write", action="store_true", help="put the results into README.md")
     p.add_argument("--json", type=Path, help="keep every single result here")
@@ -222,6 +224,8 @@ def main():
             out += cost_of_figures(where, sockets, options)
         if ours and options.only in (None, "journeys"):
             out += cost_of_instances(where, sockets, options, bool(peers))
+        if ours and options.only in (None, "reload"):
+            out += storm.report(where, sockets, options)
         if ours and options.only in (None, "reading"):
             out += reading.report(where, sockets, options)
     finally:

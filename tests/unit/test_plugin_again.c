@@ -103,7 +103,7 @@ static void one_that_stays_asks_the_conf_in_force(void **state)
 	assert_false(counts("off"));
 	assert_int_equal(conf_load(&now, fx.conf.file, &errs), CX_OK);
 	assert_int_equal(plugin_sources_read(&now, &v, &n, &e), CX_OK);
-	plugin_set_renew(&set, &fx.set, &now, v, n, NULL, 0, NULL);
+	plugin_set_renew(&set, &fx.set, &now, v, n, NULL, NULL);
 	assert_ptr_equal(set.v[0], fx.set.v[0]);
 	old = fx.set;
 	fx.set = (struct plugin_set){0};
