@@ -3,6 +3,7 @@ import datetime
 import json
 import os
 import random
+import re
 import signal
 import sqlite3
 import subprocess
@@ -11,7 +12,7 @@ import urllib.parse
 
 import pytest
 
-from host import BIN, ROOT, Host
+from host import BIN, ROOT, SHARED, Host
 
 EVENTS = """
 for type, fields in pairs {
@@ -221,6 +222,35 @@ def test_instances_stay_on_their_version(tmp_path):
 def test_the_rules_one_by_one(plugin):
     done = subprocess.run([BIN, "test", str(ROOT / "tests" / "plugins" / plugin)], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0 and ", 0 failed" in done.stdout, done.stdout
+
+
+def test_the_example_of_the_contract_runs_as_written(tmp_path):
+    page = SHARED / "design" / "plugins.md"
+    if not page.exists():
+        pytest.skip("no ../shared/design")
+    text = page.read_text()
+    events = text[text.index("for type, fields in pairs {"):text.index("---------------------------------------------------------------- KPI")]
+    rest = text[text.index('cx.journey "visit" {'):text.index("---------------------------------------------------------------- PDCA")]
+    rest = re.sub(r"\n *tx:notify\(.*", "", rest)                                # notices come with the inbox
+    with Host(tmp_path, plugins={"acme": HEAD.replace("shop", "acme") % "1.4.0" + events + rest}) as cxd:
+        send(cxd, "visit.started", "v1", data={"tourist": True})
+        assert instance(cxd, "v1")["stage"] == "receive"
+        runs = cxd.get("/v1/sop-runs?journey=visit&key=v1")[1]["sop_runs"]
+        assert [(r["sop"], r["state"]) for r in runs] == [("welcome", "open")]
+        send(cxd, "need.stated", "v1")
+        send(cxd, "parts.arrived", "v1")
+        send(cxd, "quote.approved", "v1")
+        i = instance(cxd, "v1")
+        assert i["stage"] == "execute" and i["history"][-1]["deviation"] == "sop_open"
+        send(cxd, "sale.settled", "v1", data={"state": "lost"})
+        assert instance(cxd, "v1")["stage"] == "execute"
+        run = cxd.get("/v1/sop-runs?journey=visit&key=v1&sop=service")[1]["sop_runs"][0]["run"]
+        kind = {"Content-Type": "application/json"}
+        assert cxd.request("PUT", f"/v1/sop-runs/{run}/items/listen", json.dumps({"answer": "yes"}), kind)[0] == 200
+        assert cxd.request("POST", f"/v1/sop-runs/{run}/finish", "{}", kind)[0] == 200
+        send(cxd, "sale.settled", "v1", data={"state": "won"})
+        send(cxd, "visit.closed", "v1")
+        assert instance(cxd, "v1")["outcome"] == "served"
 
 
 def test_a_plugin_that_was_off_catches_up(tmp_path):
