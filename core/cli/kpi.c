@@ -3,6 +3,8 @@
 #include "base/text.h"
 #include "cli/kpi_print.h"
 
+enum { SILENT_WIDTH = 96 };
+
 static void query_add(struct buf *q, const char *name, const char *value)
 {
 	buf_printf(q, "%s%s=", q->len ? "&" : "", name);
@@ -51,14 +53,33 @@ static bool is_off(const json_t *row)
 	return true;
 }
 
+/* Has it a value, or a note other than that there are no data? */
+static bool says_something(const json_t *o)
+{
+	const char *note = json_text_of(o, "note");
+	return json_is_number(json_object_get(o, "value")) || !note || strcmp(note, "no_data") != 0;
+}
+
+/* Those without data are named below the table, so that it shows what there is. */
+static void name_silent(struct buf *line, const char *id, int n)
+{
+	const char *nl = strrchr(buf_cstr(line), '\n');
+	size_t width = line->len - (nl ? (size_t)(nl - line->p) : 0);
+	buf_printf(line, "%s%s",
+		n == 0                              ? ""
+		: width + strlen(id) > SILENT_WIDTH ? ",\n  "
+						    : ", ",
+		id);
+}
+
 /* All KPIs in one window. */
 static int overview(struct cli *c, const char *query)
 {
 	struct reply list = {0};
-	int rc = cli_get(c, "/v1/kpis", NULL, &list), shown = 0, known = 0;
+	int rc = cli_get(c, "/v1/kpis", NULL, &list), shown = 0, known = 0, nsilent = 0;
 	json_t *j = rc == EXIT_DONE ? reply_json(&list) : NULL;
 	struct table t = {0};
-	struct buf all = {0}, period = {0};
+	struct buf all = {0}, period = {0}, silent = {0};
 	const json_t *kpis = json_object_get(j, "kpis");
 	kpi_overview_columns(&t);
 	for (size_t i = 0; i < json_array_size(kpis); i++) {
@@ -71,7 +92,10 @@ static int overview(struct cli *c, const char *query)
 		json_t *o = one == EXIT_DONE ? reply_json(&reply) : NULL;
 		if (o) {
 			const char *text = json_text_of(o, "period_text");
-			kpi_overview_row(&t, row, o);
+			if (says_something(o))
+				kpi_overview_row(&t, row, o);
+			else
+				name_silent(&silent, id, nsilent++);
 			buf_clear(&period);
 			buf_puts(&period, text ? text : "");
 			buf_puts(&all, all.len ? "," : "");
@@ -91,17 +115,19 @@ static int overview(struct cli *c, const char *query)
 		fprintf(stderr, "%s\n",
 			CX_T("nenhum indicador: os plugins em [plugins] enable não declaram nenhum",
 				"no KPI: the plugins in [plugins] enable declare none"));
-	if (!c->json && shown > 0)
+	if (!c->json && shown > nsilent)
 		table_print(&t, stdout);
+	if (!c->json && nsilent)
+		printf(CX_T("%sSem dados neste período: %s\n", "%sNo data in this window: %s\n"),
+			shown > nsilent ? "\n" : "", buf_cstr(&silent));
 	if (shown > 0 && known == 0)
 		fprintf(stderr, "%s\n",
-			CX_T("sem dados neste período; outro: cxd kpi --from 2017-01-01 --to "
-			     "2018-01-01",
-				"no data in this window; another: cxd kpi --from 2017-01-01 --to "
-				"2018-01-01"));
+			CX_T("outro período: cxd kpi --from 2017-01-01 --to 2018-01-01",
+				"another window: cxd kpi --from 2017-01-01 --to 2018-01-01"));
 	table_free(&t);
 	json_decref(j);
 	buf_free(&period);
+	buf_free(&silent);
 	buf_free(&all);
 	reply_free(&list);
 	return j ? rc : EXIT_REFUSED;
