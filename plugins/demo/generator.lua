@@ -1,6 +1,7 @@
 -- The year of the demo company, day by day. What follows a purchase (delivery, survey, return,
 -- complaint, contact) waits in the day it becomes known, so memory holds a few weeks at most. Events
 -- leave in the order they became known: late ones come late, with their own earlier time.
+local attendances = require "attendances"
 local calendar = require "calendar"
 local random = require "random"
 local units = require "units"
@@ -83,6 +84,16 @@ function M.year(emit)
     if not list then list = {}; waiting[day] = list end
     list[#list + 1] = { known = known, place = #list, event = event }
   end
+
+  -- Told as it happens, and not told again.
+  local attended = attendances(function(at, event)
+    local day = at // DAY
+    if day > calendar.last or at < calendar.first * DAY then return end
+    event.time, event.recordedtime = calendar.text(at), calendar.text(at)
+    local list = waiting[day] or {}
+    waiting[day] = list
+    list[#list + 1] = { known = at, place = #list, event = event, again = true }
+  end)
 
   local function heard(store, channel, at)
     local day = at // DAY
@@ -245,6 +256,7 @@ function M.year(emit)
     adjustment(store, o, felt)
     complaint(store, o, felt)
     contact(store, o, felt)
+    if store.unit.id ~= OFFLINE.unit then attended(store, o, q) end
   end
 
   -- Emits what became known on a day, in that order. A till that did not hear our answer sends an

@@ -1,23 +1,27 @@
 """The demo company: the same events everywhere, once; its figures; its review script."""
 import contextlib
+import datetime
 import json
 import re
 import sqlite3
+import zoneinfo
 
 import pytest
 from host import ROOT, Host
 
+ZONE = zoneinfo.ZoneInfo("America/Sao_Paulo")
+
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
-    host = Host(tmp_path_factory.mktemp("demo"), conf={"plugins.path": str(ROOT / "plugins"), "plugins.enable": "demo, sales, voc",
+    host = Host(tmp_path_factory.mktemp("demo"), conf={"plugins.path": str(ROOT / "plugins"), "plugins.enable": "demo, sales, voc, service, complaints",
                                                        "scripts.path": str(ROOT / "scripts"), "company.name": "Casa Aurora"})
     host.first = json.loads(host.cli("import", "demo", "--json")[0])
     return host
 
 
 def test_a_year_of_a_chain(demo):
-    assert (demo.first["events"], demo.first["new"], demo.first["already_there"], demo.first["refused"]) == (200063, 198988, 1075, 0)
+    assert (demo.first["events"], demo.first["new"], demo.first["already_there"], demo.first["refused"]) == (207196, 206121, 1075, 0)
     total = re.search(r"total = (\d+)", (ROOT / "plugins/demo/plugin.lua").read_text())[1]
     assert int(total) == demo.first["events"]  # what the progress bar goes by
     page = json.loads(demo.cli("call", "GET", "/v1/events?limit=1")[0])
@@ -33,6 +37,7 @@ def test_a_year_of_a_chain(demo):
     ("revenue-restated", {"placed": 1778634997, "adjusted": -24104671}), ("identified-share", {"identified": 96180, "orders": 107400}),
     ("complaints-per-1000-orders", {"cases": 1157, "orders": 107400}), ("repeat-rate-r1", {"buyers": 39668, "returned": 25232}),
     ("loyalty-l2", {"members": 738663529, "identified": 1596889891}), ("voices", {"voices": 787}), ("ticket-median", {"net": 107400}),
+    ("sop-adherence", {"asked": 996, "done": 949}), ("conversion", {"opened": 239, "won": 195, "lost": 44}),
     ("delivery-hours", {"delivered": 36522, "lead": 4886167880000}), ("solved-contacts", {"closed": 3923, "solved": 3238}),
 ])
 def test_figures(demo, kpi, measures):
@@ -140,7 +145,49 @@ def test_what_the_daemon_says_is_what_the_command_line_says(demo):
         assert json.loads(demo.cli("import", "demo", "--json")[0])["new"] == 0
 
 
-@pytest.mark.parametrize("plugin", ["sales", "voc"])
+def test_attendances_and_their_promises_equal_a_count_by_sql(demo):
+    with contextlib.closing(sqlite3.connect(f"file:{next(demo.data.glob('*.db'))}?mode=ro", uri=True)) as c:
+        ends = dict(c.execute("select case when solved then 'served' else 'unsolved' end, count(*) from ev_attendance_ended group by 1"))
+        ends["left"] = c.execute("select count(*) from ev_attendance_left").fetchone()[0]
+        late = c.execute("""select count(*) from ev_attendance_started s join ev_attendance_greeted g using (attendance)
+            where g.time_ms - s.time_ms > 30000""").fetchone()[0]
+        states = dict(c.execute("""select case when s.kept is null or not s.kept then 'broken' when s.time_ms <= m.due_ms then 'kept'
+            else 'late' end, count(*) from (select *, cast(round((julianday(due) - 2440587.5) * 86400) as integer) * 1000 as due_ms
+            from ev_promise_made) m left join ev_promise_settled s using (promise) group by 1"""))
+    with demo:
+        funnel = demo.get("/v1/journeys/attendance/funnel")[1]
+        waits = demo.get("/v1/journeys/attendance-receive/frictions")[1]
+        ledger = {s: len(demo.get(f"/v1/records/promise?state={s}&limit=1000")[1]["records"]) for s in ("kept", "late", "broken")}
+    assert funnel["outcomes"] == ends and ends["served"] > 200
+    assert ledger == {s: states[s] for s in ledger}
+    assert late > 20 and waits, waits
+
+
+def test_cases_and_their_deadline(demo, shared):
+    """The company's own: 3 business days from the day after, and the case is open until it is resolved."""
+    oracle = json.loads((shared / "oracles/calendar/br_holidays_2024_2027.json").read_text())
+    closed = {d["date"] for d in oracle["national"]}
+
+    def due(ms):
+        day, left = datetime.datetime.fromtimestamp(ms / 1000, ZONE).date(), 3
+        while left:
+            day += datetime.timedelta(days=1)
+            left -= day.weekday() < 5 and str(day) not in closed
+        return datetime.datetime.combine(day + datetime.timedelta(days=1), datetime.time(), ZONE).timestamp() * 1000
+    before = datetime.datetime(2026, 10, 20, tzinfo=ZONE).timestamp() * 1000
+    with contextlib.closing(sqlite3.connect(f"file:{next(demo.data.glob('*.db'))}?mode=ro", uri=True)) as c:
+        cases = c.execute("""select o.complaint, o.time_ms, (select min(time_ms) from ev_complaint_moved m where m.complaint = o.complaint),
+            (select count(*) from ev_complaint_moved m where m.complaint = o.complaint and m.move <> 'answered') from ev_complaint_opened o""").fetchall()
+        told = {r[0] for r in c.execute("select complaint from ev_complaint_overdue")}
+    missed = {id for id, at, answered, _ in cases if at < before and (not answered or answered > due(at))}
+    assert missed == told & {r[0] for r in cases if r[1] < before} and len(missed) > 100
+    with demo:
+        shown = {c["key"] for c in demo.get("/v1/cases?limit=1000")[1]["cases"]}
+    long_open = {id for id, at, _, done in cases if not done}
+    assert long_open <= shown and len(long_open) > 50
+
+
+@pytest.mark.parametrize("plugin", ["sales", "voc", "service", "complaints"])
 def test_the_plugins_it_builds_on_pass_their_own_tests(demo, plugin):
     out = demo.cli("test", ROOT / "plugins" / plugin)[0]
     assert re.search(r"^[1-9]\d* passed, 0 failed$", out, re.M), out

@@ -143,7 +143,7 @@ class Cxd(Service):
     def settings(self):
         """Of its own: sections of the conf."""
         return {"company": {"name": "Bench"},
-                "plugins": {"path": ROOT / "plugins", "enable": "demo, sales, voc"}}
+                "plugins": {"path": ROOT / "plugins", "enable": "demo, sales, voc, service, complaints"}}
 
     def command(self):
         sections = {"server": {"data": self.folder / "data", "socket": self.socket,
