@@ -130,6 +130,21 @@ def test_a_correction_that_no_rule_binds_is_no_case(cxd):
     assert [c["key"] for c in cases(cxd)["cases"]] == ["c2"]
 
 
+def test_cases_keep_the_law_they_began_with(cxd):
+    opened(cxd, "c1", kind="calm")
+    cxd.write_plugin("shop", SHOP.replace('clock("law", "7d"', 'clock("law", "30d"').replace('e.kind ~= "calm"', "true"))
+    assert cxd.request("POST", "/v1/plugins/reload")[0] == 200
+    was = cases(cxd)["cases"][0]
+    moved(cxd, "c1", "told")
+    opened(cxd, "c2", kind="calm")
+    now = {c["key"]: c for c in cases(cxd)["cases"]}
+    assert now["c1"]["clocks"] == was["clocks"] and set(rules(now["c1"])) == {"law"}
+    begun, due = (datetime.datetime.fromisoformat(rules(now["c2"])["law"][k]) for k in ("begun", "due"))
+    assert set(rules(now["c2"])) == {"law", "own"} and due - begun > datetime.timedelta(days=29)
+    moved(cxd, "c1", "answered")
+    assert rules(cxd.get("/v1/journeys/case/instances/c1")[1])["law"]["state"] == "stopped"
+
+
 def test_state_unit_and_pages(cxd):
     for n in range(5):
         opened(cxd, f"c{n}", unit=f"b{n % 2}")

@@ -30,7 +30,8 @@ local clock = c.declaration("clock", function(pos, id, spec)
   if (spec.pause == nil) ~= (spec.resume == nil) then report(pos, "%s: pause and resume go together", label) end
   o.extend = o.extend and options(pos, label .. ": extend", o.extend, EXTEND_RULES)
   if o.extend and o.extend.on == nil then report(pos, "%s: extend: on is missing: the event that extends it", label) end
-  if o.valid then o.valid = options(pos, label .. ": valid", o.valid, { from = is_day, to = is_day }) end
+  o.valid = o.valid and options(pos, label .. ": valid", o.valid, { from = is_day, to = is_day })
+  if o.valid and next(o.valid) == nil then o.valid = nil end
   if clocks[id] then
     report(pos, "%s: declared twice (first at %s:%d)", label, clocks[id].pos.file, clocks[id].pos.line)
     return
