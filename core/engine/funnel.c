@@ -370,16 +370,8 @@ static void groups_json(struct funnel *f, struct buf *b)
 	jw_arr(b);
 	qsort(f->groups, (size_t)f->ngroups, sizeof *f->groups, by_values);
 	for (int i = 0; i < f->ngroups; i++) {
-		struct str el[KPI_DIMS];
-		group_split(f->groups[i]->key, el);
 		jw_obj(b);
-		jw_key(b, "by");
-		jw_obj(b);
-		for (int k = 0; k < f->q->nby; k++) {
-			jw_key(b, f->q->dims[f->q->by[k]].p);
-			jw_raw(b, el[k].p, el[k].n);
-		}
-		jw_obj_end(b);
+		journey_by_json(b, f->q, f->groups[i]->key);
 		group_json(f, f->groups[i], b);
 		jw_obj_end(b);
 	}

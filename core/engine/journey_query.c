@@ -463,3 +463,16 @@ void journey_points_json(struct buf *b, const char *name, double v)
 	snprintf(key, sizeof key, "%s_text", name);
 	jw_kstr(b, key, text);
 }
+
+void journey_by_json(struct buf *b, const struct journey_query *q, struct str key)
+{
+	struct str el[KPI_DIMS];
+	group_split(key, el);
+	jw_key(b, "by");
+	jw_obj(b);
+	for (int i = 0; i < q->nby; i++) {
+		jw_key(b, q->dims[q->by[i]].p);
+		jw_raw(b, el[i].p, el[i].n);
+	}
+	jw_obj_end(b);
+}

@@ -78,6 +78,8 @@ bool journey_query_immature(const struct journey_query *q, const struct way_head
 void journey_title_json(struct buf *b, struct str title, struct str id);
 /* journey, title, from, to, period_text, version */
 void journey_query_json(struct buf *b, struct journey_query *q);
+/* "by" of a group, of which key is what journey_query_takes() gave. */
+void journey_by_json(struct buf *b, const struct journey_query *q, struct str key);
 /* NAME_ms and NAME_text; null where there is none. */
 void journey_span_json(struct buf *b, const char *name, double ms, bool null);
 /* NAME and NAME_text, in points. */

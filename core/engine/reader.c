@@ -6,6 +6,7 @@
 #include "engine/answers.h"
 #include "engine/batch.h"
 #include "engine/confine.h"
+#include "engine/conformance.h"
 #include "engine/evidence.h"
 #include "engine/frictions.h"
 #include "engine/funnel.h"
@@ -46,6 +47,7 @@ static int answer(struct engine *eng, const struct frame *f, struct buf *headers
 	case ROUTE_SOP_RUNS_GET: return answer_sop_runs(eng, f, b, e);
 	case ROUTE_SOP_RUN_GET: return answer_sop_run(eng, f, b, e);
 	case ROUTE_JOURNEY_FUNNEL: return answer_funnel(eng, f, b, e);
+	case ROUTE_JOURNEY_CONFORMANCE: return answer_conformance(eng, f, b, e);
 	case ROUTE_JOURNEY_FRICTIONS: return answer_frictions(eng, f, b, e);
 	case ROUTE_JOURNEY_FRICTION: return answer_friction_instances(eng, f, b, e);
 	case ROUTE_TOKENS_GET: return access_list(eng, b, e);

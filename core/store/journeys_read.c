@@ -39,16 +39,22 @@ static int steps(
 	return rc;
 }
 
-int store_ways(struct store *s, const struct way_filter *q, const struct ways *w, void *ctx,
+static int start(struct store *s, enum st_id id, const struct way_filter *q, struct drv_stmt **st,
 	struct cx_err *e)
 {
-	struct drv_stmt *st;
-	int rc = st_start(s, ST_WAYS,
+	return st_start(s, id,
 		ARGS(ARG_TEXT("journey", q->journey), ARG_INT("from_ms", q->from_ms),
 			ARG_INT("to_ms", q->to_ms), ARG_TEXT("unit", q->unit),
 			ARG_INT("version", q->version), ARG_INT("after_ms", q->after_ms),
 			ARG_INT("after", q->after)),
-		&st, e);
+		st, e);
+}
+
+int store_ways(struct store *s, const struct way_filter *q, const struct ways *w, void *ctx,
+	struct cx_err *e)
+{
+	struct drv_stmt *st;
+	int rc = start(s, ST_WAYS, q, &st, e);
 	if (rc != CX_OK)
 		return rc;
 	while (rc == CX_OK && (rc = drv_step(st, e)) == 1) {
@@ -62,6 +68,22 @@ int store_ways(struct store *s, const struct way_filter *q, const struct ways *w
 			rc = steps(s, h.id, w, ctx, e);
 		if (rc == CX_OK)
 			rc = w->end(ctx, &h);
+	}
+	drv_end(st);
+	return rc < 0 ? rc : CX_OK;
+}
+
+int store_fits(struct store *s, const struct way_filter *q,
+	int (*f)(void *ctx, const struct way_head *h, struct str fit), void *ctx, struct cx_err *e)
+{
+	struct drv_stmt *st;
+	int rc = start(s, ST_FITS, q, &st, e);
+	if (rc != CX_OK)
+		return rc;
+	while (rc == CX_OK && (rc = drv_step(st, e)) == 1) {
+		const struct way_head h = head_of(st);
+		struct str fit = drv_str(st, 12);
+		rc = fit.p ? f(ctx, &h, fit) : CX_OK;
 	}
 	drv_end(st);
 	return rc < 0 ? rc : CX_OK;

@@ -33,6 +33,11 @@ struct way_filter {
 int store_ways(struct store *s, const struct way_filter *q, const struct ways *w, void *ctx,
 	struct cx_err *e);
 
+/* The same instances without their moves: fit is what the fold's state says of how near the ideal
+ * it came (JSON); those of which it says nothing are left out. */
+int store_fits(struct store *s, const struct way_filter *q,
+	int (*f)(void *ctx, const struct way_head *h, struct str fit), void *ctx, struct cx_err *e);
+
 /* What reactions noted of an instance, and stands. */
 int store_frictions_of(
 	struct store *s, int64_t instance, store_friction_f f, void *ctx, struct cx_err *e);
