@@ -158,6 +158,9 @@ def test_attendances_and_their_promises_equal_a_count_by_sql(demo):
         funnel = demo.get("/v1/journeys/attendance/funnel")[1]
         waits = demo.get("/v1/journeys/attendance-receive/frictions")[1]
         ledger = {s: len(demo.get(f"/v1/records/promise?state={s}&limit=1000")[1]["records"]) for s in ("kept", "late", "broken")}
+        till = json.loads(demo.cli("token", "add", "till", "--level", "frontline", "--unit", "sp-01", "--json")[0])["token"]
+        mine = demo.request("GET", "/v1/records/promise?limit=1000", headers={"Authorization": f"Bearer {till}"})[1]["records"]
+    assert 0 < len(mine) < sum(ledger.values()) and {r["unit"] for r in mine} == {"sp-01"}
     assert funnel["outcomes"] == ends and ends["served"] > 200
     assert ledger == {s: states[s] for s in ledger}
     assert late > 20 and waits, waits
