@@ -312,7 +312,7 @@ int journey_query_read(
 			return cx_fail(e, CX_E_BAD_QUERY, name,
 				CX_T("valor longo demais ou mal codificado",
 					"value too long or badly encoded"));
-		if (nth && strcmp(name, "where") != 0)
+		if (nth && strcmp(name, "where") != 0 && strcmp(name, "by") != 0)
 			return cx_fail(
 				e, CX_E_BAD_QUERY, name, CX_T("está duas vezes", "is there twice"));
 		rc = journey_query_set(q, name, v, e);

@@ -121,7 +121,7 @@ def test_a_whole_day_of_a_shop(app):
         ["welcome", "abandoned", "receive", "v3", False]]
     stages, outcomes, groups = out["funnel"]
     assert stages == [["receive", 3, 1, {"execute": 2}, 1], ["execute", 2, 0, {"close": 1, "left": 1}, 0.5], ["close", 1, 0, {"served": 1}, 1]]
-    assert outcomes == {"served": 1, "left": 1} and groups == [["app", 1], ["loja", 2]]
+    assert outcomes == {"served": 1, "left": 1} and groups == [["app", "b07", 1], ["loja", "b07", 2]]
     frictions = {f[0]: f[1:] for f in out["frictions"]}
     assert frictions.keys() == {"wait", "abandonment", "out-of-stock"} and frictions["out-of-stock"] == ["execute", 1, 300_000, -100, 100]
     assert frictions["wait"][:2] == ["receive", 2] and frictions["wait"][2] > 50 * 60_000 and out["behind"] == ["v2"]

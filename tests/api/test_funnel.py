@@ -218,6 +218,7 @@ def test_like_another_computation(tmp_path):
         ]:
             same(funnel(cxd, query), figures([x for x in lives if keep(x)], now))
         reply = funnel(cxd, "by=unit,channel")
+        assert reply == funnel(cxd, "by=unit&by=channel")  # as most clients send a list
         same(reply, figures(lives, now))
         assert [tuple(g["by"].values()) for g in reply["groups"]] == [
             (u, c) for u in ("b07", "b08", None) for c in ("app", "loja", None)]
@@ -255,7 +256,7 @@ def test_what_is_asked_badly(tmp_path):
         assert cxd.get("/v1/journeys/visits/funnel")[0] == 404
         for query, field in [("by=region", "by"), ("by=unit,unit", "by"), ("where=unit", "where"), ("where=x:1", "where"),
                              ("version=2", "version"), ("version=x", "version"), ("from=yesterday", "from"), ("every=day", "every"),
-                             ("from=2026-01-02&to=2026-01-02", "to"), ("by=unit&by=channel", "by")]:
+                             ("from=2026-01-02&to=2026-01-02", "to"), ("by=unit&by=unit", "by"), ("to=2026-01-02&to=2026-01-03", "to")]:
             status, reply = cxd.get("/v1/journeys/visit/funnel?" + query)
             assert (status, reply["field"]) == (400, field), (query, reply)
         assert cxd.get("/v1/journeys/visit/funnel", {"Accept-Language": "en"})[1]["stages"][1]["title"] == "Execute"

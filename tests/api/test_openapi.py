@@ -295,6 +295,8 @@ def journeys(s):
     for query in ("", "?by=unit,to&version=1", "?from=2020-01-01&to=2030-01-01"):
         s.take("/v1/journeys/{id}/funnel", id="walk", query=query)
     s.take("/v1/journeys/{id}/funnel", id="none", want=404)
+    for query in ("", "?by=unit,to&every=month", "?from=2020-01-01&to=2030-01-01&version=1"):
+        s.take("/v1/journeys/{id}/conformance", id="walk", query=query)
     for query in ("", "?from=2020-01-01&to=2030-01-01&version=1&limit=1&where=unit:b07"):
         got = s.take("/v1/journeys/{id}/frictions", id="walk", query=query)["frictions"]
     assert got[0]["kind"] == "wait" and got[0]["nps"]["with"], got

@@ -196,7 +196,7 @@ const after = await everything();
 
 // ---- the manager
 const path = { id: "visit" };
-const funnel = got(await office.GET("/v1/journeys/{id}/funnel", { params: { path, query: { by: ["channel"] } } }));
+const funnel = got(await office.GET("/v1/journeys/{id}/funnel", { params: { path, query: { by: ["channel", "unit"] } } }));
 const frictions = got(await office.GET("/v1/journeys/{id}/frictions", { params: { path } })).frictions;
 const behind = got(await office.GET("/v1/journeys/{id}/frictions/instances", {
   params: { path, query: { kind: "out-of-stock", stage: "execute" } },
@@ -216,7 +216,7 @@ console.log(JSON.stringify({
   ended: before.visits.map(i => [i.key, i.stage, i.outcome, i.lost, i.history.map(m => m.deviation).filter(d => d !== null)]),
   runs: before.runs.map(r => [r.sop, r.state, r.stage, r.key, r.required]),
   funnel: [funnel.stages.map(s => [s.stage, s.instances, s.open, s.left, s.conversion]), funnel.outcomes,
-    funnel.groups?.map(g => [g.by["channel"], g.instances])],
+    funnel.groups?.map(g => [g.by["channel"], g.by["unit"], g.instances])],
   frictions: frictions.map(f => [f.kind, f.stage, f.passes, f.lost_ms, f.nps?.with?.value, f.nps?.without?.value]), behind: behind.map(i => i.key),
   nps: [nps.value, nps.groups?.map(g => [g.by["unit"], g.value])], adherence: adherence.value,
   stages: definition?.stages.map(s => [s.id, s.sop, s.required, s.within]),
