@@ -69,6 +69,7 @@ int cmd_test(struct cli *c);
 int cmd_run(struct cli *c);
 int cmd_import(struct cli *c);
 int cmd_kpi(struct cli *c);
+int cmd_journey(struct cli *c);
 int cmd_call(struct cli *c);
 int cmd_token(struct cli *c);
 int cmd_trace(struct cli *c);

@@ -48,6 +48,19 @@ static const struct cli_option kpi_options[] = {
 		"limits of --control from the first N points"},
 	{0}};
 
+static const struct cli_option journey_options[] = {
+	{"from", "T", "as que começaram desde (data ou instante, inclusive)",
+		"those that began since (date or instant, inclusive)"},
+	{"to", "T", "até (exclusive)", "until (exclusive)"},
+	{"by", "DIMS", "grupos, por exemplo unit", "groups, for example unit"},
+	{"where", "DIM:VALUE", "só estas (pode repetir)", "only these (may be repeated)"},
+	{"every", "PERIOD", "conformance por day, week, month, quarter ou year",
+		"conformance by day, week, month, quarter or year"},
+	{"version", "N", "só as desta versão", "only those of this version"},
+	{"stage", "ID", "instances só nesta etapa", "instances in this stage only"},
+	{"after", "CURSOR", "a página seguinte de instances", "the next page of instances"},
+	{"limit", "N", "no máximo tantas linhas", "so many rows at most"}, {0}};
+
 static const struct cli_option call_options[] = {
 	{"type", "T", "Content-Type do corpo (padrão: application/json)",
 		"Content-Type of the body (default: application/json)"},
@@ -108,6 +121,18 @@ const struct cli_command cli_commands[] = {
 		"cxd kpi nps --from 2018-01-01 --to 2018-07-01 --compare previous --by unit "
 		"--pool 30\n"
 		"cxd kpi nps --last 1mo --where unit:b07 --explain"},
+	{"journey", "[ID [funnel | frictions | conformance | instances]]", 0, 2, CONF_NEEDED,
+		cmd_journey, journey_options,
+		"jornadas: funil, atritos, aderência ao ideal, instâncias abertas",
+		"journeys: funnel, frictions, nearness to the ideal, open instances",
+		"Sem ID: as jornadas que há. Com ID: o funil.\n"
+		"cxd journey visit --from 2026-01-01 --by unit\n"
+		"cxd journey visit frictions --where unit:b07\n"
+		"cxd journey visit conformance --every week",
+		"Without ID: the journeys there are. With ID: the funnel.\n"
+		"cxd journey visit --from 2026-01-01 --by unit\n"
+		"cxd journey visit frictions --where unit:b07\n"
+		"cxd journey visit conformance --every week"},
 	{"call", "METHOD PATH [JSON|@FILE|-]", 2, 3, CONF_NEEDED, cmd_call, call_options,
 		"chama a API, como curl", "calls the API, like curl",
 		"cxd call POST /v1/events @evento.json\ncxd call GET '/v1/events?limit=5'\n"

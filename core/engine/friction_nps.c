@@ -166,9 +166,9 @@ static int nps_json(
 	}
 	jw_key(b, key);
 	jw_obj(b);
-	journey_points_json(b, "value", is.value);
-	journey_points_json(b, "low", is.low);
-	journey_points_json(b, "high", is.high);
+	journey_number_json(b, "value", is.value, "points");
+	journey_number_json(b, "low", is.low, "points");
+	journey_number_json(b, "high", is.high, "points");
 	jw_kint(b, "n", n);
 	jw_kstr(b, "method", is.method);
 	jw_obj_end(b);

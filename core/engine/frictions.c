@@ -242,7 +242,8 @@ static int sum_json(struct frictions *f, const struct friction_sum *s, struct bu
 	journey_title_json(b, stage ? stage->title : (struct str){0}, s->stage);
 	jw_kbool(b, "noted", s->noted);
 	jw_kint(b, "passes", s->passes);
-	jw_kdouble(b, "index", 1000.0 * (double)s->severity / (double)f->instances);
+	journey_number_json(
+		b, "index", 1000.0 * (double)s->severity / (double)f->instances, "number");
 	journey_span_json(b, "lost", (double)s->lost_ms, false);
 	jw_kint(b, "customers", s->customers);
 	int rc = frictions_nps_json(f, s, b);

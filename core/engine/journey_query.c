@@ -455,11 +455,11 @@ void journey_share_json(struct buf *b, const char *name, int64_t n, int64_t of)
 	jw_kstr(b, key, text);
 }
 
-void journey_points_json(struct buf *b, const char *name, double v)
+void journey_number_json(struct buf *b, const char *name, double v, const char *format)
 {
 	char key[32], text[NUMBER_TEXT];
 	jw_kdouble(b, name, v);
-	number_text(text, v, false, "points", -1, 0, NULL);
+	number_text(text, v, false, format, -1, 0, NULL);
 	snprintf(key, sizeof key, "%s_text", name);
 	jw_kstr(b, key, text);
 }

@@ -82,8 +82,8 @@ void journey_query_json(struct buf *b, struct journey_query *q);
 void journey_by_json(struct buf *b, const struct journey_query *q, struct str key);
 /* NAME_ms and NAME_text; null where there is none. */
 void journey_span_json(struct buf *b, const char *name, double ms, bool null);
-/* NAME and NAME_text, in points. */
-void journey_points_json(struct buf *b, const char *name, double v);
+/* NAME and NAME_text, in a format of number.h. */
+void journey_number_json(struct buf *b, const char *name, double v, const char *format);
 /* NAME: n of all, and NAME_text in %; null where there are none. */
 void journey_share_json(struct buf *b, const char *name, int64_t n, int64_t of);
 

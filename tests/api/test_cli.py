@@ -12,7 +12,7 @@ import time
 import pytest
 from host import ACME, BIN, ROOT, Host, rated
 
-COMMANDS = ["serve", "check", "test", "run", "import", "kpi", "call", "token", "trace", "plugin", "retry", "verify", "conf", "version", "help"]
+COMMANDS = ["serve", "check", "test", "run", "import", "kpi", "journey", "call", "token", "trace", "plugin", "retry", "verify", "conf", "version", "help"]
 TILL = ACME + """
 cx.import "till" {
   tables = { scores = "scores.csv", shops = { file = "shops.csv.gz", delimiter = ";", encoding = "latin1" } },
