@@ -111,7 +111,7 @@ static int overview(struct cli *c, const char *query)
 		printf("{\"kpis\":[%s]}\n", buf_cstr(&all));
 	else if (period.len)
 		printf("%s\n", buf_cstr(&period));
-	if (!c->json && shown == 0 && rc == EXIT_DONE)
+	if (!c->json && j && json_array_size(kpis) == 0)
 		fprintf(stderr, "%s\n",
 			CX_T("nenhum indicador: os plugins em [plugins] enable não declaram nenhum",
 				"no KPI: the plugins in [plugins] enable declare none"));

@@ -82,7 +82,7 @@ static int derive(struct slice *s)
 		return CX_OK;
 	int rc = CX_OK;
 	if (ingest_left_out(s->in, owner->name)) {
-		struct lua_fail f = {.msg = "left out: the plugin crashed on this event"};
+		struct lua_fail f = ingest_crashed(owner->name, NULL, 1);
 		derive_failed(s, "derive", &f);
 		s->ev.derived = event_derived_json(&s->ev, &s->in->arena);
 		if (store_event_set_derived(s->in->eng->store, s->ev.seq, s->ev.derived, s->e) < 0)

@@ -180,16 +180,28 @@ int ingest_place(struct ingest *in, const struct type_plan *plan, const struct e
 	return CX_OK;
 }
 
+struct lua_fail ingest_crashed(const char *plugin, const char *file, int line)
+{
+	struct lua_fail f = {.line = line};
+	if (file)
+		snprintf(f.file, sizeof f.file, "%s", file);
+	else
+		snprintf(f.file, sizeof f.file, "plugins/%s/plugin.lua", plugin);
+	snprintf(f.msg, sizeof f.msg, "%s",
+		CX_T("o plugin derrubou o motor neste evento", "the plugin crashed on this event"));
+	return f;
+}
+
 int ingest_say_blind(struct ingest *in, const struct type_plan *plan, const struct event *ev)
 {
-	struct lua_fail f = {.msg = "left out: the plugin crashed on this event"};
+	struct lua_fail f;
 	const struct plugin *said = NULL;
 	for (int i = 0; i < plan->nmeasures; i++) {
 		const struct plugin *p = plan->measures[i].plugin;
 		if (p == said || !ingest_left_out(in, p->name))
 			continue;
 		said = p;
-		snprintf(f.file, sizeof f.file, "plugins/%s/plugin.lua", p->name);
+		f = ingest_crashed(p->name, NULL, 1);
 		int rc = ingest_failed(in, ev, p->name, "measures", 0, &f);
 		if (rc < 0)
 			return rc;
@@ -353,7 +365,7 @@ int ingest_store(struct ingest *in, struct event *ev, enum outcome *out)
 	if (plan && ev->type->nderived) {
 		enum part part = ingest_part(in, plan->owner);
 		if (part == PART_CRASHED) {
-			struct lua_fail f = {.msg = "left out: the plugin crashed on this event"};
+			struct lua_fail f = ingest_crashed(plan->owner->name, NULL, 1);
 			derive_failed(&derived, "derive", &f);
 		} else if (part != PART_WAITS) {
 			plugin_derive(plan->owner, ev, derive_failed, &derived);

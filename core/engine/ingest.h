@@ -154,6 +154,8 @@ int ingest_failed(struct ingest *in, const struct event *ev, const char *plugin,
 int ingest_warn_again(struct ingest *in, const struct event *ev);
 /* Is this plugin's code left out of this event (JOB_NO_PLUGIN)? */
 bool ingest_left_out(const struct ingest *in, const char *plugin);
+/* What is told of code that is: of this file (NULL: its plugin.lua) and line. */
+struct lua_fail ingest_crashed(const char *plugin, const char *file, int line);
 int ingest_lost(struct ingest *in, const struct cx_err *e); /* notes a store failure */
 
 #endif

@@ -252,10 +252,7 @@ static int call(struct reaction *r, struct lua_fail *f)
 		.journey = journey};
 	if (!ingest_left_out(r->in, h->plugin->name))
 		return h->call(h, &tx, f);
-	snprintf(f->file, sizeof f->file, "%s", h->file);
-	f->line = h->line;
-	snprintf(f->msg, sizeof f->msg, "%s",
-		CX_T("o plugin derrubou o motor neste evento", "the plugin crashed on this event"));
+	*f = ingest_crashed(h->plugin->name, h->file, h->line);
 	return -1;
 }
 

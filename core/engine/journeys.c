@@ -132,15 +132,10 @@ static int one(struct ingest *in, struct plugin *p, const struct plugin_journey 
 	char handler[160];
 	struct lua_fail fail = {0};
 	int rc = 0;
-	if (ingest_part(in, p) == PART_CRASHED) {
-		snprintf(fail.file, sizeof fail.file, "%s", j->file);
-		fail.line = j->line;
-		snprintf(fail.msg, sizeof fail.msg, "%s",
-			CX_T("o plugin derrubou o motor neste evento",
-				"the plugin crashed on this event"));
-	} else {
+	if (ingest_part(in, p) == PART_CRASHED)
+		fail = ingest_crashed(p->name, j->file, j->line);
+	else
 		rc = fold(in, p, j, key, ev, all, &fail);
-	}
 	if (rc != 0)
 		return rc < 0 ? rc : CX_OK;
 	snprintf(handler, sizeof handler, "journey %s", j->id);
