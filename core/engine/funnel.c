@@ -114,8 +114,7 @@ static void leave(struct funnel *f, struct str to, enum leg_end end, int64_t at_
 	int leg = leg_of(s, name, end);
 	int at = place_of(f, f->stage);
 	f->seen[at].leg = leg;
-	if (end != LEG_MIGRATED)
-		spread_add(&s->legs[leg].times, at_ms - f->entered_ms);
+	spread_add(&s->legs[leg].times, at_ms - f->entered_ms);
 	f->stage = -1;
 }
 
@@ -132,8 +131,7 @@ static int step(void *ctx, const struct way_step *s)
 {
 	struct funnel *f = ctx;
 	if (s->target.p) {
-		bool moved_by_hand = str_same(s->type, STR("migrated"));
-		leave(f, s->target, moved_by_hand ? LEG_MIGRATED : LEG_STAGE, s->time_ms);
+		leave(f, s->target, LEG_STAGE, s->time_ms);
 		enter(f, s->target, s->time_ms);
 	} else if (!s->deviation.p) {
 		leave(f, f->head.outcome, f->head.lost ? LEG_LOST : LEG_DONE, s->time_ms);
@@ -268,10 +266,8 @@ static void legs_json(const struct funnel *f, struct stage_sum *s, struct buf *b
 	jw_key(b, "legs");
 	jw_arr(b);
 	for (int i = 0; i < s->nlegs; i++) {
-		static const char *const ends[] = {"stage", "done", "lost", "migrated"};
+		static const char *const ends[] = {"stage", "done", "lost"};
 		struct leg *leg = &s->legs[i];
-		if (leg->end == LEG_MIGRATED)
-			continue;
 		jw_obj(b);
 		jw_name(b, "to", f->names[leg->to]);
 		jw_kstr(b, "end", ends[leg->end]);

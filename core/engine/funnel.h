@@ -13,7 +13,7 @@
 #include "kpi/group.h"
 #include "kpi/spread.h"
 
-enum leg_end { LEG_STAGE, LEG_DONE, LEG_LOST, LEG_MIGRATED };
+enum leg_end { LEG_STAGE, LEG_DONE, LEG_LOST };
 struct leg {
 	int to; /* funnel->names */
 	enum leg_end end;

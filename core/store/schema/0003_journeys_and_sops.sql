@@ -114,7 +114,7 @@ CREATE TABLE journey_move (
 	pos      INTEGER NOT NULL,  -- from 1
 	seq      INTEGER,           -- of the event; NULL: a deadline
 	time_ms  INTEGER NOT NULL,
-	type     TEXT NOT NULL,     -- of the event, or "within", "idle", "ended" (what was inside), "migrated"
+	type     TEXT NOT NULL,     -- of the event, or "within", "idle", "ended" (what was inside), "clock:ID"
 	source   TEXT,              -- the stage before; NULL: it began, or had ended
 	target   TEXT,              -- the stage after; NULL: it ended, or nothing moved
 	pass     INTEGER NOT NULL,  -- how often the target has been entered; of "within" its stage; else 0
