@@ -28,6 +28,7 @@ enum {
 	COUNT_US = 8000,        /* a slice of figures that are counted again: what a job may wait */
 	COUNT_BUSY_US = 2000,   /* while jobs keep coming, */
 	COUNT_SHARE = 4,        /* of which a fourth of the time is used then */
+	LOAD_SHARE = 3, /* between parts of a reload, clients have so many times their time */
 	COUNT_FIRST_US = 200000, /* before it is ready: a small log needs no more */
 	SWEEP_ROWS = 500
 };
@@ -47,6 +48,7 @@ struct writer {
 	int swept;                     /* folders of evidence that were looked through */
 	bool more;                     /* the batch was full before the input was empty */
 	struct buf reload;             /* a job frame that waits for the batch before it to end */
+	int64_t turned_us;             /* when the part of it that is under way began */
 	bool reloading;                /* it is under way, */
 	struct buf held;               /* and these wait until it is over */
 	bool stop;
@@ -265,18 +267,29 @@ static void run_batch(struct writer *w)
 		in_a_batch(w, "folding sources", fold_feeds);
 }
 
-/* A batch of what came meanwhile. What goes wrong with the stream is met again after it. */
+/* What came while a part of a reload was done: a batch, and while clients go on more of them, so
+ * that parts do not follow each other closely. What goes wrong with the stream is met again after
+ * it. */
 static void serve_meanwhile(void *ctx)
 {
 	struct writer *w = ctx;
 	enum cx_lang lang = cx_lang;
-	if (frame_fill(w->eng->fd, &w->input, 0) < 0 || take(w) < 0)
-		return;
-	if (!batch_idle(w->batch))
-		run_batch(w);
-	buf_drop(&w->input, w->taken);
-	frame_flush(w->eng->fd, &w->output);
+	int64_t now = clock_mono_us(), until = now + LOAD_SHARE * (now - w->turned_us);
+	int wait = 0;
+	do {
+		if (frame_fill(w->eng->fd, &w->input, wait) < 0 || take(w) < 0)
+			break;
+		bool idle = batch_idle(w->batch);
+		if (!idle)
+			run_batch(w);
+		buf_drop(&w->input, w->taken);
+		if (frame_flush(w->eng->fd, &w->output) < 0 || idle)
+			break;
+		now = clock_mono_us();
+		wait = (int)((until - now) / 1000);
+	} while (now < until);
 	cx_lang = lang;
+	w->turned_us = clock_mono_us();
 }
 
 static void run_reload(struct writer *w)
@@ -288,6 +301,7 @@ static void run_reload(struct writer *w)
 	int status = 200;
 	w->reload = (struct buf){0};
 	w->reloading = true;
+	w->turned_us = clock_mono_us();
 	if (frame_parse(&job, 0, &f, &size) == 1) {
 		reload_run(&w->in, &f, &m, &reply, &status);
 		quarantine_push(w->eng, &w->output);

@@ -44,7 +44,7 @@ class Reloaded(Cxd):
         self.done = self.refused = self.constant = 0
         self.took = []
         self.write(0)
-        return {**super().settings(), "plugins": {"path": plugins, "enable": "demo, sales, voc"}}
+        return {**super().settings(), "plugins": {"path": plugins, "enable": "demo, sales, voc, service, complaints"}}
 
     def write(self, constant, broken=False):
         self.file.write_text(self.text + KPI.format(
